@@ -1,0 +1,88 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+/// A target of this package with the settings every target shares.
+func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+/// The tests of one target; `TestSupport` finds the shared data and golden values.
+func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .testTarget(
+    name: name + "Tests",
+    dependencies: [.target(name: name), "TestSupport"] + dependencies,
+    swiftSettings: settings)
+}
+
+let package = Package(
+  name: "vptq",
+  platforms: [.macOS(.v15)],
+  products: [
+    .library(name: "VPTQ", targets: ["VPTQ"]),
+    .executable(name: "vptq", targets: ["VPTQCommand"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
+  ],
+  targets: [
+    .target(name: "CKernels"),
+    .systemLibrary(
+      name: "CBLAS", pkgConfig: "openblas",
+      providers: [.apt(["libopenblas-dev"])]),
+    room("JSONReader", []),
+    room("Tensors", ["CKernels", .target(name: "CBLAS", condition: .when(platforms: [.linux]))]),
+    room("Checkpoints", ["Tensors", "JSONReader", "CKernels"]),
+    room("VectorQuantization", ["Checkpoints", "Tensors", "CKernels"]),
+    room("LanguageModels", ["VectorQuantization", "Checkpoints", "Tensors", "CKernels"]),
+    room("ChatTemplates", []),
+    room("Tokenizers", ["ChatTemplates", "JSONReader"]),
+    room("Generation", ["LanguageModels", "Tokenizers", "ChatTemplates", "Checkpoints", "Tensors", "CKernels"]),
+    room(
+      "Quantization",
+      ["LanguageModels", "Tokenizers", "VectorQuantization", "Checkpoints", "JSONReader", "Tensors", "CKernels"]),
+    room("Evaluation", ["Generation", "LanguageModels", "Tokenizers", "Tensors", "CKernels"]),
+    room(
+      "VPTQ",
+      [
+        "Tensors", "Checkpoints", "VectorQuantization", "LanguageModels", "Tokenizers", "ChatTemplates",
+        "Generation", "Quantization", "Evaluation",
+      ]),
+    .executableTarget(
+      name: "VPTQCommand",
+      dependencies: [
+        "VPTQ", "Tensors", "Checkpoints", "VectorQuantization", "LanguageModels", "Tokenizers",
+        "ChatTemplates", "Generation", "Quantization", "Evaluation", "JSONReader", "CKernels",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: settings),
+    .target(
+      name: "TestSupport", dependencies: ["JSONReader"], path: "Tests/TestSupport", swiftSettings: settings),
+    tests("CKernels"),
+    tests("Tensors"),
+    tests("JSONReader"),
+    tests("Checkpoints", ["Tensors", "JSONReader"]),
+    tests("VectorQuantization", ["Checkpoints", "Tensors", "JSONReader"]),
+    tests("LanguageModels", ["Checkpoints", "Tensors", "JSONReader", "VectorQuantization"]),
+    tests("ChatTemplates", ["JSONReader"]),
+    tests("Tokenizers", ["JSONReader", "ChatTemplates"]),
+    tests("Generation", ["LanguageModels", "Tokenizers"]),
+    tests(
+      "Quantization",
+      ["Checkpoints", "Tensors", "JSONReader", "VectorQuantization", "LanguageModels", "Tokenizers"]),
+    tests("Evaluation", ["LanguageModels"]),
+    .testTarget(
+      name: "VPTQCommandTests",
+      dependencies: ["TestSupport", "VPTQCommand", "JSONReader", "Checkpoints", "Tensors"],
+      swiftSettings: settings),
+  ]
+)

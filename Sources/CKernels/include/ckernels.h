@@ -1,0 +1,153 @@
+// The hot loops, in C, behind one table that is chosen once at run time.
+//
+// `portable.c` is the specification of every kernel; the other files override some of its entries.
+// All matrices are row-major. "Unaligned" pointers are legal everywhere. No kernel allocates.
+// Within one variant a result depends only on the operands, never on how rows are split over threads.
+
+#ifndef CKERNELS_H
+#define CKERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__clang__)
+#pragma clang assume_nonnull begin
+#define CK_NULLABLE _Nullable
+#else
+#define CK_NULLABLE
+#endif
+
+/// How dense numbers are stored.
+typedef enum { CK_F32 = 0, CK_F16 = 1, CK_BF16 = 2 } ck_storage;
+
+/// Instruction sets, in rising order of preference on one machine.
+typedef enum { CK_PORTABLE = 0, CK_AVX2 = 1, CK_AVX512 = 2, CK_NEON = 3 } ck_isa;
+
+/// Output columns of one packed panel of a matrix product (see `pack_panel`).
+#define CK_PANEL 32
+
+/// One vector-quantized matrix as the matrix-vector kernel reads it.
+///
+/// Row `n` of codes (one per vector of `vector_length` outputs) starts at `codes + n * row_stride` bytes and
+/// holds `columns` codes of `code_bits` bits each, least significant bit first (format section 4). At least
+/// 16 readable bytes must follow the last row (the loader guarantees the slack). A code is
+/// `main | residual << main_bits`; the residual has `code_bits - main_bits` bits.
+/// `table` holds the centroids in float32 with `table_stride` floats each (vector_length rounded up to a
+/// multiple of 4, zero-filled); `residual_table` likewise or NULL. With `residual_table == NULL` the whole
+/// code indexes `table` (this serves joint main+residual tables too).
+typedef struct {
+  const uint8_t *codes;
+  size_t row_stride;
+  size_t columns;
+  uint32_t code_bits;
+  uint32_t main_bits;
+  uint32_t vector_length;
+  uint32_t table_stride;
+  const float *table;
+  const float *CK_NULLABLE residual_table;
+} ck_vq_matrix;
+
+typedef struct {
+  ck_isa isa;
+  const char *name;
+
+  // Conversions of `n` values. To 16 bits: round to nearest even; NaN stays NaN (quiet); overflow gives inf.
+  void (*f16_to_f32)(const uint16_t *source, float *target, size_t n);
+  void (*bf16_to_f32)(const uint16_t *source, float *target, size_t n);
+  void (*f32_to_f16)(const float *source, uint16_t *target, size_t n);
+  void (*f32_to_bf16)(const float *source, uint16_t *target, size_t n);
+
+  // Dense matrix-vector: y[r] = sum_k w[r, k] * x[k] for `rows` rows of `columns` stored values.
+  void (*gemv)(const void *w, ck_storage storage, size_t rows, size_t columns, const float *x, float *y);
+
+  // Matrix-matrix in two steps, so that dense and vector-quantized weights share the product.
+  // pack_panel: rows [0, rows) (rows <= CK_PANEL) of `w` (leading dimension `stride` elements), columns
+  // [0, columns), to panel[k * CK_PANEL + r] in float32; missing rows are zero.
+  void (*pack_panel)(
+    const void *w, ck_storage storage, size_t stride, size_t rows, size_t columns, float *panel);
+  // gemm_panel: y[t * y_stride + r] (+)= sum_k x[t * x_stride + k] * panel[k * CK_PANEL + r] for t < tokens,
+  // r < rows (<= CK_PANEL). With `accumulate` the previous y is the starting value. Each output is one chain
+  // of fused multiply-adds in rising k, so the result does not depend on how tokens are grouped.
+  void (*gemm_panel)(
+    const float *x, size_t x_stride, size_t tokens, const float *panel, size_t columns,
+    float *y, size_t y_stride, size_t rows, int accumulate);
+
+  // Codes [0, count) of a packed bit stream whose first code starts at bit `first_bit` of `codes`; each code
+  // has 1..32 bits. Reads at most 16 bytes beyond the last code.
+  void (*unpack_codes)(
+    const uint8_t *codes, size_t first_bit, uint32_t code_bits, size_t count, uint32_t *target);
+
+  // Vector-quantized matrix-vector over vector rows [first, last): adds to
+  // y[(n - first) * vector_length + e], e < vector_length, the sum over c of x[c] * Q[n * v + e, c]
+  // (Q = table[main] + residual_table[residual]). y is read and written (accumulation), all v entries of each row.
+  void (*vq_gemv)(const ck_vq_matrix *m, size_t first, size_t last, const float *x, float *y);
+
+  // Tile dequantization for prompts: vector rows [first, last), columns [c0, c1), to
+  // panel[(c - c0) * CK_PANEL + (n - first) * vector_length + e - skip] for entries where that output offset
+  // lies in [0, rows); `skip` is the number of leading outputs of vector row `first` that belong to the
+  // previous panel. rows <= CK_PANEL. Other panel entries of these columns are set to zero.
+  void (*vq_panel)(
+    const ck_vq_matrix *m, size_t first, size_t last, size_t skip, size_t rows, size_t c0, size_t c1, float *panel);
+
+  // y[i] = x[i] / sqrt(mean(x^2) + eps) * (weight[i]); sum of squares in double or pairwise float.
+  void (*rms_norm)(const float *x, const float *weight, float eps, size_t n, float *y);
+
+  // Rotary embedding in place, halves convention: pairs (x[i], x[i + half]) for each of `heads` heads of
+  // `head_dim` values (rotated part is the first 2 * half values of each head); cosine/sine have `half` values.
+  void (*rotary)(
+    float *x, size_t heads, size_t head_dim, size_t half, const float *cosine, const float *sine);
+
+  // In place: x[i] = exp(x[i] - max) / sum. -inf entries give 0. n >= 1. Relative error of exp <= 2e-7 or so.
+  void (*softmax)(float *x, size_t n);
+
+  // y[i] = gate[i] / (1 + exp(-gate[i])) * up[i]. y may alias gate or up.
+  void (*silu_multiply)(const float *gate, const float *up, float *y, size_t n);
+
+  // scores[p] = scale * dot(q, k + p * k_stride) for p < positions, head_dim values each (keys float32).
+  void (*attention_scores)(
+    const float *q, const float *k, size_t k_stride, size_t positions, size_t head_dim, float scale, float *scores);
+  // y[d] = sum_p weights[p] * v[p * v_stride + d] (values float32), d < head_dim.
+  void (*attention_mix)(
+    const float *weights, const float *v, size_t v_stride, size_t positions, size_t head_dim, float *y);
+
+  float (*dot)(const float *a, const float *b, size_t n);
+  // y[i] += a * x[i]
+  void (*axpy)(float a, const float *x, float *y, size_t n);
+
+  // Nearest centroid. `blocked` is the codebook as `ck_block_codebook` lays it out: blocks of 16 centroids,
+  // blocked[(block * dimension + j) * 16 + lane], and half_norms[block * 16 + lane] = |C|^2 / 2 (+inf for
+  // padding). For each of `n` vectors (dimension floats each, contiguous): index of the smallest
+  // half_norm - dot(x, C) (the lowest index on a tie) and, if wanted, that smallest value.
+  // Order of operations per candidate: start from half_norm, then fused subtract of x[j] * C[j], j rising.
+  void (*nearest_centroid)(
+    const float *vectors, size_t n, size_t dimension, const float *blocked, const float *half_norms,
+    size_t blocks, int32_t *indices, float *CK_NULLABLE best);
+  // Same, but writes the score of every candidate: scores[block * 16 + lane] for one vector.
+  void (*centroid_scores)(
+    const float *vector, size_t dimension, const float *blocked, const float *half_norms, size_t blocks,
+    float *scores);
+} ck_kernels;
+
+/// The best table this machine can run (environment variable VPTQ_ISA = portable|avx2|avx512|neon lowers it).
+const ck_kernels *ck_active(void);
+
+/// The table of one instruction set, or NULL where this build or machine lacks it. For tests and benchmarks.
+const ck_kernels *CK_NULLABLE ck_kernels_for(ck_isa isa);
+
+/// Lays a codebook of `count` centroids of `dimension` floats out for `nearest_centroid`.
+/// `blocked` has ceil(count / 16) * dimension * 16 floats, `half_norms` ceil(count / 16) * 16.
+void ck_block_codebook(const float *centroids, size_t count, size_t dimension, float *blocked, float *half_norms);
+
+#if defined(__clang__)
+#pragma clang assume_nonnull end
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

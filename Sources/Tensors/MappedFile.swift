@@ -1,0 +1,46 @@
+import Foundation
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// A whole file mapped read-only; pages are read when first touched.
+public final class MappedFile: @unchecked Sendable {
+  /// The path as given.
+  public let path: String
+  /// The bytes of the file; valid as long as this object lives.
+  public let bytes: UnsafeRawBufferPointer
+
+  /// Maps the file at `path`. An empty file gives an empty buffer.
+  ///
+  /// - Throws: `TensorError` (`cannotOpenFile`) that names the path and the system's reason.
+  public init(path: String) throws {
+    self.path = path
+    let descriptor = open(path, O_RDONLY)
+    guard descriptor >= 0 else {
+      throw TensorError(.cannotOpenFile, "cannot open \(path): \(String(cString: strerror(errno)))")
+    }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, (status.st_mode & S_IFMT) == S_IFREG else {
+      throw TensorError(.cannotOpenFile, "\(path) is not a regular file")
+    }
+    let size = Int(status.st_size)
+    if size == 0 {
+      bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+      return
+    }
+    guard let base = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), base != MAP_FAILED else {
+      throw TensorError(.cannotOpenFile, "cannot map \(path): \(String(cString: strerror(errno)))")
+    }
+    bytes = UnsafeRawBufferPointer(start: base, count: size)
+  }
+
+  deinit {
+    if let base = bytes.baseAddress {
+      munmap(UnsafeMutableRawPointer(mutating: base), bytes.count)
+    }
+  }
+}
