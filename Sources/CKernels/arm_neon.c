@@ -392,33 +392,86 @@ INLINE void scatter_centroids(
   }
 }
 
+/// The partly wanted vector row `n` of a panel: entries [low, high) of each vector, written from `panel` on.
+INLINE void scatter_row(
+  const ck_vq_matrix *m, size_t n, size_t low, size_t high, size_t c0, size_t c1, float *panel) {
+  for (size_t c = c0; c < c1; c += CODE_BLOCK) {
+    const size_t width = c1 - c < CODE_BLOCK ? c1 - c : CODE_BLOCK;
+    float *block = panel + (c - c0) * CK_PANEL;
+    uint32_t codes[CODE_BLOCK];
+    unpack_codes(m->codes + n * m->row_stride, c * m->code_bits, m->code_bits, width, codes);
+    if (m->residual_table) scatter_centroids(1, m, codes, width, low, high, block);
+    else scatter_centroids(0, m, codes, width, low, high, block);
+  }
+}
+
+/// Columns of a panel whose codes are unpacked together, for all its vector rows; a multiple of 8.
+enum { PANEL_BLOCK = 64 };
+
+/// Whole vector rows [first, last) of `floats` (4, 8, 12 or 16) padded floats: each panel column is written once,
+/// from its first vector to its last. The padding of a vector is zero and the next vector overwrites it.
+INLINE void scatter_rows(
+  int floats, int residual, const ck_vq_matrix *m, size_t first, size_t last, size_t c0, size_t c1, float *panel) {
+  const size_t rows = last - first, stride = m->table_stride, length = m->vector_length;
+  const uint32_t main_bits = m->main_bits, main_mask = code_mask(main_bits);
+  uint32_t codes[CK_PANEL][PANEL_BLOCK];
+  for (size_t c = c0; c < c1; c += PANEL_BLOCK) {
+    const size_t width = c1 - c < PANEL_BLOCK ? c1 - c : PANEL_BLOCK;
+    for (size_t r = 0; r < rows; r++) {
+      unpack_codes(m->codes + (first + r) * m->row_stride, c * m->code_bits, m->code_bits, width, codes[r]);
+    }
+    for (size_t i = 0; i < width; i++) {
+      float *target = panel + (c - c0 + i) * CK_PANEL;
+      for (size_t r = 0; r < rows; r++, target += length) {
+        const uint32_t code = codes[r][i];
+        const float *main = m->table + (size_t)(residual ? code & main_mask : code) * stride;
+        const float *rest = residual ? m->residual_table + (size_t)(code >> main_bits) * stride : main;
+        for (int e = 0; e < floats; e += 4) {
+          const float32x4_t value = vld1q_f32(main + e);
+          vst1q_f32(target + e, residual ? vaddq_f32(value, vld1q_f32(rest + e)) : value);
+        }
+      }
+    }
+  }
+}
+
 static void vq_panel(
   const ck_vq_matrix *m, size_t first, size_t last, size_t skip, size_t rows, size_t c0, size_t c1, float *panel) {
-  const size_t length = m->vector_length;
+  const size_t length = m->vector_length, stride = m->table_stride;
   if (rows < CK_PANEL || (last - first) * length < rows + skip) {
     memset(panel, 0, (c1 - c0) * CK_PANEL * sizeof(float));
   }
-  for (size_t n = first; n < last; n++) {
+  size_t n = first;
+  while (n < last) {
     // This vector row holds output offsets [begin - skip, begin + length - skip); [low, high) of it is wanted.
     const size_t begin = (n - first) * length;
     if (begin >= rows + skip) break;
     const size_t low = begin >= skip ? 0 : (skip - begin < length ? skip - begin : length);
-    size_t high = rows + skip - begin < length ? rows + skip - begin : length;
-    if (low >= high) continue;
-    // Whole groups of four where they fit: what lies beyond the vector is zero in the tables, and later rows
-    // overwrite it.
-    if (high == length && begin + m->table_stride <= CK_PANEL + skip) high = m->table_stride;
-    for (size_t c = c0; c < c1; c += CODE_BLOCK) {
-      const size_t width = c1 - c < CODE_BLOCK ? c1 - c : CODE_BLOCK;
-      float *block = panel + (c - c0) * CK_PANEL + (begin + low - skip);
-      uint32_t codes[CODE_BLOCK];
-      unpack_codes(m->codes + n * m->row_stride, c * m->code_bits, m->code_bits, width, codes);
-      if (m->residual_table) {
-        scatter_centroids(1, m, codes, width, low, high, block);
-      } else {
-        scatter_centroids(0, m, codes, width, low, high, block);
-      }
+    const size_t high = rows + skip - begin < length ? rows + skip - begin : length;
+    // Vector rows from here on that are wanted whole and whose padding stays in the column.
+    size_t whole = n;
+    while (low == 0 && stride <= 16 && whole < last) {
+      const size_t end = (whole - first) * length;
+      if (end + length > rows + skip || end + stride > CK_PANEL + skip) break;
+      whole++;
     }
+    float *target = panel + (begin + low - skip);
+    if (whole == n) {
+      if (low < high) scatter_row(m, n, low, high, c0, c1, target);
+      n++;
+      continue;
+    }
+    switch (stride * 2 + (m->residual_table != NULL)) {
+      case 8: scatter_rows(4, 0, m, n, whole, c0, c1, target); break;
+      case 9: scatter_rows(4, 1, m, n, whole, c0, c1, target); break;
+      case 16: scatter_rows(8, 0, m, n, whole, c0, c1, target); break;
+      case 17: scatter_rows(8, 1, m, n, whole, c0, c1, target); break;
+      case 24: scatter_rows(12, 0, m, n, whole, c0, c1, target); break;
+      case 25: scatter_rows(12, 1, m, n, whole, c0, c1, target); break;
+      case 32: scatter_rows(16, 0, m, n, whole, c0, c1, target); break;
+      default: scatter_rows(16, 1, m, n, whole, c0, c1, target); break;
+    }
+    n = whole;
   }
 }
 

@@ -292,8 +292,27 @@ AVX2 static void gemm_panel(
 
 AVX2_INLINE uint32_t code_mask(uint32_t bits) { return bits >= 32 ? UINT32_MAX : (1u << bits) - 1; }
 
+/// Bit offsets in their first bytes of four codes from code `first` of a group on.
+AVX2_INLINE __m256i pair_shifts(uint32_t start, uint32_t code_bits, uint32_t first) {
+  uint64_t shift[4];
+  for (uint32_t lane = 0; lane < 4; lane++) shift[lane] = (start + (first + lane) * code_bits) % 8;
+  return _mm256_loadu_si256((const __m256i *)shift);
+}
+
+/// Byte shuffle that brings the same codes' eight-byte windows to their lanes, two from each half.
+AVX2_INLINE __m256i pair_windows(uint32_t start, uint32_t code_bits, uint32_t first) {
+  uint8_t window[32];
+  for (uint32_t lane = 0; lane < 4; lane++) {
+    const uint32_t origin = (start + (first + lane / 2 * 2) * code_bits) / 8;
+    const uint32_t byte = (start + (first + lane) * code_bits) / 8 - origin;
+    for (uint32_t b = 0; b < 8; b++) window[8 * lane + b] = (uint8_t)(byte + b);
+  }
+  return _mm256_loadu_si256((const __m256i *)window);
+}
+
 /// Eight codes take `code_bits` bytes, so every group of eight starts at the same bit of a byte: one byte shuffle
-/// brings each code's four-byte window to its lane. A window holds codes of up to 25 bits.
+/// brings each code's four-byte window to its lane. A window holds codes of up to 25 bits; wider codes take
+/// eight-byte windows, four at a time.
 AVX2 static void unpack_codes(
   const uint8_t *codes, size_t first_bit, uint32_t code_bits, size_t count, uint32_t *target) {
   const uint8_t *bytes = codes + first_bit / 8;
@@ -318,6 +337,21 @@ AVX2 static void unpack_codes(
       const __m256i lanes = _mm256_shuffle_epi8(_mm256_set_m128i(high, low), windows);
       const __m256i values = _mm256_and_si256(_mm256_srlv_epi32(lanes, shifts), masks);
       _mm256_storeu_si256((__m256i *)(target + i), values);
+    }
+  } else {
+    const __m256i evens = _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6);
+    const __m128i masks = _mm_set1_epi32((int)mask);
+    const __m256i low_shifts = pair_shifts(start, code_bits, 0), high_shifts = pair_shifts(start, code_bits, 4);
+    const __m256i low_windows = pair_windows(start, code_bits, 0), high_windows = pair_windows(start, code_bits, 4);
+    for (; i + 8 <= count; i += 8, bytes += code_bits) {
+      for (uint32_t half = 0; half < 2; half++) {
+        const __m128i first = _mm_loadu_si128((const __m128i *)(bytes + (start + 4 * half * code_bits) / 8));
+        const __m128i second = _mm_loadu_si128((const __m128i *)(bytes + (start + (4 * half + 2) * code_bits) / 8));
+        const __m256i lanes = _mm256_shuffle_epi8(_mm256_set_m128i(second, first), half ? high_windows : low_windows);
+        const __m256i values = _mm256_srlv_epi64(lanes, half ? high_shifts : low_shifts);
+        const __m128i four = _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(values, evens));
+        _mm_storeu_si128((__m128i *)(target + i + 4 * half), _mm_and_si128(four, masks));
+      }
     }
   }
   size_t bit = start;
@@ -449,35 +483,86 @@ AVX2_INLINE void scatter_centroids(
   }
 }
 
+/// The partly wanted vector row `n` of a panel: entries [low, high) of each vector, written from `panel` on.
+AVX2_INLINE void scatter_row(
+  const ck_vq_matrix *m, size_t n, size_t low, size_t high, size_t c0, size_t c1, float *panel) {
+  for (size_t c = c0; c < c1; c += CODE_BLOCK) {
+    const size_t width = c1 - c < CODE_BLOCK ? c1 - c : CODE_BLOCK;
+    float *block = panel + (c - c0) * CK_PANEL;
+    uint32_t codes[CODE_BLOCK];
+    unpack_codes(m->codes + n * m->row_stride, c * m->code_bits, m->code_bits, width, codes);
+    if (m->residual_table) scatter_centroids(1, m, codes, width, low, high, block);
+    else scatter_centroids(0, m, codes, width, low, high, block);
+  }
+}
+
+/// Columns of a panel whose codes are unpacked together, for all its vector rows; a multiple of 8.
+enum { PANEL_BLOCK = 64 };
+
+/// Whole vector rows [first, last) of `floats` (4, 8, 12 or 16) padded floats: each panel column is written once,
+/// from its first vector to its last. The padding of a vector is zero and the next vector overwrites it.
+AVX2_INLINE void scatter_rows(
+  int floats, int residual, const ck_vq_matrix *m, size_t first, size_t last, size_t c0, size_t c1, float *panel) {
+  const size_t rows = last - first, stride = m->table_stride, length = m->vector_length;
+  const uint32_t main_bits = m->main_bits, main_mask = code_mask(main_bits);
+  uint32_t codes[CK_PANEL][PANEL_BLOCK];
+  for (size_t c = c0; c < c1; c += PANEL_BLOCK) {
+    const size_t width = c1 - c < PANEL_BLOCK ? c1 - c : PANEL_BLOCK;
+    for (size_t r = 0; r < rows; r++) {
+      unpack_codes(m->codes + (first + r) * m->row_stride, c * m->code_bits, m->code_bits, width, codes[r]);
+    }
+    for (size_t i = 0; i < width; i++) {
+      float *target = panel + (c - c0 + i) * CK_PANEL;
+      for (size_t r = 0; r < rows; r++, target += length) {
+        const uint32_t code = codes[r][i];
+        for (int p = 0; 8 * p < floats; p++) {
+          const __m256 value = load_centroid(
+            m->table, m->residual_table, stride, code, main_bits, main_mask, floats, residual, p);
+          if (floats - 8 * p >= 8) _mm256_storeu_ps(target + 8 * p, value);
+          else _mm_storeu_ps(target + 8 * p, _mm256_castps256_ps128(value));
+        }
+      }
+    }
+  }
+}
+
 AVX2 static void vq_panel(
   const ck_vq_matrix *m, size_t first, size_t last, size_t skip, size_t rows, size_t c0, size_t c1, float *panel) {
-  const size_t length = m->vector_length;
+  const size_t length = m->vector_length, stride = m->table_stride;
   if (rows < CK_PANEL || (last - first) * length < rows + skip) {
     memset(panel, 0, (c1 - c0) * CK_PANEL * sizeof(float));
   }
-  for (size_t n = first; n < last; n++) {
+  size_t n = first;
+  while (n < last) {
     // This vector row holds output offsets [begin - skip, begin + length - skip); [low, high) of it is wanted.
     const size_t begin = (n - first) * length;
     if (begin >= rows + skip) break;
     const size_t low = begin >= skip ? 0 : (skip - begin < length ? skip - begin : length);
-    size_t high = rows + skip - begin < length ? rows + skip - begin : length;
-    if (low >= high) continue;
-    // Whole groups of four where they fit: what lies beyond the vector is zero in the tables, and later rows
-    // overwrite it.
-    if (high == length && begin + m->table_stride <= CK_PANEL + skip) high = m->table_stride;
-    for (size_t c = c0; c < c1; c += CODE_BLOCK) {
-      const size_t width = c1 - c < CODE_BLOCK ? c1 - c : CODE_BLOCK;
-      float *block = panel + (c - c0) * CK_PANEL + (begin + low - skip);
-      uint32_t codes[CODE_BLOCK];
-      unpack_codes(m->codes + n * m->row_stride, c * m->code_bits, m->code_bits, width, codes);
-      if (m->residual_table) {
-        if (low == 0 && high == 8) scatter_centroids(1, m, codes, width, 0, 8, block);
-        else scatter_centroids(1, m, codes, width, low, high, block);
-      } else {
-        if (low == 0 && high == 8) scatter_centroids(0, m, codes, width, 0, 8, block);
-        else scatter_centroids(0, m, codes, width, low, high, block);
-      }
+    const size_t high = rows + skip - begin < length ? rows + skip - begin : length;
+    // Vector rows from here on that are wanted whole and whose padding stays in the column.
+    size_t whole = n;
+    while (low == 0 && stride <= 16 && whole < last) {
+      const size_t end = (whole - first) * length;
+      if (end + length > rows + skip || end + stride > CK_PANEL + skip) break;
+      whole++;
     }
+    float *target = panel + (begin + low - skip);
+    if (whole == n) {
+      if (low < high) scatter_row(m, n, low, high, c0, c1, target);
+      n++;
+      continue;
+    }
+    switch (stride * 2 + (m->residual_table != NULL)) {
+      case 8: scatter_rows(4, 0, m, n, whole, c0, c1, target); break;
+      case 9: scatter_rows(4, 1, m, n, whole, c0, c1, target); break;
+      case 16: scatter_rows(8, 0, m, n, whole, c0, c1, target); break;
+      case 17: scatter_rows(8, 1, m, n, whole, c0, c1, target); break;
+      case 24: scatter_rows(12, 0, m, n, whole, c0, c1, target); break;
+      case 25: scatter_rows(12, 1, m, n, whole, c0, c1, target); break;
+      case 32: scatter_rows(16, 0, m, n, whole, c0, c1, target); break;
+      default: scatter_rows(16, 1, m, n, whole, c0, c1, target); break;
+    }
+    n = whole;
   }
 }
 
