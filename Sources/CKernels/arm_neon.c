@@ -54,13 +54,14 @@ static void f16_to_f32(const uint16_t *source, float *target, size_t n) { to_f32
 
 static void bf16_to_f32(const uint16_t *source, float *target, size_t n) { to_f32(source, CK_BF16, target, n); }
 
-/// Rounds to nearest even by adding half a unit (less one where the kept part is even); NaN becomes 0x7FC0.
+/// Rounds to nearest even by adding half a unit (less one where the kept part is even); NaN keeps its upper bits and becomes quiet.
 INLINE uint16x4_t bf16_bits(float32x4_t values) {
   const uint32x4_t bits = vreinterpretq_u32_f32(values);
   const uint32x4_t odd = vandq_u32(vshrq_n_u32(bits, 16), vdupq_n_u32(1));
   const uint32x4_t rounded = vaddq_u32(bits, vaddq_u32(odd, vdupq_n_u32(0x7FFF)));
   const uint32x4_t number = vceqq_f32(values, values);
-  return vshrn_n_u32(vbslq_u32(number, rounded, vdupq_n_u32(0x7FC00000)), 16);
+  const uint32x4_t quiet = vorrq_u32(bits, vdupq_n_u32(0x400000));
+  return vshrn_n_u32(vbslq_u32(number, rounded, quiet), 16);
 }
 
 INLINE uint16x4_t stored_bits(float32x4_t values, ck_storage storage) {
