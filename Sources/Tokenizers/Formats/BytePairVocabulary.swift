@@ -20,7 +20,8 @@ struct BytePairVocabulary {
     let lowest = min(entries.map(\.id).min() ?? 0, addedTokens.map(\.id).min() ?? 0)
     guard lowest >= 0, highest < count * 8 + 65536 else {
       throw TokenizerError(
-        .malformedFile, "\(file): token id \(lowest < 0 ? lowest : highest) does not fit \(count) tokens; check the file")
+        .malformedFile,
+        "\(file): token id \(lowest < 0 ? lowest : highest) does not fit \(count) tokens; check the file")
     }
     var pieces = ByteStringTable(capacity: count, idLimit: highest + 1)
     for entry in entries { Self.withBytes(entry.piece) { pieces.insert($0, id: entry.id, indexed: true) } }

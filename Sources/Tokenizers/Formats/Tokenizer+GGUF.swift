@@ -6,7 +6,8 @@ extension Tokenizer {
     guard vocabulary.model == "gpt2" else {
       throw TokenizerError(
         .unsupportedPart,
-        "\(file): tokenizer.ggml.model \"\(vocabulary.model)\" is not supported; convert a file whose model is \"gpt2\"")
+        "\(file): tokenizer.ggml.model \"\(vocabulary.model)\" is not supported; convert a file whose model is \"gpt2\""
+      )
     }
     guard let pattern = GGUFPreTokenizer(name: vocabulary.preTokenizer) else {
       throw TokenizerError(

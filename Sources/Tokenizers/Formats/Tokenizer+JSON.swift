@@ -66,7 +66,7 @@ private func readJSON(_ path: String) throws -> JSONValue {
 
 private func parseJSON(_ bytes: [UInt8], _ file: String) throws -> JSONValue {
   do {
-    return try JSONValue.parse(bytes)
+    return try JSONText.parse(bytes)
   } catch {
     throw TokenizerError(.malformedFile, "\(file): \(error)")
   }
