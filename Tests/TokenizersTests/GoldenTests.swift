@@ -10,7 +10,7 @@ import Testing
   private let folder = SharedData.packageRoot.appendingPathComponent("Tests/TokenizersTests/Fixtures")
 
   private func golden() throws -> JSONValue {
-    try JSONText.parse([UInt8](Data(contentsOf: folder.appendingPathComponent("golden.json"))))
+    try JSONValue.parse([UInt8](Data(contentsOf: folder.appendingPathComponent("golden.json"))))
   }
 
   private func tokenizer() throws -> Tokenizer {
@@ -23,20 +23,20 @@ import Testing
     let cases = try golden().field("cases").elements
     #expect(cases.count == 25)
     for item in cases {
-      let text = try #require(item.field("text").text)
+      let text = try #require(item.field("text").stringValue)
       let ids = item.field("ids").integers
       #expect(try tokenizer.encode(text, addSpecialTokens: false) == ids, "\(text)")
       #expect(try tokenizer.encode(text) == item.field("with_template").integers, "\(text)")
       #expect(
         try tokenizer.encode(text, addSpecialTokens: false, parseSpecialTokens: false)
           == item.field("unparsed").integers, "\(text)")
-      #expect(tokenizer.decode(ids).utf8Bytes == item.field("decoded").text?.utf8Bytes)
+      #expect(tokenizer.decode(ids).utf8Bytes == item.field("decoded").stringValue?.utf8Bytes)
       #expect(
         tokenizer.decode(ids, skipSpecialTokens: true).utf8Bytes
-          == item.field("decoded_without_special").text?.utf8Bytes)
+          == item.field("decoded_without_special").stringValue?.utf8Bytes)
       var detokenizer = tokenizer.streamingDetokenizer()
       let chunks = ids.map { detokenizer.append($0) } + [detokenizer.finish()]
-      #expect(chunks.map(\.utf8Bytes) == item.field("stream").elements.map { $0.text?.utf8Bytes })
+      #expect(chunks.map(\.utf8Bytes) == item.field("stream").elements.map { $0.stringValue?.utf8Bytes })
     }
   }
 
@@ -44,14 +44,14 @@ import Testing
     "pieces of the patterns, from the scanners and from Foundation", arguments: ["gpt2", "llama3", "qwen2", "unknown"])
   func pieces(name: String) throws {
     let golden = try golden()
-    let regex = try #require(golden.field("patterns").field(name).text)
+    let regex = try #require(golden.field("patterns").field(name).stringValue)
     let known = KnownPattern.spelled(regex)
     #expect((known == nil) == (name == "unknown"))
     let expression = PreTokenizer.Step.expression(try RegularExpressionPattern(regex), .isolated, inverted: false)
     for step in [known.map { .known($0) }, expression].compactMap({ $0 }) {
       for (text, expected) in zip(golden.field("texts").elements, golden.field("pieces").field(name).elements) {
-        let pieces = try split(#require(text.text), [step])
-        #expect(pieces == expected.elements.map { $0.text?.utf8Bytes }, "\(text)")
+        let pieces = try split(#require(text.stringValue), [step])
+        #expect(pieces == expected.elements.map { $0.stringValue?.utf8Bytes }, "\(text)")
       }
     }
   }
@@ -64,7 +64,7 @@ import Testing
     ])
   func behaviors(name: String, behavior: SplitBehavior) throws {
     let pieces = split("-a--b-c-", [.literal([UInt8(ascii: "-")], behavior, inverted: false)])
-    #expect(pieces == (try golden()).field("behaviors").field(name).elements.map { $0.text?.utf8Bytes })
+    #expect(pieces == (try golden()).field("behaviors").field(name).elements.map { $0.stringValue?.utf8Bytes })
   }
 
   @Test("normalizers", arguments: ["NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents"])
@@ -73,9 +73,9 @@ import Testing
     let reader = TokenizerJSON(file: "test", root: .null)
     let normalizer = try #require(try reader.normalizer(.object([("type", .string(name))])))
     for (text, expected) in zip(golden.field("texts").elements, golden.field("normalized").field(name).elements) {
-      var aligned = AlignedText(bytes: try #require(text.text?.utf8Bytes))
+      var aligned = AlignedText(bytes: try #require(text.stringValue?.utf8Bytes))
       normalizer.apply(to: &aligned)
-      #expect(aligned.bytes == expected.text?.utf8Bytes, "\(text)")
+      #expect(aligned.bytes == expected.stringValue?.utf8Bytes, "\(text)")
     }
   }
 

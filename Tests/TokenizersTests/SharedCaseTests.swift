@@ -16,11 +16,11 @@ struct SharedCaseTests {
     let cases = try SharedFixtures.json("tok_expected.json").field(key).elements
     #expect(!cases.isEmpty)
     for item in cases {
-      let text = try #require(item.field("text").text)
+      let text = try #require(item.field("text").stringValue)
       let ids = item.field("ids").integers
       #expect(try tokenizer.encode(text) == ids, "\(text)")
-      #expect(tokenizer.decode(ids) == item.field("decode").text)
-      #expect(ids.map { tokenizer.piece(of: $0) } == item.field("tokens").elements.map(\.text))
+      #expect(tokenizer.decode(ids) == item.field("decode").stringValue)
+      #expect(ids.map { tokenizer.piece(of: $0) } == item.field("tokens").elements.map(\.stringValue))
     }
   }
 
@@ -43,14 +43,14 @@ struct SharedCaseTests {
   @Test("T09: pieces of the three patterns", arguments: ["gpt2", "llama3", "qwen2"])
   func patterns(name: String) throws {
     let expected = try SharedFixtures.json("tok_expected.json")
-    let regex = try #require(expected.field("pretok_regex").field(name).text)
+    let regex = try #require(expected.field("pretok_regex").field(name).stringValue)
     let known = try #require(KnownPattern.spelled(regex))
     let expression = try RegularExpressionPattern(regex)
     let cases = expected.field("pretok").field(name).members
     #expect(cases.count == 19)
     for item in cases {
       let bytes = Array(item.key.utf8)
-      let pieces = item.value.elements.map(\.text)
+      let pieces = item.value.elements.map(\.stringValue)
       var ranges: [Range<Int>] = []
       bytes.withUnsafeBufferPointer { known.split($0, 0..<$0.count, into: &ranges) }
       #expect(ranges.map { String(decoding: bytes[$0], as: UTF8.self) } == pieces, "\(item.key)")
@@ -63,7 +63,7 @@ struct SharedCaseTests {
   func controlTokensAsText() throws {
     let tokenizer = try SharedFixtures.tokenizer("added.json")
     for item in try SharedFixtures.json("tok_expected.json").field("added_encode_special").elements {
-      let text = try #require(item.field("text").text)
+      let text = try #require(item.field("text").stringValue)
       #expect(try tokenizer.encode(text, parseSpecialTokens: false) == item.field("ids").integers)
     }
   }
@@ -102,7 +102,8 @@ struct SharedCaseTests {
   func invalidBytes() throws {
     let tokenizer = try SharedFixtures.tokenizer("bytes256.json")
     for item in try SharedFixtures.json("tok_expected.json").field("bytelevel_decode").members {
-      #expect(tokenizer.decode(item.value.field("ids").integers) == item.value.field("decode").text, "\(item.key)")
+      #expect(
+        tokenizer.decode(item.value.field("ids").integers) == item.value.field("decode").stringValue, "\(item.key)")
     }
   }
 
@@ -113,7 +114,7 @@ struct SharedCaseTests {
     for item in try SharedFixtures.json("tok_expected.json").field("norm").field(name).members {
       var text = AlignedText(bytes: Array(item.key.utf8))
       normalizer.apply(to: &text)
-      #expect(text.bytes == item.value.text.map { Array($0.utf8) }, "\(item.key)")
+      #expect(text.bytes == item.value.stringValue.map { Array($0.utf8) }, "\(item.key)")
     }
   }
 
@@ -122,14 +123,14 @@ struct SharedCaseTests {
     let tokenizer = try SharedFixtures.smolLM2()
     let expected = try SharedFixtures.json("smol_expected.json")
     for item in expected.field("smollm2").elements {
-      let text = try #require(item.field("text").text)
+      let text = try #require(item.field("text").stringValue)
       #expect(try tokenizer.encode(text) == item.field("ids").integers, "\(text)")
       #expect(tokenizer.decode(item.field("ids").integers) == text)
     }
     for item in expected.field("stream_smollm2").elements {
       var detokenizer = tokenizer.streamingDetokenizer()
       let chunks = item.field("ids").integers.map { detokenizer.append($0) }
-      #expect(chunks == item.field("chunks").elements.map(\.text))
+      #expect(chunks == item.field("chunks").elements.map(\.stringValue))
       #expect(detokenizer.finish() == "")
     }
   }
@@ -140,9 +141,9 @@ struct SharedCaseTests {
     for item in try SharedFixtures.json("smol_expected.json").field("stream_bytes256").elements {
       var detokenizer = tokenizer.streamingDetokenizer()
       let chunks = item.field("bytes").integers.map { detokenizer.append($0) }
-      #expect(chunks == item.field("chunks").elements.map(\.text), "\(item.field("name"))")
-      #expect(detokenizer.finish() == item.field("flush").text)
-      #expect(tokenizer.decode(item.field("bytes").integers) == item.field("full").text)
+      #expect(chunks == item.field("chunks").elements.map(\.stringValue), "\(item.field("name"))")
+      #expect(detokenizer.finish() == item.field("flush").stringValue)
+      #expect(tokenizer.decode(item.field("bytes").integers) == item.field("full").stringValue)
     }
   }
 

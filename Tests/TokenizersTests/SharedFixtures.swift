@@ -10,7 +10,7 @@ enum SharedFixtures {
     [UInt8](try Data(contentsOf: SharedData.url("cases/fixtures/" + name)))
   }
 
-  static func json(_ name: String) throws -> JSONValue { try JSONText.parse(bytes(name)) }
+  static func json(_ name: String) throws -> JSONValue { try JSONValue.parse(bytes(name)) }
 
   static func tokenizer(_ name: String) throws -> Tokenizer {
     try Tokenizer(tokenizerJSON: bytes(name), file: name)
@@ -41,16 +41,16 @@ enum SharedFixtures {
   /// SmolLM2's tokenizer from the metadata of its GGUF file.
   static func smolLM2() throws -> Tokenizer {
     let bytes = try unpacked("data/tokenizers/smollm2/vocab_merges_from_gguf.json.zst")
-    let root = try JSONText.parse(bytes)
+    let root = try JSONValue.parse(bytes)
     return try Tokenizer(
       ggufVocabulary: GGUFVocabulary(
-        model: "gpt2", preTokenizer: "smollm", tokens: root.field("tokens").elements.compactMap(\.text),
-        tokenTypes: root.field("token_type").elements.compactMap(\.integer),
-        merges: root.field("merges").elements.compactMap(\.text), bosID: 1, eosIDs: [2], addsBOS: false))
+        model: "gpt2", preTokenizer: "smollm", tokens: root.field("tokens").elements.compactMap(\.stringValue),
+        tokenTypes: root.field("token_type").elements.compactMap(\.intValue),
+        merges: root.field("merges").elements.compactMap(\.stringValue), bosID: 1, eosIDs: [2], addsBOS: false))
   }
 }
 
 extension JSONValue {
-  var integers: [Int] { elements.compactMap(\.integer) }
+  var integers: [Int] { elements.compactMap(\.intValue) }
   var members: [(key: String, value: JSONValue)] { if case .object(let members) = self { members } else { [] } }
 }

@@ -33,12 +33,12 @@ extension TokenizerParts {
     bosID = id(named: config.field("bos_token"))
     eosIDs = [id(named: config.field("eos_token"))].compactMap { $0 }
     let stops = generation.field("eos_token_id")
-    for id in stops.integer.map({ [$0] }) ?? stops.elements.compactMap(\.integer)
+    for id in stops.intValue.map({ [$0] }) ?? stops.elements.compactMap(\.intValue)
     where pieces[id] != nil && !eosIDs.contains(id) {
       eosIDs.append(id)
     }
     // Only the Llama classes rebuild the template of the file from these flags.
-    guard config.field("tokenizer_class").text?.hasPrefix("LlamaTokenizer") == true else { return }
+    guard config.field("tokenizer_class").stringValue?.hasPrefix("LlamaTokenizer") == true else { return }
     if case .bool(let adds) = config.field("add_bos_token") { template.prefix = adds ? [bosID].compactMap { $0 } : [] }
     if case .bool(let adds) = config.field("add_eos_token") {
       template.suffix = adds ? [eosIDs.first].compactMap { $0 } : []
@@ -47,7 +47,7 @@ extension TokenizerParts {
 
   /// The id of a token given as a string or as an object with its content.
   private func id(named value: JSONValue) -> Int? {
-    guard let name = value.text ?? value.field("content").text else { return nil }
+    guard let name = value.stringValue ?? value.field("content").stringValue else { return nil }
     let id = pieces.id(of: Array(name.utf8))
     return id >= 0 ? Int(id) : nil
   }
@@ -66,7 +66,7 @@ private func readJSON(_ path: String) throws -> JSONValue {
 
 private func parseJSON(_ bytes: [UInt8], _ file: String) throws -> JSONValue {
   do {
-    return try JSONText.parse(bytes)
+    return try JSONValue.parse(bytes)
   } catch {
     throw TokenizerError(.malformedFile, "\(file): \(error)")
   }

@@ -6,7 +6,7 @@ extension TokenizerJSON {
     var steps: [PreTokenizer.Step] = []
     var isByteLevel = false
     for part in flattened(value, "pretokenizers") {
-      let type = part.field("type").text ?? "unnamed"
+      let type = part.field("type").stringValue ?? "unnamed"
       if isByteLevel { throw unsupported("pre_tokenizer after ByteLevel", type) }
       switch type {
       case "ByteLevel":
@@ -22,13 +22,15 @@ extension TokenizerJSON {
   }
 
   private func splitStep(_ part: JSONValue) throws -> PreTokenizer.Step {
-    let name = part.field("behavior").text ?? "Isolated"
+    let name = part.field("behavior").stringValue ?? "Isolated"
     guard let behavior = SplitBehavior(rawValue: name) else { throw unsupported("Split behavior", name) }
     let inverted = part.field("invert").flag
-    if let literal = part.field("pattern").field("String").text {
+    if let literal = part.field("pattern").field("String").stringValue {
       return .literal(Array(literal.utf8), behavior, inverted: inverted)
     }
-    guard let regex = part.field("pattern").field("Regex").text else { throw malformed("a Split has no pattern") }
+    guard let regex = part.field("pattern").field("Regex").stringValue else {
+      throw malformed("a Split has no pattern")
+    }
     let keepsAll = behavior == .isolated || (behavior == .removed && inverted)
     if keepsAll, let known = KnownPattern.spelled(regex) { return .known(known) }
     guard let expression = try? RegularExpressionPattern(regex) else { throw unsupported("Split pattern", regex) }
@@ -38,7 +40,7 @@ extension TokenizerJSON {
   /// The part, or the parts of nested `Sequence` parts; null has none.
   private func flattened(_ value: JSONValue, _ key: String) -> [JSONValue] {
     if value.isNull { return [] }
-    guard value.field("type").text == "Sequence" else { return [value] }
+    guard value.field("type").stringValue == "Sequence" else { return [value] }
     return value.field(key).elements.flatMap { flattened($0, key) }
   }
 }

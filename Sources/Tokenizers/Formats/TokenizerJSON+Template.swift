@@ -4,7 +4,7 @@ extension TokenizerJSON {
   /// The control tokens that the `post_processor` puts around a single text.
   func template(_ value: JSONValue, tokens: ByteStringTable) throws -> SpecialTokenTemplate {
     if value.isNull { return SpecialTokenTemplate() }
-    let type = value.field("type").text ?? "unnamed"
+    let type = value.field("type").stringValue ?? "unnamed"
     switch type {
     case "ByteLevel": return SpecialTokenTemplate()
     case "Sequence":
@@ -22,12 +22,12 @@ extension TokenizerJSON {
     var result = SpecialTokenTemplate()
     var isAfterText = false
     for item in value.field("single").elements {
-      guard let name = item.field("SpecialToken").field("id").text else {
+      guard let name = item.field("SpecialToken").field("id").stringValue else {
         if isAfterText { throw unsupported("post_processor", "TemplateProcessing with the text twice") }
         isAfterText = true
         continue
       }
-      let ids = value.field("special_tokens").field(name).field("ids").elements.compactMap(\.integer)
+      let ids = value.field("special_tokens").field(name).field("ids").elements.compactMap(\.intValue)
       guard !ids.isEmpty, ids.allSatisfy({ tokens[$0] != nil }) else {
         throw malformed("the template names \"\(name)\", which has no token")
       }

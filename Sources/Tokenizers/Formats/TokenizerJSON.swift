@@ -31,7 +31,7 @@ struct TokenizerJSON {
 
   private func addedTokens() throws -> [AddedToken] {
     try root.field("added_tokens").elements.map { token in
-      guard let id = token.field("id").integer, let content = token.field("content").text else {
+      guard let id = token.field("id").intValue, let content = token.field("content").stringValue else {
         throw malformed("an entry of added_tokens lacks its id or content")
       }
       return AddedToken(
@@ -42,27 +42,28 @@ struct TokenizerJSON {
   }
 
   private func bytePairVocabulary(_ model: JSONValue) throws -> BytePairVocabulary {
-    let type = model.field("type").text ?? (model.field("merges").isNull ? "unnamed" : "BPE")
+    let type = model.field("type").stringValue ?? (model.field("merges").isNull ? "unnamed" : "BPE")
     guard type == "BPE" else { throw unsupported("model", type) }
-    if model.field("dropout").real ?? 0 != 0 { throw unsupported("model option", "dropout") }
-    for option in ["continuing_subword_prefix", "end_of_word_suffix"] where model.field(option).text ?? "" != "" {
+    if model.field("dropout").doubleValue ?? 0 != 0 { throw unsupported("model option", "dropout") }
+    for option in ["continuing_subword_prefix", "end_of_word_suffix"] where model.field(option).stringValue ?? "" != ""
+    {
       throw unsupported("model option", option)
     }
     guard case .object(let entries) = model.field("vocab") else { throw malformed("model.vocab is not an object") }
     var vocabulary = BytePairVocabulary(file: file)
     vocabulary.entries = try entries.map { entry in
-      guard let id = entry.value.integer else { throw malformed("the id of \"\(entry.key)\" is not an integer") }
+      guard let id = entry.value.intValue else { throw malformed("the id of \"\(entry.key)\" is not an integer") }
       return (entry.key, id)
     }
     vocabulary.merges = try model.field("merges").elements.enumerated().map { rank, merge in
-      if let text = merge.text { return try splitMerge(text, rank: rank, file: file) }
+      if let text = merge.stringValue { return try splitMerge(text, rank: rank, file: file) }
       let pair = merge.elements
-      guard pair.count == 2, let left = pair[0].text, let right = pair[1].text else {
+      guard pair.count == 2, let left = pair[0].stringValue, let right = pair[1].stringValue else {
         throw malformed("merge \(rank) is neither \"a b\" nor [\"a\", \"b\"]")
       }
       return (left, right)
     }
-    vocabulary.unknownPiece = model.field("unk_token").text
+    vocabulary.unknownPiece = model.field("unk_token").stringValue
     vocabulary.fusesUnknown = model.field("fuse_unk").flag
     vocabulary.usesByteFallback = model.field("byte_fallback").flag
     vocabulary.ignoresMerges = model.field("ignore_merges").flag
@@ -71,7 +72,7 @@ struct TokenizerJSON {
 
   private func decoder(_ value: JSONValue) throws -> TokenDecoder? {
     if value.isNull { return nil }
-    let type = value.field("type").text ?? "unnamed"
+    let type = value.field("type").stringValue ?? "unnamed"
     switch type {
     case "ByteLevel": return .byteLevel
     case "Fuse": return nil
