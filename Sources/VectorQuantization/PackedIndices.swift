@@ -104,3 +104,19 @@ extension Tensor {
     }
   }
 }
+
+extension PackedIndices {
+  /// Packs main and residual codes, each `[group, row, column]`, with the widths of `settings`.
+  public init(
+    main: [UInt32], residual: [UInt32]?, settings: LayerSettings, groupCount: Int = 1, rowCount: Int, columnCount: Int
+  ) {
+    var codes = main
+    if let residual {
+      precondition(residual.count == main.count, "as many residual codes as main codes")
+      let shift = UInt32(settings.mainBits)
+      for index in codes.indices { codes[index] |= residual[index] << shift }
+    }
+    self.init(
+      packing: codes, groupCount: groupCount, rowCount: rowCount, columnCount: columnCount, codeBits: settings.codeBits)
+  }
+}
