@@ -1,5 +1,6 @@
 import Foundation
 import JSONReader
+import Tensors
 import TestSupport
 import Testing
 
