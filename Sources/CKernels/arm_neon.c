@@ -264,7 +264,8 @@ static void gemm_panel(
 INLINE uint32_t code_mask(uint32_t bits) { return bits >= 32 ? UINT32_MAX : (1u << bits) - 1; }
 
 /// Eight codes take `code_bits` bytes, so every group of eight starts at the same bit of a byte: one table look-up
-/// brings four codes' four-byte windows to their lanes. A window holds codes of up to 25 bits.
+/// brings four codes' four-byte windows to their lanes. A window holds codes of up to 25 bits;
+/// wider ones are read one at a time.
 static void unpack_codes(
   const uint8_t *codes, size_t first_bit, uint32_t code_bits, size_t count, uint32_t *target) {
   const uint8_t *bytes = codes + first_bit / 8;
@@ -289,6 +290,9 @@ static void unpack_codes(
       vst1q_u32(target + i, vandq_u32(vshlq_u32(low, low_shifts), masks));
       vst1q_u32(target + i + 4, vandq_u32(vshlq_u32(high, high_shifts), masks));
     }
+  } else if (code_bits == 32 && start == 0) {
+    memcpy(target, bytes, count * sizeof(uint32_t));
+    return;
   }
   size_t bit = start;
   for (; i < count; i++, bit += code_bits) {

@@ -276,12 +276,14 @@ AVX2 static void gemm_panel(
     const size_t width = columns - k < GEMM_COLUMNS ? columns - k : GEMM_COLUMNS;
     const float *block = panel + k * CK_PANEL;
     size_t t = 0;
-    for (; t + 3 <= tokens; t += 3) {
+    // Four tokens go as two and two: a single token has too few chains to fill the multipliers.
+    for (; t + 3 <= tokens && t + 4 != tokens; t += 3) {
       gemm_tokens(3, x + t * x_stride + k, x_stride, block, width, y + t * y_stride, y_stride, rows, accumulate);
     }
-    if (t + 2 == tokens) {
+    for (; t + 2 <= tokens; t += 2) {
       gemm_tokens(2, x + t * x_stride + k, x_stride, block, width, y + t * y_stride, y_stride, rows, accumulate);
-    } else if (t < tokens) {
+    }
+    if (t < tokens) {
       gemm_tokens(1, x + t * x_stride + k, x_stride, block, width, y + t * y_stride, y_stride, rows, accumulate);
     }
     accumulate = 1;
