@@ -16,7 +16,8 @@ public struct Codebook: Sendable {
   /// - Throws: `VectorQuantizationError` (`wrongType`, `wrongShape`).
   public init(_ tensor: Tensor, groupCount: Int, count: Int, vectorLength: Int, name: String) throws {
     guard tensor.dtype.isModelType else {
-      throw VectorQuantizationError(.wrongType, "\(name) has type \(tensor.dtype.rawValue); it must be F16, BF16 or F32")
+      throw VectorQuantizationError(
+        .wrongType, "\(name) has type \(tensor.dtype.rawValue); it must be F16, BF16 or F32")
     }
     let expected: Shape = [groupCount, count * vectorLength]
     guard tensor.shape == expected else {

@@ -37,7 +37,9 @@ extension LayerSettings {
     guard residualCentroidCount >= 0 else {
       throw Self.error(layer, "num_res_centroids \(residualCentroidCount) must be 0 or 2 to \(Self.centroidLimit)")
     }
-    guard 1...Int(Int32.max) ~= groupCount else { throw Self.error(layer, "group_num \(groupCount) must be at least 1") }
+    guard 1...Int(Int32.max) ~= groupCount else {
+      throw Self.error(layer, "group_num \(groupCount) must be at least 1")
+    }
     guard 0...Int(Int32.max) ~= outlierSize else {
       throw Self.error(layer, "outlier_size \(outlierSize) must be at least 0")
     }

@@ -62,14 +62,16 @@ public struct PackedIndices: Sendable {
           pending |= (UInt64(codes[row * columnCount + column]) & mask) << UInt64(filled)
           filled += codeBits
           if filled >= 32 {
-            target.storeBytes(of: UInt32(truncatingIfNeeded: pending).littleEndian, toByteOffset: word * 4, as: UInt32.self)
+            target.storeBytes(
+              of: UInt32(truncatingIfNeeded: pending).littleEndian, toByteOffset: word * 4, as: UInt32.self)
             pending >>= 32
             filled -= 32
             word += 1
           }
         }
         if filled > 0 {
-          target.storeBytes(of: UInt32(truncatingIfNeeded: pending).littleEndian, toByteOffset: word * 4, as: UInt32.self)
+          target.storeBytes(
+            of: UInt32(truncatingIfNeeded: pending).littleEndian, toByteOffset: word * 4, as: UInt32.self)
         }
       }
     }

@@ -14,7 +14,8 @@ public struct Permutation: Sendable, Equatable {
       guard Int(index) < seen.count, !seen[Int(index)] else {
         let reason = Int(index) < seen.count ? "occurs twice" : "is not below \(seen.count)"
         throw VectorQuantizationError(
-          .notAPermutation, "\(name) is no permutation of the input columns: \(index) at position \(position) \(reason)")
+          .notAPermutation, "\(name) is no permutation of the input columns: \(index) at position \(position) \(reason)"
+        )
       }
       seen[Int(index)] = true
     }

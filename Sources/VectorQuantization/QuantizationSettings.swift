@@ -80,7 +80,9 @@ public struct QuantizationSettings: Sendable {
       ("enable_proxy_error", .bool(false)),
       ("config_for_layers", object(moduleNames, layers)),
     ]
-    if !sharedLayers.isEmpty { entries.append(("shared_layer_config", object(sharedLayers.keys.sorted(), sharedLayers))) }
+    if !sharedLayers.isEmpty {
+      entries.append(("shared_layer_config", object(sharedLayers.keys.sorted(), sharedLayers)))
+    }
     if !modulesToNotConvert.isEmpty {
       entries.append(("modules_to_not_convert", .array(modulesToNotConvert.map { .string($0) })))
     }

@@ -104,7 +104,8 @@ private struct LayerReader {
     let values = try tensor.codes(name: path(name))
     if let position = values.firstIndex(where: { Int($0) >= limit }) {
       throw VectorQuantizationError(
-        .codeOutOfRange, "\(path(name)) holds code \(values[position]) at position \(position); codes are below \(limit)")
+        .codeOutOfRange,
+        "\(path(name)) holds code \(values[position]) at position \(position); codes are below \(limit)")
     }
     return values
   }

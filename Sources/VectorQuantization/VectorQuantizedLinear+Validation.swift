@@ -13,7 +13,8 @@ extension VectorQuantizedLinear {
     else {
       throw error(
         .wrongShape, "indices",
-        "needs \(settings.groupCount) groups of \(rows) rows of \(settings.groupSize) codes of \(settings.codeBits) bits")
+        "needs \(settings.groupCount) groups of \(rows) rows of \(settings.groupSize) codes of \(settings.codeBits) bits"
+      )
     }
     try checkCodes()
     if let book = try present(outlierCentroids, "outlier_centroids.weight", settings.hasOutliers) {
@@ -28,7 +29,8 @@ extension VectorQuantizedLinear {
     if let codes = try present(outlierIndices, "outlier_indices", settings.hasOutliers) {
       try check(codes, "outlier_indices", [1, settings.outlierRows(outFeatures: outFeatures), settings.outlierSize])
       guard codes.dtype == .int16 else { throw error(.wrongType, "outlier_indices", "must be I16") }
-      try checkRange(codes.codes(name: path("outlier_indices")), "outlier_indices", limit: settings.outlierCentroidCount)
+      try checkRange(
+        codes.codes(name: path("outlier_indices")), "outlier_indices", limit: settings.outlierCentroidCount)
     }
     if let permutation = try present(permutation, "perm", settings.permutationEnabled),
       permutation.indices.count != inFeatures
@@ -44,7 +46,8 @@ extension VectorQuantizedLinear {
 
   private func path(_ name: String) -> String { "\(module).\(name)" }
 
-  private func error(_ code: VectorQuantizationError.Code, _ name: String, _ reason: String) -> VectorQuantizationError {
+  private func error(_ code: VectorQuantizationError.Code, _ name: String, _ reason: String) -> VectorQuantizationError
+  {
     VectorQuantizationError(code, "\(path(name)) \(reason)")
   }
 
@@ -88,7 +91,8 @@ extension VectorQuantizedLinear {
 
   private func checkRange(_ codes: [UInt32], _ name: String, limit: Int) throws {
     if let position = codes.firstIndex(where: { Int($0) >= limit }) {
-      throw error(.codeOutOfRange, name, "holds code \(codes[position]) at position \(position); codes are below \(limit)")
+      throw error(
+        .codeOutOfRange, name, "holds code \(codes[position]) at position \(position); codes are below \(limit)")
     }
   }
 }
