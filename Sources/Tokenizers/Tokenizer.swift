@@ -57,7 +57,7 @@ public final class Tokenizer: Sendable {
   public func piece(of id: Int) -> String? { pieces[id].map { String(decoding: $0, as: UTF8.self) } }
 
   /// The bytes of text a token stands for, or nil for an id without a token.
-  public func bytes(of id: Int) -> [UInt8]? { decodedBytes(of: id, isFirst: true) }
+  public func bytes(of id: Int) -> [UInt8]? { decodedBytes(of: id) }
 
   /// Whether the token is a control token.
   public func isSpecial(_ id: Int) -> Bool { addedTokens[id]?.special ?? false }

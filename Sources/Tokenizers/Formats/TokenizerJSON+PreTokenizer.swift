@@ -15,6 +15,7 @@ extension TokenizerJSON {
         if part.field("use_regex").isNull || part.field("use_regex").flag { steps.append(.known(.gpt2)) }
       case "Digits": steps.append(.digits(individual: part.field("individual_digits").flag))
       case "Split": steps.append(try splitStep(part))
+      case "Metaspace": steps.append(.metaspace(try metaspace(part)))
       default: throw unsupported("pre_tokenizer", type)
       }
     }
@@ -37,8 +38,19 @@ extension TokenizerJSON {
     return .expression(expression, behavior, inverted: inverted)
   }
 
+  private func metaspace(_ part: JSONValue) throws -> Metaspace {
+    let addsPrefix = part.field("add_prefix_space").boolValue ?? true
+    let scheme = part.field("prepend_scheme").stringValue ?? (addsPrefix ? "always" : "never")
+    guard let prependScheme = Metaspace.PrependScheme(rawValue: scheme) else {
+      throw unsupported("Metaspace prepend_scheme", scheme)
+    }
+    return Metaspace(
+      mark: Array((part.field("replacement").stringValue ?? "\u{2581}").utf8), prependScheme: prependScheme,
+      splits: part.field("split").boolValue ?? true)
+  }
+
   /// The part, or the parts of nested `Sequence` parts; null has none.
-  private func flattened(_ value: JSONValue, _ key: String) -> [JSONValue] {
+  func flattened(_ value: JSONValue, _ key: String) -> [JSONValue] {
     if value.isNull { return [] }
     guard value.field("type").stringValue == "Sequence" else { return [value] }
     return value.field(key).elements.flatMap { flattened($0, key) }

@@ -16,14 +16,14 @@ struct TokenizerJSON {
     return TokenizerParts(
       pieces: tables.pieces, model: tables.model, addedTokens: vocabulary.addedTokens,
       normalizer: try normalizer(root.field("normalizer")), preTokenizerSteps: steps.steps,
-      decoder: try decoder(root.field("decoder")) ?? .joinedWithSpaces,
+      decoder: try decoder(root.field("decoder")),
       template: try template(root.field("post_processor"), tokens: tables.pieces))
   }
 
   /// The error for a part that this library does not have.
   func unsupported(_ part: String, _ name: String) -> TokenizerError {
     TokenizerError(
-      .unsupportedPart, "\(file): \(part) \"\(name)\" is not supported; only byte-level BPE tokenizers are")
+      .unsupportedPart, "\(file): \(part) \"\(name)\" is not supported; only BPE tokenizers of known parts are")
   }
 
   /// The error for a part that is not as the format says.
@@ -68,19 +68,5 @@ struct TokenizerJSON {
     vocabulary.usesByteFallback = model.field("byte_fallback").flag
     vocabulary.ignoresMerges = model.field("ignore_merges").flag
     return vocabulary
-  }
-
-  private func decoder(_ value: JSONValue) throws -> TokenDecoder? {
-    if value.isNull { return nil }
-    let type = value.field("type").stringValue ?? "unnamed"
-    switch type {
-    case "ByteLevel": return .byteLevel
-    case "Fuse": return nil
-    case "Sequence":
-      let decoders = try value.field("decoders").elements.compactMap { try decoder($0) }
-      guard let first = decoders.first, decoders.count == 1 else { throw unsupported("decoder", type) }
-      return first
-    default: throw unsupported("decoder", type)
-    }
   }
 }

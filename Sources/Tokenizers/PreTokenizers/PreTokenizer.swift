@@ -10,21 +10,32 @@ struct PreTokenizer: Sendable {
     case literal([UInt8], SplitBehavior, inverted: Bool)
     /// Puts a space before pieces that lack one.
     case prefixSpace
+    case metaspace(Metaspace)
   }
 
   let steps: [Step]
 
   /// Whether a step changes the text.
   var changesText: Bool {
-    steps.contains { if case .prefixSpace = $0 { true } else { false } }
+    steps.contains {
+      switch $0 {
+      case .prefixSpace, .metaspace: true
+      default: false
+      }
+    }
   }
 
   /// Cuts the pieces; `text` changes only where `changesText` says so.
   func split(_ text: inout AlignedText, _ pieces: inout [Range<Int>]) {
     for step in steps {
-      if case .prefixSpace = step {
+      switch step {
+      case .prefixSpace:
         text.prefixSpaces(&pieces)
         continue
+      case .metaspace(let metaspace):
+        metaspace.apply(to: &text, &pieces)
+        continue
+      default: break
       }
       var result: [Range<Int>] = []
       result.reserveCapacity(pieces.count)
@@ -39,7 +50,7 @@ struct PreTokenizer: Sendable {
     _ step: Step, _ bytes: UnsafeBufferPointer<UInt8>, _ piece: Range<Int>, _ result: inout [Range<Int>]
   ) {
     switch step {
-    case .prefixSpace: result.append(piece)
+    case .prefixSpace, .metaspace: result.append(piece)
     case .known(let pattern): pattern.split(bytes, piece, into: &result)
     case .digits(let individual): splitDigits(bytes, piece, individual: individual, &result)
     case .expression(let expression, let behavior, let inverted):
