@@ -14,7 +14,7 @@ public enum GGUFConversion {
   ///   any weight is read), `malformedFile`, `missingTensor`, or `cannotWrite`.
   @discardableResult
   public static func convert(
-    _ file: GGUFFile, to folder: String, dtype: DType = .float16, progress: any ProgressReporting = SilentProgress()
+    _ file: GGUFFile, to folder: String, dtype: DType = .float16, progress: any ProgressListener = SilentProgress()
   ) throws -> [String] {
     guard [.float16, .bfloat16, .float32].contains(dtype) else {
       throw CheckpointError(.unsupported, "weights can be stored as F16, BF16 or F32, not as \(dtype.rawValue)")
@@ -31,7 +31,8 @@ public enum GGUFConversion {
       companions.append(("tokenizer_config.json", vocabulary.tokenizerConfiguration))
     } else {
       notes.append(
-        "the tokenizer (\(vocabulary.model)) was not converted; copy tokenizer.json from the original model to \(folder)"
+        "the tokenizer (\(vocabulary.model)) was not converted; "
+          + "copy tokenizer.json from the original model to \(folder)"
       )
     }
     let writer = try CheckpointWriter(

@@ -26,7 +26,7 @@ struct GGUFLlamaModel {
     guard architecture == "llama" else {
       throw CheckpointError(
         .unsupported,
-        "\(file.path) has the architecture \(architecture.map { "\"\($0)\"" } ?? "of no name"); only \"llama\" is converted"
+        "\(file.path) has the architecture \"\(architecture ?? "")\"; only \"llama\" is converted"
       )
     }
     func positive(_ key: String, _ fallback: Int? = nil) throws -> Int {
@@ -47,7 +47,8 @@ struct GGUFLlamaModel {
     guard valueLength == headDimension, rotaryDimension == headDimension, headDimension % 2 == 0 else {
       throw CheckpointError(
         .unsupported,
-        "\(file.path): key, value and rotary sizes \(headDimension), \(valueLength), \(rotaryDimension) must be equal and even"
+        "\(file.path): key, value and rotary sizes \(headDimension), \(valueLength), \(rotaryDimension) "
+          + "must be equal and even"
       )
     }
     // Each layer has nine tensors; a count that the file cannot hold would only make long lists.

@@ -123,7 +123,8 @@ struct GGUFVocabulary {
     guard let rules = GGUFPreTokenization(name: name) else {
       throw CheckpointError(
         .unsupported,
-        "\(path): the pre-tokenizer \"\(name)\" is not known (only \(GGUFPreTokenization.names.joined(separator: ", ")))"
+        "\(path): the pre-tokenizer \"\(name)\" is not known "
+          + "(only \(GGUFPreTokenization.names.joined(separator: ", ")))"
       )
     }
     return rules
