@@ -27,6 +27,8 @@ let package = Package(
   products: [
     .library(name: "VPTQ", targets: ["VPTQ"]),
     .executable(name: "vptq", targets: ["VPTQCommand"]),
+    // For the benchmarks, which are a package of their own.
+    .library(name: "CKernels", targets: ["CKernels"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

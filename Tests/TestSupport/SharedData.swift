@@ -1,4 +1,4 @@
-import Foundation
+public import Foundation
 
 /// The folder of shared test data: `VPTQ_SHARED`, or `../shared` beside the package.
 public enum SharedData {

@@ -1,0 +1,419 @@
+// Compares every kernel of one instruction set with the portable one:  compare neon|avx2|avx512
+//
+// Odd sizes, starts off any alignment, every code width and vector length, with and without residual codebook.
+// What the header defines to the bit (conversions, packing, chains of fused multiply-adds, nearest centroids) must
+// agree to the bit; sums of free order must agree to a few units of the sum of their absolute terms.
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ckernels.h"
+
+static int passed, failed;
+
+static void check(int holds, const char *what, size_t a, size_t b, size_t c) {
+  holds ? passed++ : failed++;
+  if (!holds && failed <= 40) printf("FAILED %s (%zu, %zu, %zu)\n", what, a, b, c);
+}
+
+// Inputs
+
+static uint64_t state = 0x9E3779B97F4A7C15u;
+
+static uint64_t random_bits(void) {
+  state ^= state << 13;
+  state ^= state >> 7;
+  state ^= state << 17;
+  return state;
+}
+
+static float random_float(void) { return (float)(int32_t)(random_bits() >> 32) * 0x1p-30f; }
+
+/// A buffer of `n` bytes that starts `odd` bytes off a 64-byte boundary, with a guard behind it.
+enum { GUARD = 64 };
+
+static void *buffer(size_t n, size_t odd) {
+  uint8_t *bytes = aligned_alloc(64, (n + odd + GUARD + 63) / 64 * 64);
+  if (!bytes) exit(2);
+  memset(bytes, 0xA5, n + odd + GUARD);
+  return bytes + odd;
+}
+
+static void release(void *bytes) { free((void *)((uintptr_t)bytes / 64 * 64)); }
+
+static int guard_intact(const void *start, size_t n) {
+  for (size_t i = 0; i < GUARD; i++) {
+    if (((const uint8_t *)start)[n + i] != 0xA5) return 0;
+  }
+  return 1;
+}
+
+static float *floats(size_t n, size_t odd) {
+  float *x = buffer(n * sizeof(float), 4 * (odd % 4));
+  for (size_t i = 0; i < n; i++) x[i] = random_float();
+  return x;
+}
+
+static float *copy(const float *x, size_t n, size_t odd) {
+  float *y = buffer(n * sizeof(float), 4 * (odd % 4));
+  memcpy(y, x, n * sizeof(float));
+  return y;
+}
+
+static int same_bits(const void *a, const void *b, size_t bytes) {
+  return memcmp(a, b, bytes) == 0 && guard_intact(a, bytes) && guard_intact(b, bytes);
+}
+
+static int near(float a, float b, double bound) { return fabs((double)a - b) <= bound || a == b; }
+
+static int all_near(const float *a, const float *b, size_t n, double relative, double absolute) {
+  for (size_t i = 0; i < n; i++) {
+    if (!near(a[i], b[i], relative * fabs(a[i]) + absolute)) return 0;
+  }
+  return guard_intact(a, n * sizeof(float)) && guard_intact(b, n * sizeof(float));
+}
+
+static const size_t sizes[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100, 257, 1031};
+enum { SIZES = sizeof(sizes) / sizeof(sizes[0]) };
+
+// Conversions
+
+static int nan32(uint32_t bits) { return (bits & 0x7FFFFFFF) > 0x7F800000; }
+static int nan16(uint16_t bits, ck_storage storage) { return (bits & 0x7FFF) > (storage == CK_F16 ? 0x7C00 : 0x7F80); }
+static int quiet16(uint16_t bits, ck_storage storage) { return (bits & (storage == CK_F16 ? 0x200 : 0x40)) != 0; }
+
+static void widening(const ck_kernels *p, const ck_kernels *k, ck_storage storage) {
+  enum { N = 65536 };
+  static uint16_t source[N];
+  static float expected[N], actual[N];
+  for (int i = 0; i < N; i++) source[i] = (uint16_t)i;
+  (storage == CK_F16 ? p->f16_to_f32 : p->bf16_to_f32)(source, expected, N);
+  (storage == CK_F16 ? k->f16_to_f32 : k->bf16_to_f32)(source, actual, N);
+  size_t wrong = 0;
+  for (int i = 0; i < N; i++) {
+    uint32_t e, a;
+    memcpy(&e, expected + i, 4);
+    memcpy(&a, actual + i, 4);
+    wrong += nan16(source[i], storage) ? !nan32(a) : a != e;
+  }
+  check(wrong == 0, storage == CK_F16 ? "f16_to_f32" : "bf16_to_f32", N, wrong, 0);
+}
+
+static void narrowing(const ck_kernels *p, const ck_kernels *k, ck_storage storage) {
+  enum { N = 1 << 18 };
+  static float source[N];
+  static uint16_t expected[N], actual[N];
+  for (uint32_t i = 0; i < N; i++) {
+    // Every upper half, with lower bits around the ties of both formats; then random bits.
+    static const uint16_t low[3] = {0x0000, 0x8000, 0x1000};
+    const uint32_t bits = i < 3 * 65536 ? i % 65536 << 16 | low[i / 65536] : (uint32_t)(random_bits() >> 32);
+    memcpy(source + i, &bits, 4);
+  }
+  (storage == CK_F16 ? p->f32_to_f16 : p->f32_to_bf16)(source, expected, N);
+  (storage == CK_F16 ? k->f32_to_f16 : k->f32_to_bf16)(source, actual, N);
+  size_t wrong = 0;
+  for (int i = 0; i < N; i++) {
+    const int is_nan = isnan(source[i]);
+    wrong += is_nan ? !(nan16(actual[i], storage) && quiet16(actual[i], storage)) : actual[i] != expected[i];
+  }
+  check(wrong == 0, storage == CK_F16 ? "f32_to_f16" : "f32_to_bf16", N, wrong, 0);
+}
+
+static void conversion_tails(const ck_kernels *p, const ck_kernels *k) {
+  for (size_t s = 0; s < SIZES; s++) {
+    const size_t n = sizes[s];
+    for (int storage = CK_F16; storage <= CK_BF16; storage++) {
+      float *x = floats(n, s), *a = buffer(n * 4, 4), *b = buffer(n * 4, 12);
+      uint16_t *u = buffer(n * 2, 2), *v = buffer(n * 2, 6);
+      (storage == CK_F16 ? p->f32_to_f16 : p->f32_to_bf16)(x, u, n);
+      (storage == CK_F16 ? k->f32_to_f16 : k->f32_to_bf16)(x, v, n);
+      check(same_bits(u, v, n * 2), "narrowing tail", n, storage, 0);
+      (storage == CK_F16 ? p->f16_to_f32 : p->bf16_to_f32)(u, a, n);
+      (storage == CK_F16 ? k->f16_to_f32 : k->bf16_to_f32)(u, b, n);
+      check(same_bits(a, b, n * 4), "widening tail", n, storage, 0);
+      release(x), release(a), release(b), release(u), release(v);
+    }
+  }
+}
+
+// Dense products
+
+/// `n` random numbers as stored in `storage`.
+static void *stored(const ck_kernels *p, size_t n, ck_storage storage) {
+  float *x = floats(n, 1);
+  if (storage == CK_F32) return x;
+  uint16_t *halves = buffer(n * 2, 2);
+  (storage == CK_F16 ? p->f32_to_f16 : p->f32_to_bf16)(x, halves, n);
+  release(x);
+  return halves;
+}
+
+static void dense_vector(const ck_kernels *p, const ck_kernels *k, size_t rows, size_t columns, ck_storage storage) {
+  char *w = stored(p, rows * columns, storage);
+  float *x = floats(columns, 3), *a = floats(rows, 1), *b = floats(rows, 2);
+  p->gemv(w, storage, rows, columns, x, a);
+  k->gemv(w, storage, rows, columns, x, b);
+  check(all_near(a, b, rows, 1e-6, 4e-6 * sqrt((double)columns)), "gemv", rows, columns, storage);
+  int alone = 1;
+  const size_t width = storage == CK_F32 ? 4 : 2;
+  for (size_t r = 0; r < rows; r++) {
+    float y;
+    k->gemv(w + r * columns * width, storage, 1, columns, x, &y);
+    alone &= y == b[r];
+  }
+  check(alone, "gemv, rows alone", rows, columns, storage);
+  release(w), release(x), release(a), release(b);
+}
+
+static void dense_panel(const ck_kernels *p, const ck_kernels *k, size_t rows, size_t columns, ck_storage storage) {
+  const size_t stride = columns + 3, n = columns * CK_PANEL;
+  void *w = stored(p, rows * stride, storage);
+  float *a = floats(n, 1), *b = floats(n, 2);
+  p->pack_panel(w, storage, stride, rows, columns, a);
+  k->pack_panel(w, storage, stride, rows, columns, b);
+  check(same_bits(a, b, n * 4), "pack_panel", rows, columns, storage);
+  for (size_t tokens = 1; tokens <= 14; tokens++) {
+    const size_t x_stride = columns + 1, y_stride = rows + tokens % 3, m = tokens * y_stride;
+    float *x = floats(tokens * x_stride, tokens);
+    for (int accumulate = 0; accumulate <= 1; accumulate++) {
+      float *y = floats(m, 1), *z = copy(y, m, 3), *s = copy(y, m, 2);
+      p->gemm_panel(x, x_stride, tokens, a, columns, y, y_stride, rows, accumulate);
+      k->gemm_panel(x, x_stride, tokens, a, columns, z, y_stride, rows, accumulate);
+      check(same_bits(y, z, m * 4), accumulate ? "gemm_panel, adding" : "gemm_panel", rows, columns, tokens);
+      for (size_t t = 0; t < tokens; t++) {
+        k->gemm_panel(x + t * x_stride, x_stride, 1, a, columns, s + t * y_stride, y_stride, rows, accumulate);
+      }
+      check(same_bits(z, s, m * 4), "gemm_panel, tokens alone", rows, columns, tokens);
+      release(y), release(z), release(s);
+    }
+    release(x);
+  }
+  release(w), release(a), release(b);
+}
+
+static void dense(const ck_kernels *p, const ck_kernels *k) {
+  static const size_t rows[] = {1, 2, 3, 4, 5, 7, 8, 13, 31, 32};
+  for (int storage = CK_F32; storage <= CK_BF16; storage++) {
+    for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++) {
+      for (size_t s = 0; s < SIZES; s++) {
+        dense_vector(p, k, rows[r], sizes[s], storage);
+        if (storage == CK_F32 || s % 3 == 0) dense_panel(p, k, rows[r], sizes[s], storage);
+      }
+    }
+  }
+}
+
+// Vector-quantized products
+
+static void put_code(uint8_t *codes, size_t bit, uint32_t bits, uint32_t code) {
+  for (uint32_t i = 0; i < bits; i++, bit++) {
+    codes[bit / 8] = (uint8_t)((codes[bit / 8] & ~(1u << bit % 8)) | (code >> i & 1) << bit % 8);
+  }
+}
+
+static void code_streams(const ck_kernels *p, const ck_kernels *k) {
+  for (uint32_t bits = 1; bits <= 32; bits++) {
+    for (size_t first = 0; first < 19; first++) {
+      for (size_t s = 0; s < SIZES - 1; s++) {
+        const size_t n = sizes[s], length = (first + n * bits + 7) / 8 + 16;
+        uint8_t *codes = buffer(length, first * 3 % 16);
+        for (size_t i = 0; i < length; i++) codes[i] = (uint8_t)random_bits();
+        uint32_t *a = buffer(n * 4, 4), *b = buffer(n * 4, 8);
+        p->unpack_codes(codes, first, bits, n, a);
+        k->unpack_codes(codes, first, bits, n, b);
+        check(same_bits(a, b, n * 4), "unpack_codes", bits, first, n);
+        release(codes), release(a), release(b);
+      }
+    }
+  }
+}
+
+static float *codebook(size_t count, size_t length, size_t stride) {
+  float *table = floats(count * stride, length);
+  for (size_t i = 0; i < count * stride; i++) {
+    if (i % stride >= length) table[i] = 0;
+  }
+  return table;
+}
+
+static void vq_matrix(
+  const ck_kernels *p, const ck_kernels *k, uint32_t length, uint32_t main_bits, uint32_t residual_bits,
+  size_t rows, size_t columns) {
+  const uint32_t stride = (length + 3) / 4 * 4, bits = main_bits + residual_bits;
+  const uint32_t main_count = 1u << (main_bits < 10 ? main_bits : 10);
+  const uint32_t residual_count = 1u << (residual_bits < 10 ? residual_bits : 10);
+  const size_t row_stride = (columns * bits + 7) / 8 + rows % 3, bytes = rows * row_stride + 16;
+  uint8_t *codes = buffer(bytes, length % 16);
+  memset(codes, 0, bytes);
+  for (size_t n = 0; n < rows; n++) {
+    for (size_t c = 0; c < columns; c++) {
+      const uint32_t main = random_bits() % main_count, rest = random_bits() % residual_count;
+      put_code(codes + n * row_stride, c * bits, bits, residual_bits ? main | rest << main_bits : main);
+    }
+  }
+  float *table = codebook(main_count, length, stride), *residual = codebook(residual_count, length, stride);
+  const ck_vq_matrix m = {
+    codes, row_stride, columns, bits, residual_bits ? main_bits : bits, length, stride, table,
+    residual_bits ? residual : NULL};
+
+  const size_t outputs = rows * length;
+  float *x = floats(columns, 1), *a = floats(outputs, 2), *b = copy(a, outputs, 3), *s = copy(a, outputs, 1);
+  p->vq_gemv(&m, 0, rows, x, a);
+  k->vq_gemv(&m, 0, rows, x, b);
+  check(all_near(a, b, outputs, 1e-6, 8e-6 * sqrt((double)columns)), "vq_gemv", length, bits, residual_bits);
+  for (size_t n = 0; n < rows; n++) k->vq_gemv(&m, n, n + 1, x, s + n * length);
+  check(same_bits(b, s, outputs * 4), "vq_gemv, rows alone", length, bits, residual_bits);
+
+  // Panels of 32 outputs as the caller cuts them: vectors may straddle two panels.
+  for (size_t o = 0; o < outputs; o += CK_PANEL) {
+    const size_t width = outputs - o < CK_PANEL ? outputs - o : CK_PANEL;
+    const size_t first = o / length, last = (o + width + length - 1) / length;
+    const size_t c0 = columns / 3, n = (columns - c0) * CK_PANEL;
+    float *u = floats(n, 1), *v = floats(n, 3);
+    p->vq_panel(&m, first, last, o - first * length, width, c0, columns, u);
+    k->vq_panel(&m, first, last, o - first * length, width, c0, columns, v);
+    check(same_bits(u, v, n * 4), "vq_panel", length, bits, width);
+    release(u), release(v);
+  }
+  release(codes), release(table), release(residual), release(x), release(a), release(b), release(s);
+}
+
+static void vector_quantized(const ck_kernels *p, const ck_kernels *k) {
+  static const size_t columns[] = {1, 7, 64, 301, 515};
+  for (uint32_t length = 1; length <= 16; length++) {
+    for (uint32_t bits = 1; bits <= 32; bits++) {
+      const size_t rows = 1 + (length * 5 + bits) % 9, width = columns[(length + bits) % 5];
+      vq_matrix(p, k, length, bits, 0, rows, width);
+      if (bits > 1) vq_matrix(p, k, length, (bits + 1) / 2, bits / 2, rows, width);
+    }
+  }
+  for (uint32_t length = 17; length <= 40; length += 5) {
+    vq_matrix(p, k, length, 12, 0, 5, 77);
+    vq_matrix(p, k, length, 8, 4, 6, 77);
+  }
+}
+
+// Transformer pieces
+
+static void vectors(const ck_kernels *p, const ck_kernels *k, size_t n, size_t odd) {
+  float *x = floats(n, odd), *w = floats(n, odd + 1), *a = copy(w, n, odd + 2), *b = copy(w, n, odd + 3);
+  p->rms_norm(x, w, 1e-5f, n, a);
+  k->rms_norm(x, w, 1e-5f, n, b);
+  check(all_near(a, b, n, 1e-6, 0), "rms_norm", n, odd, 0);
+
+  check(near(p->dot(x, w, n), k->dot(x, w, n), 4e-6 * sqrt((double)n)), "dot", n, odd, 0);
+  memcpy(a, w, n * 4);
+  memcpy(b, w, n * 4);
+  p->axpy(0.7f, x, a, n);
+  k->axpy(0.7f, x, b, n);
+  check(all_near(a, b, n, 1e-6, 4e-7), "axpy", n, odd, 0);
+
+  for (size_t i = 0; i < n; i++) x[i] *= i % 7 == 6 ? 60 : 8;
+  p->silu_multiply(x, w, a, n);
+  k->silu_multiply(x, w, b, n);
+  check(all_near(a, b, n, 1e-6, 1e-37), "silu_multiply", n, odd, 0);
+  memcpy(b, x, n * 4);
+  k->silu_multiply(b, w, b, n);
+  check(all_near(a, b, n, 1e-6, 1e-37), "silu_multiply in place", n, odd, 0);
+
+  for (size_t i = 1; i < n; i += 5) x[i] = -INFINITY;
+  memcpy(a, x, n * 4);
+  memcpy(b, x, n * 4);
+  p->softmax(a, n);
+  k->softmax(b, n);
+  check(all_near(a, b, n, 1e-6, 1e-37), "softmax", n, odd, 0);
+  int zeros = 1;
+  for (size_t i = 1; i < n; i += 5) zeros &= b[i] == 0;
+  check(zeros, "softmax of -inf", n, odd, 0);
+  release(x), release(w), release(a), release(b);
+}
+
+static void heads(const ck_kernels *p, const ck_kernels *k, size_t half, size_t count) {
+  const size_t dim = 2 * half + half % 3, n = dim * count;
+  float *x = floats(n, 1), *y = copy(x, n, 2), *cosine = floats(half, 3), *sine = floats(half, 1);
+  p->rotary(x, count, dim, half, cosine, sine);
+  k->rotary(y, count, dim, half, cosine, sine);
+  check(all_near(x, y, n, 1e-6, 2e-6), "rotary", half, count, 0);
+
+  // `count` positions of `dim` values, one stride apart.
+  const size_t stride = dim + 3;
+  float *q = floats(dim, 1), *keys = floats(stride * count, 2), *a = floats(count, 1), *b = floats(count, 3);
+  p->attention_scores(q, keys, stride, count, dim, 0.3f, a);
+  k->attention_scores(q, keys, stride, count, dim, 0.3f, b);
+  check(all_near(a, b, count, 1e-6, 4e-6 * sqrt((double)dim)), "attention_scores", dim, count, 0);
+  int alone = 1;
+  for (size_t i = 0; i < count; i++) {
+    float one;
+    k->attention_scores(q, keys + i * stride, stride, 1, dim, 0.3f, &one);
+    alone &= one == b[i];
+  }
+  check(alone, "attention_scores, positions alone", dim, count, 0);
+  float *u = floats(dim, 1), *v = floats(dim, 2);
+  p->attention_mix(a, keys, stride, count, dim, u);
+  k->attention_mix(a, keys, stride, count, dim, v);
+  check(all_near(u, v, dim, 1e-6, 1e-5 * sqrt((double)(dim * count))), "attention_mix", dim, count, 0);
+  release(x), release(y), release(cosine), release(sine);
+  release(q), release(keys), release(a), release(b), release(u), release(v);
+}
+
+// Nearest centroids
+
+static void centroids(const ck_kernels *p, const ck_kernels *k, size_t dimension, size_t count, size_t n, int coarse) {
+  const size_t blocks = (count + 15) / 16;
+  float *table = floats(count * dimension, 1), *x = floats(n * dimension, 3);
+  // Coarse values give exact ties.
+  for (size_t i = 0; coarse && i < count * dimension; i++) table[i] = roundf(table[i]);
+  for (size_t i = 0; coarse && i < n * dimension; i++) x[i] = roundf(x[i]);
+  float *blocked = floats(blocks * dimension * 16, 1), *half_norms = floats(blocks * 16, 2);
+  ck_block_codebook(table, count, dimension, blocked, half_norms);
+  int32_t *i = buffer(n * 4, 4), *j = buffer(n * 4, 8);
+  float *a = floats(n, 1), *b = floats(n, 2), *s = floats(blocks * 16, 1), *t = floats(blocks * 16, 3);
+  p->nearest_centroid(x, n, dimension, blocked, half_norms, blocks, i, a);
+  k->nearest_centroid(x, n, dimension, blocked, half_norms, blocks, j, b);
+  check(same_bits(i, j, n * 4), "nearest_centroid", dimension, count, n);
+  check(same_bits(a, b, n * 4), "nearest_centroid, best", dimension, count, n);
+  k->nearest_centroid(x, n, dimension, blocked, half_norms, blocks, j, NULL);
+  check(same_bits(i, j, n * 4), "nearest_centroid, no best", dimension, count, n);
+  p->centroid_scores(x, dimension, blocked, half_norms, blocks, s);
+  k->centroid_scores(x, dimension, blocked, half_norms, blocks, t);
+  check(same_bits(s, t, blocks * 16 * 4), "centroid_scores", dimension, count, n);
+  release(table), release(x), release(blocked), release(half_norms);
+  release(i), release(j), release(a), release(b), release(s), release(t);
+}
+
+int main(int argc, char **argv) {
+  static const char *const names[] = {"portable", "avx2", "avx512", "neon"};
+  int isa = -1;
+  for (int i = 0; argc == 2 && i < 4; i++) {
+    if (strcmp(argv[1], names[i]) == 0) isa = i;
+  }
+  const ck_kernels *p = ck_kernels_for(CK_PORTABLE);
+  const ck_kernels *k = isa < 0 ? NULL : ck_kernels_for((ck_isa)isa);
+  if (!p || !k) {
+    fprintf(stderr, "usage: compare avx2|avx512|neon (one this machine can run)\n");
+    return 2;
+  }
+  for (int storage = CK_F16; storage <= CK_BF16; storage++) {
+    widening(p, k, storage);
+    narrowing(p, k, storage);
+  }
+  conversion_tails(p, k);
+  dense(p, k);
+  code_streams(p, k);
+  vector_quantized(p, k);
+  for (size_t s = 0; s < SIZES; s++) {
+    for (size_t odd = 0; odd < 4; odd++) vectors(p, k, sizes[s], odd);
+    if (sizes[s] > 257) continue;
+    for (size_t count = 1; count <= 9; count++) heads(p, k, sizes[s], count);
+  }
+  for (size_t dimension = 1; dimension <= 17; dimension++) {
+    for (size_t s = 0; s < SIZES; s++) {
+      centroids(p, k, dimension, sizes[s], 1 + (s + dimension) % 9, 0);
+      centroids(p, k, dimension, sizes[s], 1 + (s + dimension) % 9, 1);
+    }
+  }
+  printf("%s: %d passed, %d failed\n", k->name, passed, failed);
+  return failed != 0;
+}

@@ -1,0 +1,274 @@
+// Every kernel in plain C: the specification the other files are compared with.
+
+#include "tables.h"
+
+#include <math.h>
+#include <string.h>
+
+#pragma STDC FP_CONTRACT OFF
+
+static float bits_to_float(uint32_t bits) {
+  float value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+static uint32_t float_to_bits(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
+
+// Conversions
+
+static float f16_value(uint16_t half) {
+  const uint32_t sign = (uint32_t)(half & 0x8000) << 16;
+  const uint32_t exponent = (half >> 10) & 31;
+  const uint32_t mantissa = half & 0x3FF;
+  if (exponent == 31) return bits_to_float(sign | 0x7F800000 | mantissa << 13 | (mantissa ? 0x400000 : 0));
+  if (exponent == 0) {
+    const float magnitude = (float)mantissa * 0x1p-24f;
+    return bits_to_float(sign | float_to_bits(magnitude));
+  }
+  return bits_to_float(sign | (exponent + 112) << 23 | mantissa << 13);
+}
+
+static uint16_t f16_bits(float value) {
+  const uint32_t bits = float_to_bits(value);
+  const uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
+  const uint32_t magnitude = bits & 0x7FFFFFFF;
+  if (magnitude > 0x7F800000) return (uint16_t)(sign | 0x7E00 | (magnitude >> 13 & 0x3FF));
+  if (magnitude >= 0x477FF000) return sign | 0x7C00;
+  if (magnitude < 0x38800000) {
+    // Adding 0.5 leaves the value as a multiple of 2^-24 in the low bits, rounded to nearest even.
+    const float shifted = bits_to_float(magnitude) + 0.5f;
+    return (uint16_t)(sign | (float_to_bits(shifted) - float_to_bits(0.5f)));
+  }
+  const uint32_t rounded = magnitude + 0xFFF + (magnitude >> 13 & 1);
+  return (uint16_t)(sign | (rounded - (112u << 23)) >> 13);
+}
+
+static uint16_t bf16_bits(float value) {
+  const uint32_t bits = float_to_bits(value);
+  if ((bits & 0x7FFFFFFF) > 0x7F800000) return (uint16_t)(bits >> 16 | 0x40);
+  return (uint16_t)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+}
+
+static void f16_to_f32(const uint16_t *source, float *target, size_t n) {
+  for (size_t i = 0; i < n; i++) target[i] = f16_value(source[i]);
+}
+
+static void bf16_to_f32(const uint16_t *source, float *target, size_t n) {
+  for (size_t i = 0; i < n; i++) target[i] = bits_to_float((uint32_t)source[i] << 16);
+}
+
+static void f32_to_f16(const float *source, uint16_t *target, size_t n) {
+  for (size_t i = 0; i < n; i++) target[i] = f16_bits(source[i]);
+}
+
+static void f32_to_bf16(const float *source, uint16_t *target, size_t n) {
+  for (size_t i = 0; i < n; i++) target[i] = bf16_bits(source[i]);
+}
+
+static float stored(const void *w, ck_storage storage, size_t i) {
+  switch (storage) {
+    case CK_F16: return f16_value(((const uint16_t *)w)[i]);
+    case CK_BF16: return bits_to_float((uint32_t)((const uint16_t *)w)[i] << 16);
+    default: return ((const float *)w)[i];
+  }
+}
+
+// Dense products
+
+static void gemv(const void *w, ck_storage storage, size_t rows, size_t columns, const float *x, float *y) {
+  for (size_t r = 0; r < rows; r++) {
+    float sum = 0;
+    for (size_t k = 0; k < columns; k++) sum += stored(w, storage, r * columns + k) * x[k];
+    y[r] = sum;
+  }
+}
+
+static void pack_panel(
+  const void *w, ck_storage storage, size_t stride, size_t rows, size_t columns, float *panel) {
+  for (size_t k = 0; k < columns; k++) {
+    for (size_t r = 0; r < CK_PANEL; r++) {
+      panel[k * CK_PANEL + r] = r < rows ? stored(w, storage, r * stride + k) : 0;
+    }
+  }
+}
+
+static void gemm_panel(
+  const float *x, size_t x_stride, size_t tokens, const float *panel, size_t columns, float *y, size_t y_stride,
+  size_t rows, int accumulate) {
+  for (size_t t = 0; t < tokens; t++) {
+    for (size_t r = 0; r < rows; r++) {
+      float sum = accumulate ? y[t * y_stride + r] : 0;
+      for (size_t k = 0; k < columns; k++) sum += x[t * x_stride + k] * panel[k * CK_PANEL + r];
+      y[t * y_stride + r] = sum;
+    }
+  }
+}
+
+// Vector-quantized products
+
+static uint32_t code_at(const uint8_t *codes, size_t bit, uint32_t width) {
+  uint64_t window;
+  memcpy(&window, codes + bit / 8, sizeof window);
+  return (uint32_t)(window >> bit % 8 & ((1ull << width) - 1));
+}
+
+static void unpack_codes(
+  const uint8_t *codes, size_t first_bit, uint32_t code_bits, size_t count, uint32_t *target) {
+  for (size_t i = 0; i < count; i++) target[i] = code_at(codes, first_bit + i * code_bits, code_bits);
+}
+
+/// Entry `e` of the vector that column `c` of vector row `n` stands for.
+static float vq_value(const ck_vq_matrix *m, size_t n, size_t c, size_t e) {
+  const uint32_t code = code_at(m->codes + n * m->row_stride, c * m->code_bits, m->code_bits);
+  if (!m->residual_table) return m->table[(size_t)code * m->table_stride + e];
+  const uint32_t main_code = code & (uint32_t)((1ull << m->main_bits) - 1);
+  const uint32_t residual = (uint32_t)((uint64_t)code >> m->main_bits);
+  return m->table[(size_t)main_code * m->table_stride + e]
+    + m->residual_table[(size_t)residual * m->table_stride + e];
+}
+
+static void vq_gemv(const ck_vq_matrix *m, size_t first, size_t last, const float *x, float *y) {
+  for (size_t n = first; n < last; n++) {
+    for (size_t e = 0; e < m->vector_length; e++) {
+      float sum = 0;
+      for (size_t c = 0; c < m->columns; c++) sum += x[c] * vq_value(m, n, c, e);
+      y[(n - first) * m->vector_length + e] += sum;
+    }
+  }
+}
+
+static void vq_panel(
+  const ck_vq_matrix *m, size_t first, size_t last, size_t skip, size_t rows, size_t c0, size_t c1, float *panel) {
+  for (size_t c = c0; c < c1; c++) {
+    float *line = panel + (c - c0) * CK_PANEL;
+    memset(line, 0, CK_PANEL * sizeof(float));
+    for (size_t n = first; n < last; n++) {
+      for (size_t e = 0; e < m->vector_length; e++) {
+        const size_t offset = (n - first) * m->vector_length + e;
+        if (offset >= skip && offset - skip < rows) line[offset - skip] = vq_value(m, n, c, e);
+      }
+    }
+  }
+}
+
+// Layers
+
+static void rms_norm(const float *x, const float *weight, float eps, size_t n, float *y) {
+  double sum = 0;
+  for (size_t i = 0; i < n; i++) sum += (double)x[i] * x[i];
+  const float scale = (float)(1 / sqrt(sum / (double)n + eps));
+  for (size_t i = 0; i < n; i++) y[i] = x[i] * scale * weight[i];
+}
+
+static void rotary(float *x, size_t heads, size_t head_dim, size_t half, const float *cosine, const float *sine) {
+  for (size_t h = 0; h < heads; h++) {
+    float *head = x + h * head_dim;
+    for (size_t i = 0; i < half; i++) {
+      const float a = head[i], b = head[i + half];
+      head[i] = a * cosine[i] - b * sine[i];
+      head[i + half] = b * cosine[i] + a * sine[i];
+    }
+  }
+}
+
+static void softmax(float *x, size_t n) {
+  float max = x[0];
+  for (size_t i = 1; i < n; i++) max = x[i] > max ? x[i] : max;
+  double sum = 0;
+  for (size_t i = 0; i < n; i++) {
+    x[i] = expf(x[i] - max);
+    sum += x[i];
+  }
+  const float scale = (float)(1 / sum);
+  for (size_t i = 0; i < n; i++) x[i] *= scale;
+}
+
+static void silu_multiply(const float *gate, const float *up, float *y, size_t n) {
+  for (size_t i = 0; i < n; i++) y[i] = gate[i] / (1 + expf(-gate[i])) * up[i];
+}
+
+static float dot(const float *a, const float *b, size_t n) {
+  float sum = 0;
+  for (size_t i = 0; i < n; i++) sum += a[i] * b[i];
+  return sum;
+}
+
+static void axpy(float a, const float *x, float *y, size_t n) {
+  for (size_t i = 0; i < n; i++) y[i] += a * x[i];
+}
+
+static void attention_scores(
+  const float *q, const float *k, size_t k_stride, size_t positions, size_t head_dim, float scale, float *scores) {
+  for (size_t p = 0; p < positions; p++) scores[p] = scale * dot(q, k + p * k_stride, head_dim);
+}
+
+static void attention_mix(
+  const float *weights, const float *v, size_t v_stride, size_t positions, size_t head_dim, float *y) {
+  memset(y, 0, head_dim * sizeof(float));
+  for (size_t p = 0; p < positions; p++) axpy(weights[p], v + p * v_stride, y, head_dim);
+}
+
+// Codebook search
+
+static void centroid_scores(
+  const float *vector, size_t dimension, const float *blocked, const float *half_norms, size_t blocks, float *scores) {
+  for (size_t b = 0; b < blocks; b++) {
+    for (size_t lane = 0; lane < 16; lane++) {
+      float score = half_norms[b * 16 + lane];
+      for (size_t j = 0; j < dimension; j++) score -= vector[j] * blocked[(b * dimension + j) * 16 + lane];
+      scores[b * 16 + lane] = score;
+    }
+  }
+}
+
+static void nearest_centroid(
+  const float *vectors, size_t n, size_t dimension, const float *blocked, const float *half_norms, size_t blocks,
+  int32_t *indices, float *best) {
+  for (size_t i = 0; i < n; i++) {
+    float smallest = INFINITY;
+    int32_t index = 0;
+    for (size_t b = 0; b < blocks; b++) {
+      float scores[16];
+      centroid_scores(
+        vectors + i * dimension, dimension, blocked + b * dimension * 16, half_norms + b * 16, 1, scores);
+      for (int lane = 0; lane < 16; lane++) {
+        if (scores[lane] < smallest) {
+          smallest = scores[lane];
+          index = (int32_t)(b * 16) + lane;
+        }
+      }
+    }
+    indices[i] = index;
+    if (best) best[i] = smallest;
+  }
+}
+
+const ck_kernels ck_portable_table = {
+  .isa = CK_PORTABLE,
+  .name = "portable",
+  .f16_to_f32 = f16_to_f32,
+  .bf16_to_f32 = bf16_to_f32,
+  .f32_to_f16 = f32_to_f16,
+  .f32_to_bf16 = f32_to_bf16,
+  .gemv = gemv,
+  .pack_panel = pack_panel,
+  .gemm_panel = gemm_panel,
+  .unpack_codes = unpack_codes,
+  .vq_gemv = vq_gemv,
+  .vq_panel = vq_panel,
+  .rms_norm = rms_norm,
+  .rotary = rotary,
+  .softmax = softmax,
+  .silu_multiply = silu_multiply,
+  .attention_scores = attention_scores,
+  .attention_mix = attention_mix,
+  .dot = dot,
+  .axpy = axpy,
+  .nearest_centroid = nearest_centroid,
+  .centroid_scores = centroid_scores,
+};

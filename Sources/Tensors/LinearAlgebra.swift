@@ -1,0 +1,79 @@
+#if canImport(Accelerate)
+  import Accelerate
+#else
+  import CBLAS
+#endif
+
+/// Dense linear algebra on row-major matrices.
+///
+/// The library underneath runs on one thread; work is split here, in tiles of fixed size, so that results do not
+/// depend on the number of threads.
+package enum LinearAlgebra {
+  private static let singleThreaded: Void = {
+    #if !canImport(Accelerate)
+      openblas_set_num_threads(1)
+    #endif
+  }()
+
+  /// `C += A · B` for `A[m, k]`, `B[k, n]`, `C[m, n]` in Float, `alpha` times the product; parallel over tiles of `C`.
+  package static func multiplyAccumulate(
+    alpha: Float, _ a: UnsafePointer<Float>, aStride: Int, transposed: Bool = false, _ b: UnsafePointer<Float>,
+    bStride: Int, into c: UnsafeMutablePointer<Float>, cStride: Int, m: Int, n: Int, k: Int
+  ) {
+    _ = singleThreaded
+    let tile = 512
+    let columnTiles = (n + tile - 1) / tile
+    let rowTiles = (m + tile - 1) / tile
+    parallelFor(rowTiles * columnTiles) { index in
+      let row = index / columnTiles * tile
+      let column = index % columnTiles * tile
+      let origin = transposed ? a + row : a + row * aStride
+      cblas_sgemm(
+        CblasRowMajor, transposed ? CblasTrans : CblasNoTrans, CblasNoTrans, blasInt(min(tile, m - row)),
+        blasInt(min(tile, n - column)), blasInt(k), alpha, origin, blasInt(aStride), b + column, blasInt(bStride),
+        1, c + row * cStride + column, blasInt(cStride))
+    }
+  }
+
+  /// Adds `Xᵀ X` of `tokens` rows of `n` doubles to the upper triangle (by tiles) of `h[n, n]`.
+  package static func accumulateSecondMoment(
+    _ x: UnsafePointer<Double>, tokens: Int, n: Int, into h: UnsafeMutablePointer<Double>
+  ) {
+    _ = singleThreaded
+    let tile = 192
+    let tiles = (n + tile - 1) / tile
+    let pairs = (0..<tiles).flatMap { row in (row..<tiles).map { (row * tile, $0 * tile) } }
+    parallelFor(pairs.count) { index in
+      let (row, column) = pairs[index]
+      cblas_dgemm(
+        CblasRowMajor, CblasTrans, CblasNoTrans, blasInt(min(tile, n - row)), blasInt(min(tile, n - column)),
+        blasInt(tokens), 1, x + row, blasInt(n), x + column, blasInt(n), 1, h + row * n + column, blasInt(n))
+    }
+  }
+
+  /// Overwrites the upper triangle of the symmetric `a[n, n]` with `U`, `A = Uᵀ U`; false if `a` is not positive definite.
+  package static func choleskyUpper(_ a: inout [Double], n: Int) -> Bool {
+    _ = singleThreaded
+    var info: Int32 = 0
+    var size = Int32(n)
+    // Fortran reads the row-major matrix transposed, so its lower factor is our upper one.
+    a.withUnsafeMutableBufferPointer { dpotrf_("L", &size, $0.baseAddress, &size, &info) }
+    return info == 0
+  }
+
+  /// The upper Cholesky factor `U` of `A⁻¹` (`A⁻¹ = Uᵀ U`, zeros below the diagonal), or nil if `a` is not positive definite.
+  package static func choleskyUpperOfInverse(_ a: [Double], n: Int) -> [Double]? {
+    var work = a
+    guard choleskyUpper(&work, n: n) else { return nil }
+    var info: Int32 = 0
+    var size = Int32(n)
+    work.withUnsafeMutableBufferPointer { dpotri_("L", &size, $0.baseAddress, &size, &info) }
+    guard info == 0, choleskyUpper(&work, n: n), work.allSatisfy(\.isFinite) else { return nil }
+    for row in 1..<max(n, 1) {
+      for column in 0..<row { work[row * n + column] = 0 }
+    }
+    return work
+  }
+
+  private static func blasInt(_ value: Int) -> Int32 { Int32(value) }
+}

@@ -1,0 +1,74 @@
+import Testing
+
+@testable import Tensors
+
+@Suite("Linear algebra")
+struct LinearAlgebraTests {
+  @Test("The factor of the inverse satisfies A · (Uᵀ U) = I", arguments: [1, 2, 5, 33])
+  func factorOfInverse(n: Int) throws {
+    var random = CounterRandom(seed: 7, stream: UInt64(n))
+    let b = (0..<(n * n)).map { _ in random.uniform() - 0.5 }
+    var a = [Double](repeating: 0, count: n * n)
+    for i in 0..<n {
+      for j in 0..<n {
+        a[i * n + j] = (0..<n).reduce(i == j ? 0.5 : 0) { $0 + b[i * n + $1] * b[j * n + $1] }
+      }
+    }
+    let u = try #require(LinearAlgebra.choleskyUpperOfInverse(a, n: n))
+    for i in 0..<n {
+      for j in 0..<n {
+        if j < i { #expect(u[i * n + j] == 0) }
+        var product = 0.0
+        for k in 0..<n {
+          let inverse = (0..<n).reduce(0.0) { $0 + u[$1 * n + k] * u[$1 * n + j] }
+          product += a[i * n + k] * inverse
+        }
+        #expect(abs(product - (i == j ? 1 : 0)) < 1e-9)
+      }
+    }
+  }
+
+  @Test("A matrix that is not positive definite has no factor")
+  func notPositiveDefinite() {
+    #expect(LinearAlgebra.choleskyUpperOfInverse([1, 2, 2, 1], n: 2) == nil)
+  }
+
+  @Test("Second moments of parts add up to those of the whole (case Q16)")
+  func secondMoments() {
+    let (rows, n) = (1000, 8)
+    var random = CounterRandom(seed: 3)
+    let x = (0..<(rows * n)).map { _ in random.uniform() * 4 - 2 }
+    var whole = [Double](repeating: 0, count: n * n)
+    LinearAlgebra.accumulateSecondMoment(x, tokens: rows, n: n, into: &whole)
+    var parts = [Double](repeating: 0, count: n * n)
+    var first = 0
+    for count in [1, 6, 493, 500] {
+      LinearAlgebra.accumulateSecondMoment(Array(x[(first * n)...]), tokens: count, n: n, into: &parts)
+      first += count
+    }
+    for i in 0..<n {
+      for j in i..<n {
+        let exact = (0..<rows).reduce(0.0) { $0 + x[$1 * n + i] * x[$1 * n + j] }
+        #expect(abs(whole[i * n + j] - exact) <= 1e-12 * max(1, abs(exact)))
+        #expect(abs(whole[i * n + j] - parts[i * n + j]) <= 1e-12 * max(1, abs(exact)))
+      }
+    }
+  }
+
+  @Test("The single-precision product equals the plain sum, transposed or not", arguments: [false, true])
+  func product(transposed: Bool) {
+    let (m, n, k) = (5, 7, 3)
+    let a = (0..<(m * k)).map { Float($0 % 11) - 5 }
+    let b = (0..<(k * n)).map { Float($0 % 13) - 6 }
+    var c = [Float](repeating: 1, count: m * n)
+    LinearAlgebra.multiplyAccumulate(
+      alpha: 2, a, aStride: transposed ? m : k, transposed: transposed, b, bStride: n, into: &c, cStride: n, m: m, n: n,
+      k: k)
+    for i in 0..<m {
+      for j in 0..<n {
+        let sum = (0..<k).reduce(Float(0)) { $0 + (transposed ? a[$1 * m + i] : a[i * k + $1]) * b[$1 * n + j] }
+        #expect(c[i * n + j] == 1 + 2 * sum)
+      }
+    }
+  }
+}

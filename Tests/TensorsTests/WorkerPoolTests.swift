@@ -1,0 +1,40 @@
+import Synchronization
+import Testing
+
+@testable import Tensors
+
+@Suite("Worker pool")
+struct WorkerPoolTests {
+  @Test("Every index runs exactly once", arguments: [1, 2, 3, 8])
+  func eachIndexOnce(threads: Int) {
+    let pool = WorkerPool(threadCount: threads)
+    for count in [0, 1, 2, 7, 100, 1000] {
+      var hits = [Int](repeating: 0, count: count)
+      hits.withUnsafeMutableBufferPointer { buffer in
+        let base = buffer.baseAddress
+        pool.parallelFor(count) { base?[$0] += 1 }
+      }
+      #expect(hits == [Int](repeating: 1, count: count))
+    }
+  }
+
+  @Test("Many short loops in a row all finish (no lost wake-up)")
+  func manyLoops() {
+    let pool = WorkerPool(threadCount: 4)
+    let sum = Atomic<Int>(0)
+    for _ in 0..<5000 {
+      pool.parallelFor(5) { sum.add($0, ordering: .relaxed) }
+    }
+    #expect(sum.load(ordering: .relaxed) == 50_000)
+  }
+
+  @Test("A loop inside a loop runs to its end")
+  func nested() {
+    let pool = WorkerPool(threadCount: 3)
+    let sum = Atomic<Int>(0)
+    pool.parallelFor(10) { _ in
+      pool.parallelFor(10) { sum.add($0, ordering: .relaxed) }
+    }
+    #expect(sum.load(ordering: .relaxed) == 450)
+  }
+}
