@@ -123,7 +123,7 @@ struct Lexer {
   /// `{% raw %} … {% endraw %}`; false where the block is another.
   private mutating func lexRaw() throws -> Bool {
     let start = position
-    guard takeWord("raw"), takeEnd("%}", trims: true) else {
+    guard takeWord("raw"), takeEnd("%}", trims: false) else {
       position = start
       return false
     }
