@@ -31,7 +31,9 @@ extension Filters {
         })
     case "min", "max":
       let keyed = try keyed(value, arguments, interpreter)
-      guard var best = keyed.first else { return .undefined(TemplateUndefined("No aggregated item, sequence was empty.")) }
+      guard var best = keyed.first else {
+        return .undefined(TemplateUndefined("No aggregated item, sequence was empty."))
+      }
       for candidate in keyed.dropFirst()
       where try name == "min" ? candidate.key.isLess(than: best.key) : best.key.isLess(than: candidate.key) {
         best = candidate
@@ -92,7 +94,9 @@ extension Filters {
     _ value: TemplateValue, _ arguments: CallArguments, attribute position: Int, _ interpreter: Interpreter
   ) throws -> [Keyed] {
     let isCaseSensitive = arguments.flag(1, "case_sensitive")
-    let attributes = arguments.value(position, "attribute")?.text?.split(separator: ",").map { TemplateValue.string(String($0)) }
+    let attributes = arguments.value(position, "attribute")?.text?.split(separator: ",").map {
+      TemplateValue.string(String($0))
+    }
     return try items(value, interpreter).map { item in
       guard let attributes else { return (folded(item, isCaseSensitive), item) }
       return (.list(try attributes.map { folded(try path($0, of: item, interpreter), isCaseSensitive) }), item)

@@ -66,7 +66,9 @@ struct JSONTextReader {
 
   private mutating func word() throws -> TemplateValue {
     let start = position
-    while position < bytes.count, ![0x20, 0x0a, 0x0d, 0x09, 0x2c, 0x5d, 0x7d].contains(bytes[position]) { position += 1 }
+    while position < bytes.count, ![0x20, 0x0a, 0x0d, 0x09, 0x2c, 0x5d, 0x7d].contains(bytes[position]) {
+      position += 1
+    }
     let text = String(decoding: bytes[start..<position], as: UTF8.self)
     switch text {
     case "null": return .none

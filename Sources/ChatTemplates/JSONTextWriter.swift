@@ -21,7 +21,10 @@ struct JSONTextWriter {
     case .double(let number): output += literal(number)
     case .string(let text): write(text, into: &output)
     case .list(let list):
-      guard !list.items.isEmpty else { return output += "[]" }
+      guard !list.items.isEmpty else {
+        output += "[]"
+        return
+      }
       output += "["
       for (index, item) in list.items.enumerated() {
         separate(index, level + 1, into: &output)
@@ -30,7 +33,10 @@ struct JSONTextWriter {
       close(level, into: &output)
       output += "]"
     case .dictionary(let dictionary):
-      guard dictionary.count > 0 else { return output += "{}" }
+      guard dictionary.count > 0 else {
+        output += "{}"
+        return
+      }
       var pairs = dictionary.pairs
       if sortKeys { pairs = try pairs.sortedStably { try $0.key.isLess(than: $1.key) } }
       output += "{"

@@ -8,6 +8,9 @@ struct Lexer {
   var tokens: [Token] = []
   /// Whether the text that follows starts a line.
   private var isLineStart = true
+  /// The line of the last tag and where it starts; lines are counted on from there.
+  private var tagLine = 1
+  private var tagLinePosition = 0
 
   init(_ template: String) {
     var scalars = Scalars()
@@ -44,7 +47,8 @@ struct Lexer {
       let sign: Unicode.Scalar? = scalar(at: position + 2).flatMap { $0 == "-" || $0 == "+" ? $0 : nil }
       strip(&text, tag: tag, sign: sign)
       append(text)
-      line = 1 + source[..<position].count { $0 == "\n" }
+      line = tagLine + source[tagLinePosition..<position].count { $0 == "\n" }
+      (tagLine, tagLinePosition) = (line, position)
       position += sign == nil ? 2 : 3
       switch tag {
       case "#": try skipComment()

@@ -52,7 +52,8 @@ enum PrintfFormat {
         specification.type = conversion == "i" ? "d" : conversion
         let isWhole = ["d", "x", "X", "o"].contains(specification.type)
         let operand = isWhole ? argument.number.flatMap { Int(exactly: $0.rounded(.towardZero)) } : nil
-        result += try specification.apply(argument.integer == nil ? operand.map { .int($0) } ?? argument : argument, limit: limit)
+        result += try specification.apply(
+          argument.integer == nil ? operand.map { .int($0) } ?? argument : argument, limit: limit)
       }
     }
     if next < arguments.count, case .dictionary = value { return result }

@@ -36,7 +36,9 @@ import Testing
     #expect(code("{{ 'a'.ljust(10**12) }}{{ '%999999999999d' % 1 }}") == .limitExceeded)
     let limits = TemplateLimits(outputBytes: 10_000, steps: 100_000)
     #expect(
-      code("{% set ns = namespace(s='ab') %}{% for i in range(99) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}", limits: limits)
+      code(
+        "{% set ns = namespace(s='ab') %}{% for i in range(99) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}",
+        limits: limits)
         == .limitExceeded)
     #expect(
       code("{% for i in range(9999) %}{% for j in range(9999) %}{% endfor %}{% endfor %}", limits: limits)
