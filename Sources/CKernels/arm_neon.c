@@ -54,13 +54,14 @@ static void f16_to_f32(const uint16_t *source, float *target, size_t n) { to_f32
 
 static void bf16_to_f32(const uint16_t *source, float *target, size_t n) { to_f32(source, CK_BF16, target, n); }
 
-/// Rounds to nearest even by adding half a unit (less one where the kept part is even); NaN becomes 0x7FC0.
+/// Rounds to nearest even by adding half a unit (less one where the kept part is even); NaN keeps its upper bits and becomes quiet.
 INLINE uint16x4_t bf16_bits(float32x4_t values) {
   const uint32x4_t bits = vreinterpretq_u32_f32(values);
   const uint32x4_t odd = vandq_u32(vshrq_n_u32(bits, 16), vdupq_n_u32(1));
   const uint32x4_t rounded = vaddq_u32(bits, vaddq_u32(odd, vdupq_n_u32(0x7FFF)));
   const uint32x4_t number = vceqq_f32(values, values);
-  return vshrn_n_u32(vbslq_u32(number, rounded, vdupq_n_u32(0x7FC00000)), 16);
+  const uint32x4_t quiet = vorrq_u32(bits, vdupq_n_u32(0x400000));
+  return vshrn_n_u32(vbslq_u32(number, rounded, quiet), 16);
 }
 
 INLINE uint16x4_t stored_bits(float32x4_t values, ck_storage storage) {
@@ -263,7 +264,8 @@ static void gemm_panel(
 INLINE uint32_t code_mask(uint32_t bits) { return bits >= 32 ? UINT32_MAX : (1u << bits) - 1; }
 
 /// Eight codes take `code_bits` bytes, so every group of eight starts at the same bit of a byte: one table look-up
-/// brings four codes' four-byte windows to their lanes. A window holds codes of up to 25 bits.
+/// brings four codes' four-byte windows to their lanes. A window holds codes of up to 25 bits;
+/// wider ones are read one at a time.
 static void unpack_codes(
   const uint8_t *codes, size_t first_bit, uint32_t code_bits, size_t count, uint32_t *target) {
   const uint8_t *bytes = codes + first_bit / 8;
@@ -288,6 +290,9 @@ static void unpack_codes(
       vst1q_u32(target + i, vandq_u32(vshlq_u32(low, low_shifts), masks));
       vst1q_u32(target + i + 4, vandq_u32(vshlq_u32(high, high_shifts), masks));
     }
+  } else if (code_bits == 32 && start == 0) {
+    memcpy(target, bytes, count * sizeof(uint32_t));
+    return;
   }
   size_t bit = start;
   for (; i < count; i++, bit += code_bits) {

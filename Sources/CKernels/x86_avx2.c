@@ -63,13 +63,14 @@ AVX2 static void f16_to_f32(const uint16_t *source, float *target, size_t n) { t
 
 AVX2 static void bf16_to_f32(const uint16_t *source, float *target, size_t n) { to_f32(source, CK_BF16, target, n); }
 
-/// Rounds to nearest even by adding half a unit (less one where the kept part is even); NaN becomes 0x7FC0.
+/// Rounds to nearest even by adding half a unit (less one where the kept part is even); NaN keeps its upper bits and becomes quiet.
 AVX2_INLINE __m128i bf16_bits(__m256 values) {
   const __m256i bits = _mm256_castps_si256(values);
   const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
   const __m256i rounded = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7FFF)));
   const __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(values, values, _CMP_UNORD_Q));
-  const __m256i kept = _mm256_blendv_epi8(_mm256_srli_epi32(rounded, 16), _mm256_set1_epi32(0x7FC0), nan);
+  const __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x400000));
+  const __m256i kept = _mm256_srli_epi32(_mm256_blendv_epi8(rounded, quiet, nan), 16);
   return _mm_packus_epi32(_mm256_castsi256_si128(kept), _mm256_extracti128_si256(kept, 1));
 }
 
@@ -275,12 +276,14 @@ AVX2 static void gemm_panel(
     const size_t width = columns - k < GEMM_COLUMNS ? columns - k : GEMM_COLUMNS;
     const float *block = panel + k * CK_PANEL;
     size_t t = 0;
-    for (; t + 3 <= tokens; t += 3) {
+    // Four tokens go as two and two: a single token has too few chains to fill the multipliers.
+    for (; t + 3 <= tokens && t + 4 != tokens; t += 3) {
       gemm_tokens(3, x + t * x_stride + k, x_stride, block, width, y + t * y_stride, y_stride, rows, accumulate);
     }
-    if (t + 2 == tokens) {
+    for (; t + 2 <= tokens; t += 2) {
       gemm_tokens(2, x + t * x_stride + k, x_stride, block, width, y + t * y_stride, y_stride, rows, accumulate);
-    } else if (t < tokens) {
+    }
+    if (t < tokens) {
       gemm_tokens(1, x + t * x_stride + k, x_stride, block, width, y + t * y_stride, y_stride, rows, accumulate);
     }
     accumulate = 1;

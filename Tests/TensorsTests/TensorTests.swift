@@ -10,8 +10,8 @@ struct TensorTests {
   func roundTrip() throws {
     let values: [Float] = [0, 1, -2.5, 2049, 2051, 0.1]
     #expect(try Tensor(values, shape: [2, 3]).floats() == values)
-    #expect(try Tensor(values, shape: [6], dtype: .float16).floats() == [0, 1, -2.5, 2048, 2052, 0.099975586])
-    #expect(try Tensor(values, shape: [6], dtype: .bfloat16).floats() == [0, 1, -2.5, 2048, 2048, 0.10009766])
+    #expect(try Tensor(values, shape: [6], dtype: .float16).floats() == [0, 1, -2.5, 2048, 2052, 0.0999755859375])
+    #expect(try Tensor(values, shape: [6], dtype: .bfloat16).floats() == [0, 1, -2.5, 2048, 2048, 0.10009765625])
   }
 
   @Test("Integers are not read as floating point")

@@ -1,0 +1,49 @@
+/// A split pattern of a known model family, matched by a hand-written scanner.
+///
+/// The scanners cover every scalar: the pieces of a text, joined, are the text.
+struct KnownPattern: Sendable, Equatable {
+  /// How the pattern takes words and line ends.
+  enum Family: Sendable {
+    /// ``'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+``
+    case gpt2
+    /// ``(?i:'s|…)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,n}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+``
+    case cl100k
+  }
+
+  let family: Family
+  /// The most numbers in one piece of the `cl100k` family.
+  let numberLimit: Int
+
+  static let gpt2 = KnownPattern(family: .gpt2, numberLimit: .max)
+  static let llama3 = KnownPattern(family: .cl100k, numberLimit: 3)
+  static let qwen2 = KnownPattern(family: .cl100k, numberLimit: 1)
+
+  /// The known pattern with exactly this spelling, or nil.
+  static func spelled(_ regex: String) -> KnownPattern? {
+    let bytes = Array(regex.utf8)
+    return spellings.first { Array($0.regex.utf8) == bytes }?.pattern
+  }
+
+  private static let spellings: [(regex: String, pattern: KnownPattern)] = {
+    let tail = #"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
+    let heads = [
+      #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"#,
+      #"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?\p{L}+|"#,
+    ]
+    return [
+      (#"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#, .gpt2),
+      (#"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#, .gpt2),
+    ] + heads.flatMap { [($0 + #"\p{N}{1,3}"# + tail, .llama3), ($0 + #"\p{N}"# + tail, .qwen2)] }
+  }()
+
+  /// Appends the pieces of `range`; the end of the range counts as the end of the text.
+  func split(_ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, into pieces: inout [Range<Int>]) {
+    var scanner = PatternScanner(text: UnsafeBufferPointer(rebasing: bytes[..<range.upperBound]))
+    var start = range.lowerBound
+    while start < range.upperBound {
+      let end = family == .gpt2 ? scanner.endOfGPT2Piece(at: start) : scanner.endOfCL100KPiece(at: start, numberLimit)
+      pieces.append(start..<end)
+      start = end
+    }
+  }
+}

@@ -1,0 +1,111 @@
+/// Finds where the next piece of a known split pattern ends.
+struct PatternScanner {
+  /// Valid UTF-8; its end is the end of the text.
+  let text: UnsafeBufferPointer<UInt8>
+
+  /// The end of the match of the GPT-2 pattern at `start`.
+  mutating func endOfGPT2Piece(at start: Int) -> Int {
+    if text[start] == UInt8(ascii: "'"), let end = endOfContraction(at: start, ignoringCase: false) { return end }
+    var first = start
+    var (kind, length) = classify(first)
+    if text[start] == UInt8(ascii: " "), start + 1 < text.count {
+      let following = classify(start + 1)
+      if !following.kind.isWhitespace {
+        first = start + 1
+        (kind, length) = following
+      }
+    }
+    if kind.isWhitespace { return endOfWhitespace(at: start) }
+    return endOfRun(of: kind, at: first + length)
+  }
+
+  /// The end of the match of a pattern of the cl100k family at `start`.
+  mutating func endOfCL100KPiece(at start: Int, _ numberLimit: Int) -> Int {
+    if text[start] == UInt8(ascii: "'"), let end = endOfContraction(at: start, ignoringCase: true) { return end }
+    let (kind, length) = classify(start)
+    let second = start + length
+    if kind == .letter { return endOfRun(of: .letter, at: second) }
+    if kind == .number { return endOfNumbers(at: start, limit: numberLimit) }
+    if kind != .newline, second < text.count {
+      let following = classify(second)
+      if following.kind == .letter { return endOfRun(of: .letter, at: second + following.length) }
+      if text[start] == UInt8(ascii: " "), following.kind == .other {
+        return endOfNewlines(at: endOfRun(of: .other, at: second + following.length))
+      }
+    }
+    if kind == .other { return endOfNewlines(at: endOfRun(of: .other, at: second)) }
+    return endOfLineOrWhitespace(at: start)
+  }
+
+  @inline(__always)
+  private func classify(_ index: Int) -> (kind: ScalarClass, length: Int) {
+    let (scalar, length) = UTF8Scalar.decode(text, at: index)
+    return (ScalarClass.of(scalar), length)
+  }
+
+  private func endOfRun(of kind: ScalarClass, at index: Int) -> Int {
+    var index = index
+    while index < text.count {
+      let next = classify(index)
+      guard next.kind == kind else { break }
+      index += next.length
+    }
+    return index
+  }
+
+  private func endOfNumbers(at start: Int, limit: Int) -> Int {
+    var index = start
+    var count = 0
+    while index < text.count, count < limit {
+      let next = classify(index)
+      guard next.kind == .number else { break }
+      index += next.length
+      count += 1
+    }
+    return index
+  }
+
+  private func endOfNewlines(at index: Int) -> Int { endOfRun(of: .newline, at: index) }
+
+  /// `\s+(?!\S)|\s+`: the run of white space, without its last scalar where a word follows.
+  private func endOfWhitespace(at start: Int) -> Int {
+    var index = start
+    var last = start
+    while index < text.count {
+      let next = classify(index)
+      guard next.kind.isWhitespace else { return last > start ? last : index }
+      last = index
+      index += next.length
+    }
+    return index
+  }
+
+  /// `\s*[\r\n]+|\s+(?!\S)|\s+`: up to the last line end of the run of white space, if it has one.
+  private func endOfLineOrWhitespace(at start: Int) -> Int {
+    var index = start
+    var afterNewline = start
+    while index < text.count {
+      let next = classify(index)
+      guard next.kind.isWhitespace else { break }
+      index += next.length
+      if next.kind == .newline { afterNewline = index }
+    }
+    return afterNewline > start ? afterNewline : endOfWhitespace(at: start)
+  }
+
+  /// `'s|'t|'re|'ve|'m|'ll|'d` at an apostrophe; U+017F folds to `s`.
+  private func endOfContraction(at start: Int, ignoringCase: Bool) -> Int? {
+    func letter(_ index: Int) -> UInt8 {
+      guard index < text.count else { return 0 }
+      return ignoringCase && text[index] >= 0x41 && text[index] <= 0x5a ? text[index] | 0x20 : text[index]
+    }
+    let first = letter(start + 1)
+    switch first {
+    case UInt8(ascii: "s"), UInt8(ascii: "t"), UInt8(ascii: "m"), UInt8(ascii: "d"): return start + 2
+    case UInt8(ascii: "r"), UInt8(ascii: "v"): return letter(start + 2) == UInt8(ascii: "e") ? start + 3 : nil
+    case UInt8(ascii: "l"): return letter(start + 2) == UInt8(ascii: "l") ? start + 3 : nil
+    case 0xc5 where ignoringCase: return letter(start + 2) == 0xbf ? start + 3 : nil
+    default: return nil
+    }
+  }
+}
