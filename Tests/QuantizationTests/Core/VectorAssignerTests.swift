@@ -83,7 +83,8 @@ struct VectorAssignerTests {
     #expect(abs(plain - 0.0976) < 0.05 * 0.0976)
     var rest = vectors
     let codes = JointTraining.assign(
-      vectors, by: VectorAssigner(main: main, residual: nil, dimension: 4, beamWidth: 1)).main
+      vectors, by: VectorAssigner(main: main, residual: nil, dimension: 4, beamWidth: 1)
+    ).main
     for n in 0..<vectors.count {
       for e in 0..<4 { rest.values[n * 4 + e] -= main[Int(codes[n]) * 4 + e] }
     }
