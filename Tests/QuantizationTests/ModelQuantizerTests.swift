@@ -42,9 +42,9 @@ struct ModelQuantizerTests {
       }
       let written = try ModelDirectory(path: output)
       let original = try ModelDirectory(path: model)
-      #expect(
-        try written.tensor(named: "model.embed_tokens.weight").floats()
-          == original.tensor(named: "model.embed_tokens.weight").floats())
+      let embedding = try written.tensor(named: "model.embed_tokens.weight").floats()
+      let originalEmbedding = try original.tensor(named: "model.embed_tokens.weight").floats()
+      #expect(embedding == originalEmbedding)
       #expect(!written.contains("model.layers.0.mlp.up_proj.weight"))
       #expect(written.contains("model.layers.0.mlp.up_proj.centroids.weight"))
       let settings = try #require(try QuantizationSettings(written.configuration))
@@ -118,7 +118,8 @@ struct ModelQuantizerTests {
       let summary = try quantizer(model, to: output).run()
       #expect(summary.resumedBlocks == 1)
       #expect(summary.matrices.count == 14)
-      #expect(try TinyModel.contents(of: output) == TinyModel.contents(of: whole))
+      let (resumed, uninterrupted) = (try TinyModel.contents(of: output), try TinyModel.contents(of: whole))
+      #expect(resumed == uninterrupted)
     }
   }
 
