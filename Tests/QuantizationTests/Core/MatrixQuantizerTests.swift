@@ -27,7 +27,7 @@ struct MatrixQuantizerTests {
     layer.kill(input: 3)
     let result = try quantize(layer, small)
     let without = try quantize(layer.removing(input: 3), small)
-    #expect(result.decoded().allSatisfy(\.isFinite))
+    #expect(result.decoded().allSatisfy { $0.isFinite })
     #expect(abs(result.relativeError - without.relativeError) <= 0.01 * without.relativeError)
   }
 
@@ -96,7 +96,7 @@ struct MatrixQuantizerTests {
       layer.weight[row * 8 + 5] = 0
     }
     let decoded = try quantize(layer, small).decoded()
-    #expect(decoded.allSatisfy(\.isFinite))
+    #expect(decoded.allSatisfy { $0.isFinite })
     #expect((0..<16).allSatisfy { decoded[$0 * 8 + 2] == 0.3701171875 && decoded[$0 * 8 + 5] == 0 })
     layer.weight = layer.weight.map { _ in 0 }
     #expect(try quantize(layer, small).decoded() == layer.weight)
