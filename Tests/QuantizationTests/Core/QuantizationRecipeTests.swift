@@ -20,7 +20,9 @@ struct QuantizationRecipeTests {
 
   @Test(
     "Names of another form and sizes out of range are refused",
-    arguments: ["", "v4", "v4-256", "k256-v4", "v4-k256-16-2", "v0-k256", "v4-k100", "v4-k131072", "v4-k256--1", "v-k2"])
+    arguments: [
+      "", "v4", "v4-256", "k256-v4", "v4-k256-16-2", "v0-k256", "v4-k100", "v4-k131072", "v4-k256--1", "v-k2",
+    ])
   func badPresets(name: String) {
     let error = #expect(throws: QuantizationError.self) { try QuantizationRecipe(preset: name) }
     #expect(error?.code == .invalidRecipe)
