@@ -33,7 +33,7 @@ CORPUS = [
 TEXTS = [
     "", " ", "The fox", "  the  dog\n\n\tsleeps  ", "I'M you'RE don't it'\u017f", "1234567 3.14159 ٣٤٥ Ⅷ½",
     "Вектор делится", "量子化とは社区", "हिन्दी में", "المتجهات", "ภาษาไทย", "é e\u0301 ﬁ Å İ ß", "🥳🥳<|end|>x👩‍👩‍👧",
-    "a\r\nb\r\rc\n\n \nd", "\u00a0x\u2029 y\u0085z\u3000", "\ufeff#", "<|end|>", "<|en", "<|begin|><|begin|>", "x <mask> y",
+    "a\r\nb\r\rc\n\n \nd", "\u00a0x\u2029 y\u0085z\u3000", "\ufeff#", "\u0f73\u0f73q\u0307\u0323", "<|end|>", "<|en", "<|begin|><|begin|>", "x <mask> y",
     "<right>  z", "cat concat cat. cats cat", "total += weights[i];\n}\n", "!!!\n\nx (\n)", "aaaaaaaaaaaaaaaaaaaa" * 5,
 ]
 

@@ -14,16 +14,37 @@ public struct Tensor: Sendable {
   private final class Storage: @unchecked Sendable {
     let bytes: UnsafeRawBufferPointer
     let owner: AnyObject?
+    /// Bytes that may be read beyond the last element.
+    let readableBytesAfterEnd: Int
 
     init(bytes: UnsafeRawBufferPointer, owner: AnyObject?) {
       self.bytes = bytes
       self.owner = owner
+      let end = bytes.baseAddress.map { $0 + bytes.count }
+      switch owner {
+      case nil: readableBytesAfterEnd = Tensor.ownedSlack
+      case let file as MappedFile: readableBytesAfterEnd = Self.distance(from: end, to: file.bytes)
+      case let parent as Storage:
+        readableBytesAfterEnd = Self.distance(from: end, to: parent.bytes) + parent.readableBytesAfterEnd
+      default: readableBytesAfterEnd = 0
+      }
+    }
+
+    private static func distance(from end: UnsafeRawPointer?, to whole: UnsafeRawBufferPointer) -> Int {
+      guard let end, let base = whole.baseAddress else { return 0 }
+      return max(0, base + whole.count - end)
     }
 
     deinit {
       if owner == nil { bytes.baseAddress?.deallocate() }
     }
   }
+
+  /// Readable bytes after the elements of a tensor with memory of its own.
+  private static let ownedSlack = 64
+
+  /// How many bytes may be read beyond the last element: known for owned memory and for views of mapped files.
+  package var readableBytesAfterEnd: Int { storage.readableBytesAfterEnd }
 
   /// A view of memory that `owner` keeps alive and unchanged; `bytes` holds exactly the elements.
   public init(viewing bytes: UnsafeRawBufferPointer, owner: AnyObject, dtype: DType, shape: Shape) {
@@ -38,8 +59,8 @@ public struct Tensor: Sendable {
     dtype: DType, shape: Shape, fillingWith fill: (UnsafeMutableRawBufferPointer) throws -> Void
   ) rethrows {
     let count = shape.elementCount * dtype.byteCount
-    // 64 readable bytes of slack: kernels may read a little beyond the last code.
-    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: count + 64, alignment: 64)
+    // Kernels may read a little beyond the last code.
+    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: count + Self.ownedSlack, alignment: 64)
     memory.initializeMemory(as: UInt8.self, repeating: 0)
     do {
       try fill(UnsafeMutableRawBufferPointer(rebasing: memory[0..<count]))

@@ -83,7 +83,8 @@ final class WorkerCrew: @unchecked Sendable {
       seen = open
       activeWorkers.add(1, ordering: .sequentiallyConsistent)
       // A loop that closed in between is never entered: its submitter saw no active worker, so this load sees it closed.
-      if number < limit.load(ordering: .relaxed) - 1, generation.load(ordering: .sequentiallyConsistent) == seen, let body {
+      let isWanted = number < limit.load(ordering: .relaxed) - 1
+      if isWanted, generation.load(ordering: .sequentiallyConsistent) == seen, let body {
         runIterations(body, count)
       }
       activeWorkers.subtract(1, ordering: .sequentiallyConsistent)
@@ -108,4 +109,3 @@ final class WorkerCrew: @unchecked Sendable {
     return nil
   }
 }
-

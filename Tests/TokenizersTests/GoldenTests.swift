@@ -21,7 +21,7 @@ import Testing
   func cases() throws {
     let tokenizer = try tokenizer()
     let cases = try golden().field("cases").elements
-    #expect(cases.count == 25)
+    #expect(cases.count == 26)
     for item in cases {
       let text = try #require(item.field("text").stringValue)
       let ids = item.field("ids").integers

@@ -146,23 +146,4 @@ struct SharedCaseTests {
       #expect(tokenizer.decode(item.field("bytes").integers) == item.field("full").stringValue)
     }
   }
-
-  @Test(
-    "Llama 3.2's tokenizer.json gives the ids of the llama-bpe cases",
-    .enabled(if: SharedFixtures.hasZstd, "zstd is not installed"))
-  func llama32() throws {
-    let bytes = try SharedFixtures.unpacked("data/tokenizers/llama-3.2/tokenizer.json.zst")
-    let tokenizer = try Tokenizer(tokenizerJSON: bytes)
-    let folder = "data/tokenizers/llama.cpp-vocab/ggml-vocab-llama-bpe.gguf"
-    let input = try String(contentsOf: SharedData.url(folder + ".inp"), encoding: .utf8)
-    let output = try String(contentsOf: SharedData.url(folder + ".out"), encoding: .utf8)
-    let texts = input.components(separatedBy: "\n__ggml_vocab_test__\n")
-    let lines = output.split(separator: "\n", omittingEmptySubsequences: false)
-    for (text, line) in zip(texts, lines) {
-      let ids = try tokenizer.encode(text, addSpecialTokens: false)
-      #expect(ids == line.split(separator: " ").compactMap { Int($0) }, "\(text)")
-      #expect(tokenizer.decode(ids) == text)
-    }
-    #expect(try tokenizer.encode("Hi") == [128000, 13347])
-  }
 }

@@ -2,11 +2,26 @@
 public struct QuantizationError: Error, Sendable, CustomStringConvertible {
   /// What kind of failure it is.
   public enum Code: String, Sendable {
+    /// An option has a value that the matrix, or any matrix, cannot be quantized with.
     case invalidRecipe
+    /// Weights and second moments do not belong together.
     case shapeMismatch
+    /// A weight is NaN or infinite.
     case nonFiniteWeight
+    /// An activation overflowed.
     case nonFiniteStatistic
+    /// No damping within bounds makes the second moment positive definite.
     case notPositiveDefinite
+    /// A file that was named is not there.
+    case missingInput
+    /// The calibration text cannot serve.
+    case badCalibration
+    /// A job folder belongs to another model, text or set of options.
+    case jobMismatch
+    /// The output cannot be written where asked.
+    case cannotWrite
+    /// The work was interrupted; it can be resumed.
+    case interrupted
   }
 
   /// What kind of failure it is.

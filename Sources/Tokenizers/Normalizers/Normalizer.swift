@@ -1,5 +1,3 @@
-import Foundation
-
 /// A rewriting of the text before the model sees it.
 enum Normalizer: Sendable {
   /// The Unicode normalization forms (Unicode Standard Annex 15).
@@ -95,41 +93,5 @@ enum Normalizer: Sendable {
     let trailing = right ? scalars.reversed().prefix { $0.properties.isWhitespace } : []
     let end = max(start, text.bytes.count - trailing.reduce(0) { $0 + UTF8.width($1) })
     text.rewrite([(start..<end, nil)])
-  }
-}
-
-extension Normalizer.Form {
-  /// The text in this form.
-  func normalized(_ text: String) -> String {
-    switch self {
-    case .nfc: text.precomposedStringWithCanonicalMapping
-    case .nfd: text.decomposedStringWithCanonicalMapping
-    case .nfkc: text.precomposedStringWithCompatibilityMapping
-    case .nfkd: text.decomposedStringWithCompatibilityMapping
-    }
-  }
-}
-
-extension AlignedText {
-  /// Builds the text anew from ranges of it, each as it is (nil) or replaced by bytes.
-  mutating func rewrite(_ edits: [(range: Range<Int>, replacement: [UInt8]?)]) {
-    var result: [UInt8] = []
-    var origins: [Range<Int>] = []
-    result.reserveCapacity(bytes.count)
-    origins.reserveCapacity(bytes.count)
-    for edit in edits {
-      guard let replacement = edit.replacement else {
-        result.append(contentsOf: bytes[edit.range])
-        for index in edit.range { origins.append(source(of: index..<index + 1)) }
-        continue
-      }
-      let start = edit.range.lowerBound
-      let place = start < bytes.count ? source(of: start..<start + 1).lowerBound : base
-      let source = edit.range.isEmpty ? place..<place : source(of: edit.range)
-      result.append(contentsOf: replacement)
-      origins.append(contentsOf: repeatElement(source, count: replacement.count))
-    }
-    bytes = result
-    sources = origins
   }
 }

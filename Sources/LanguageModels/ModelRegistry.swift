@@ -1,0 +1,32 @@
+public import Checkpoints
+import JSONReader
+import VectorQuantization
+
+/// Picks the architecture of a model folder by the class that its `config.json` names.
+public enum ModelRegistry {
+  /// The classes this build can run.
+  public static let architectures = ["LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM"]
+
+  /// Opens the model in `folder`, dense or vector-quantized; weights are mapped, not read.
+  ///
+  /// - Throws: `LanguageModelError` that names an unknown architecture before any weight is opened, or the tensor or
+  ///   key at fault.
+  public static func load(_ folder: ModelDirectory) throws -> any CausalLanguageModel {
+    let configuration = try configuration(of: folder)
+    return try LlamaModel(configuration, source: folder, settings: QuantizationSettings(folder.configuration))
+  }
+
+  /// The checked configuration of the model in `folder`.
+  package static func configuration(of folder: ModelDirectory) throws -> ModelConfiguration {
+    let configuration = try ModelConfiguration(folder)
+    guard architectures.contains(configuration.architecture) else {
+      throw LanguageModelError(
+        .unsupported,
+        "architecture \(configuration.architecture) is not supported; known: \(architectures.joined(separator: ", "))")
+    }
+    if configuration.architecture == "MistralForCausalLM", folder.configuration["sliding_window"]?.intValue != nil {
+      throw LanguageModelError(.unsupported, "config.json: attention with a sliding window is not supported yet")
+    }
+    return configuration
+  }
+}

@@ -1,0 +1,78 @@
+import CKernels
+import Tensors
+
+/// What a layer does to its activations once per token: `xs[c] = x[perm[c]] · scale[perm[c]]` (format section 7).
+struct ActivationTransform: Sendable {
+  private let columnCount: Int
+  /// The original column of each storage column; empty without a permutation.
+  private let columns: [UInt32]
+  /// Factors in storage order; empty without a norm along the input.
+  private let scale: [Float]
+  /// Summands in original order; empty without a norm along the input.
+  private let shift: [Float]
+  /// Whether the norm along the output needs `Σ x`.
+  private let needsSum: Bool
+
+  init(_ layer: VectorQuantizedLinear) throws {
+    columnCount = layer.inFeatures
+    columns = layer.permutation?.indices ?? []
+    let isInput = layer.settings.normAxis == .input
+    let original = try isInput ? layer.scale?.floats() ?? [] : []
+    scale = columns.isEmpty || original.isEmpty ? original : columns.map { original[Int($0)] }
+    shift = try isInput ? layer.shift?.floats() ?? [] : []
+    needsSum = !isInput && layer.shift != nil
+  }
+
+  /// Writes one token's activations in storage order and returns `β = Σ x·shift`, or `Σ x` for a norm along the
+  /// output, or 0 without a norm.
+  func apply(_ x: UnsafePointer<Float>, into stored: UnsafeMutablePointer<Float>) -> Float {
+    columns.withUnsafeBufferPointer { columns in
+      scale.withUnsafeBufferPointer { scale in
+        switch (columns.isEmpty, scale.isEmpty) {
+        case (true, true): stored.update(from: x, count: columnCount)
+        case (true, false): for c in 0..<columnCount { stored[c] = x[c] * scale[c] }
+        case (false, true): for c in 0..<columnCount { stored[c] = x[Int(columns[c])] }
+        case (false, false): for c in 0..<columnCount { stored[c] = x[Int(columns[c])] * scale[c] }
+        }
+      }
+    }
+    if !shift.isEmpty {
+      return shift.withUnsafeBufferPointer { shift in
+        shift.baseAddress.map { ck_active().pointee.dot(x, $0, columnCount) } ?? 0
+      }
+    }
+    guard needsSum else { return 0 }
+    var sum = 0.0
+    for i in 0..<columnCount { sum += Double(x[i]) }
+    return Float(sum)
+  }
+}
+
+/// What a layer adds to its outputs: `β`, the affine step along the output, the bias (format section 7).
+struct OutputTransform: Sendable {
+  private let scale: [Float]
+  private let shift: [Float]
+  private let bias: [Float]
+  private let addsOffset: Bool
+
+  init(_ layer: VectorQuantizedLinear) throws {
+    let isOutput = layer.settings.normAxis == .output
+    scale = try isOutput ? layer.scale?.floats() ?? [] : []
+    shift = try isOutput ? layer.shift?.floats() ?? [] : []
+    bias = try layer.bias?.floats() ?? []
+    addsOffset = !isOutput && layer.shift != nil
+  }
+
+  /// Finishes `outputs` of one token, the first at `y[0]`; `offset` is what `ActivationTransform.apply` returned.
+  func apply(_ y: UnsafeMutablePointer<Float>, outputs: Range<Int>, offset: Float) {
+    let first = outputs.lowerBound
+    if addsOffset {
+      for o in 0..<outputs.count { y[o] += offset }
+    } else if !scale.isEmpty {
+      for o in 0..<outputs.count { y[o] = y[o] * scale[first + o] + shift[first + o] * offset }
+    }
+    if !bias.isEmpty {
+      for o in 0..<outputs.count { y[o] += bias[first + o] }
+    }
+  }
+}

@@ -1,0 +1,106 @@
+import CKernels
+import Tensors
+
+/// The run-time form of a vector-quantized layer: packed codes with float32 tables, for products `y = x Wᵀ + b`.
+///
+/// Permutation and input-side affine step are applied to the activations, once per token (format section 7). A few
+/// tokens are multiplied straight from the codes; many tokens share tiles of dequantized outputs.
+public final class VectorQuantizedKernel: Sendable {
+  /// Width of the input.
+  public let inFeatures: Int
+  /// Width of the output.
+  public let outFeatures: Int
+
+  /// Outlier columns first, then one part per group, in storage order.
+  let parts: [VectorQuantizedPart]
+  let input: ActivationTransform
+  let output: OutputTransform
+  /// Vector rows of the main codes that one task of the single-token path takes.
+  let rowsPerTask: Int
+  private let vectorLength: Int
+  private let vectorRows: Int
+
+  /// Calls with at most this many tokens read the codes anew for each token; decoding a tile costs more than that.
+  static let directTokenLimit = 3
+
+  /// Builds the tables of `layer`; its codes stay where they are.
+  ///
+  /// - Throws: `TensorError` if a part is not floating point.
+  public init(_ layer: VectorQuantizedLinear) throws {
+    let settings = layer.settings
+    inFeatures = layer.inFeatures
+    outFeatures = layer.outFeatures
+    vectorLength = settings.vectorLength
+    vectorRows = settings.vectorRows(outFeatures: layer.outFeatures)
+    var parts: [VectorQuantizedPart] = []
+    if let part = try VectorQuantizedPart(outliersOf: layer) { parts.append(part) }
+    for group in 0..<settings.groupCount { parts.append(try VectorQuantizedPart(group: group, of: layer)) }
+    self.parts = parts
+    input = try ActivationTransform(layer)
+    output = try OutputTransform(layer)
+    // About 64 outputs a task, in whole multiples of the four rows that the kernels take together.
+    rowsPerTask = max(4, (64 / settings.vectorLength + 3) / 4 * 4)
+  }
+
+  /// Computes `y[tokens, outFeatures]` from `x[tokens, inFeatures]`, both row-major; `x` and `y` do not overlap.
+  public func multiply(_ x: UnsafePointer<Float>, tokens: Int, into y: UnsafeMutablePointer<Float>) {
+    multiply(x, tokens: tokens, into: y, byTiles: tokens > Self.directTokenLimit)
+  }
+
+  /// As `multiply`, with the path chosen by the caller.
+  func multiply(_ x: UnsafePointer<Float>, tokens: Int, into y: UnsafeMutablePointer<Float>, byTiles: Bool) {
+    guard tokens > 0 else { return }
+    withScratch(count: tokens * inFeatures) { stored in
+      withScratch(count: tokens) { offsets in
+        for token in 0..<tokens {
+          offsets[token] = input.apply(x + token * inFeatures, into: stored + token * inFeatures)
+        }
+        if byTiles {
+          multiplyByTiles(stored, tokens: tokens, into: y)
+          for token in 0..<tokens {
+            output.apply(y + token * outFeatures, outputs: 0..<outFeatures, offset: offsets[token])
+          }
+        } else {
+          multiplyDirectly(stored, tokens: tokens, offsets: offsets, into: y)
+        }
+      }
+    }
+    withExtendedLifetime(self) {}
+  }
+
+  /// Each task owns whole vector rows of the main codes; of outlier vectors that cross its border it keeps its share.
+  private func multiplyDirectly(
+    _ x: UnsafePointer<Float>, tokens: Int, offsets: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>
+  ) {
+    let kernels = ck_active().pointee
+    parallelFor((vectorRows + rowsPerTask - 1) / rowsPerTask) { task in
+      let rows = (task * rowsPerTask)..<min((task + 1) * rowsPerTask, vectorRows)
+      let outputs = (rows.lowerBound * vectorLength)..<min(rows.upperBound * vectorLength, outFeatures)
+      withScratch(count: rows.count * vectorLength) { sums in
+        for token in 0..<tokens {
+          sums.update(repeating: 0, count: rows.count * vectorLength)
+          for part in parts {
+            part.accumulate(x + token * inFeatures + part.firstColumn, outputs: outputs, into: sums, kernels: kernels)
+          }
+          let target = y + token * outFeatures + outputs.lowerBound
+          target.update(from: sums, count: outputs.count)
+          output.apply(target, outputs: outputs, offset: offsets[token])
+        }
+      }
+    }
+  }
+
+  private func multiplyByTiles(_ x: UnsafePointer<Float>, tokens: Int, into y: UnsafeMutablePointer<Float>) {
+    let kernels = ck_active().pointee
+    PanelProduct.run(x, tokens: tokens, rows: outFeatures, columns: inFeatures, into: y) {
+      first, rows, start, end, panel in
+      for part in parts {
+        let low = max(start, part.firstColumn), high = min(end, part.firstColumn + part.columnCount)
+        guard low < high else { continue }
+        part.fill(
+          panel + (low - start) * Int(CK_PANEL), outputs: first..<(first + rows),
+          columns: (low - part.firstColumn)..<(high - part.firstColumn), kernels: kernels)
+      }
+    }
+  }
+}

@@ -1,0 +1,154 @@
+import CKernels
+import Tensors
+
+/// Columns of a layer that share one codebook, as the kernels read them: one group, or the outlier columns.
+///
+/// The pointers lead into the tensors that this value keeps alive, which never change.
+struct VectorQuantizedPart: @unchecked Sendable {
+  /// Where its columns start in storage order.
+  let firstColumn: Int
+  /// How many columns it has.
+  let columnCount: Int
+  private let matrix: ck_vq_matrix
+  private let vectorLength: Int
+  /// What the pointers in `matrix` lead into.
+  private let memory: [Tensor]
+
+  /// Main and residual codes are looked up together where the table of all sums has at most this many bytes.
+  static let jointTableLimit = 128 << 10
+
+  /// Group `group` of `layer`.
+  init(group: Int, of layer: VectorQuantizedLinear) throws {
+    let settings = layer.settings
+    var main = try PaddedTable(layer.centroids, group: group)
+    var residual = try layer.residualCentroids.map { try PaddedTable($0, group: group) }
+    if let addend = residual, (main.stride * 4) << settings.codeBits <= Self.jointTableLimit {
+      main = main.joined(with: addend, mainBits: settings.mainBits)
+      residual = nil
+    }
+    let words = layer.indices.wordsPerRow
+    self.init(
+      firstColumn: settings.outlierSize + group * settings.groupSize, columnCount: settings.groupSize,
+      codes: layer.indices.tensor, offset: group * layer.indices.rowCount * words * 4, rowBytes: words * 4,
+      codeBits: settings.codeBits, mainBits: settings.mainBits, main: main, residual: residual)
+  }
+
+  /// The outlier columns of `layer`, if it has any; their codes are 16 bits wide.
+  init?(outliersOf layer: VectorQuantizedLinear) throws {
+    guard let book = layer.outlierCentroids, let codes = layer.outlierIndices else { return nil }
+    let columns = layer.settings.outlierSize
+    self.init(
+      firstColumn: 0, columnCount: columns, codes: codes, offset: 0, rowBytes: columns * 2, codeBits: 16,
+      mainBits: 16, main: try PaddedTable(book, group: 0), residual: nil)
+  }
+
+  private init(
+    firstColumn: Int, columnCount: Int, codes: Tensor, offset: Int, rowBytes: Int, codeBits: Int, mainBits: Int,
+    main: PaddedTable, residual: PaddedTable?
+  ) {
+    self.firstColumn = firstColumn
+    self.columnCount = columnCount
+    vectorLength = main.vectorLength
+    memory = [codes, main.tensor] + (residual.map { [$0.tensor] } ?? [])
+    // An empty tensor cannot occur: every layer has at least one row, one column and two centroids.
+    matrix = ck_vq_matrix(
+      codes: codes.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: UInt8.self) + offset,
+      row_stride: rowBytes, columns: columnCount, code_bits: UInt32(codeBits), main_bits: UInt32(mainBits),
+      vector_length: UInt32(main.vectorLength), table_stride: UInt32(main.stride), table: main.address,
+      residual_table: residual?.address)
+  }
+
+  /// Adds `Σ_c x[c] · Q[o, c]` over this part's columns to `sums[o - outputs.lowerBound]`.
+  ///
+  /// `sums` has room for whole vectors where `outputs` starts with one; else vectors that cross the borders of
+  /// `outputs` are summed aside and only the wanted share is added.
+  func accumulate(
+    _ x: UnsafePointer<Float>, outputs: Range<Int>, into sums: UnsafeMutablePointer<Float>, kernels: ck_kernels
+  ) {
+    let rows = vectorRows(of: outputs)
+    withUnsafePointer(to: matrix) { matrix in
+      if outputs.lowerBound % vectorLength == 0, outputs.upperBound % vectorLength == 0 {
+        kernels.vq_gemv(matrix, rows.lowerBound, rows.upperBound, x, sums)
+        return
+      }
+      let skip = outputs.lowerBound - rows.lowerBound * vectorLength
+      withScratch(count: rows.count * vectorLength) { aside in
+        aside.update(repeating: 0, count: rows.count * vectorLength)
+        kernels.vq_gemv(matrix, rows.lowerBound, rows.upperBound, x, aside)
+        for index in 0..<outputs.count { sums[index] += aside[skip + index] }
+      }
+    }
+  }
+
+  /// Writes `outputs` (at most `CK_PANEL`) of `columns` of this part to a panel.
+  func fill(
+    _ panel: UnsafeMutablePointer<Float>, outputs: Range<Int>, columns: Range<Int>, kernels: ck_kernels
+  ) {
+    let rows = vectorRows(of: outputs)
+    withUnsafePointer(to: matrix) { matrix in
+      kernels.vq_panel(
+        matrix, rows.lowerBound, rows.upperBound, outputs.lowerBound - rows.lowerBound * vectorLength, outputs.count,
+        columns.lowerBound, columns.upperBound, panel)
+    }
+  }
+
+  private func vectorRows(of outputs: Range<Int>) -> Range<Int> {
+    (outputs.lowerBound / vectorLength)..<((outputs.upperBound + vectorLength - 1) / vectorLength)
+  }
+}
+
+/// The centroids of one group in float32, each padded with zeros to a multiple of four values.
+private struct PaddedTable {
+  let tensor: Tensor
+  let vectorLength: Int
+  let stride: Int
+  let count: Int
+
+  init(_ book: Codebook, group: Int) throws {
+    let values = try book.floats(group: group)
+    self.init(count: book.count, vectorLength: book.vectorLength) { target in
+      for k in 0..<book.count {
+        for e in 0..<book.vectorLength { target[k, e] = values[k * book.vectorLength + e] }
+      }
+    }
+  }
+
+  private init(count: Int, vectorLength: Int, fillingWith fill: (inout PaddedRows) -> Void) {
+    self.count = count
+    self.vectorLength = vectorLength
+    let stride = (vectorLength + 3) / 4 * 4
+    self.stride = stride
+    tensor = Tensor(dtype: .float32, shape: [count, stride]) { bytes in
+      var rows = PaddedRows(values: bytes.bindMemory(to: Float.self), stride: stride)
+      fill(&rows)
+    }
+  }
+
+  var address: UnsafePointer<Float> {
+    tensor.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: Float.self)
+  }
+
+  /// The sums of all pairs; the sum of `main` and `residual` is entry `main | residual << mainBits`.
+  func joined(with residual: PaddedTable, mainBits: Int) -> PaddedTable {
+    PaddedTable(count: residual.count << mainBits, vectorLength: vectorLength) { target in
+      for r in 0..<residual.count {
+        for k in 0..<count {
+          for e in 0..<vectorLength {
+            target[r << mainBits | k, e] = address[k * stride + e] + residual.address[r * stride + e]
+          }
+        }
+      }
+    }
+  }
+}
+
+/// Rows of `stride` values.
+private struct PaddedRows {
+  let values: UnsafeMutableBufferPointer<Float>
+  let stride: Int
+
+  subscript(row: Int, column: Int) -> Float {
+    get { values[row * stride + column] }
+    nonmutating set { values[row * stride + column] = newValue }
+  }
+}

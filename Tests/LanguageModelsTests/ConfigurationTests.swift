@@ -1,0 +1,88 @@
+import Foundation
+import JSONReader
+import Tensors
+import TestSupport
+import Testing
+
+@testable import LanguageModels
+
+@Suite("Model configuration")
+struct ConfigurationTests {
+  /// A small Llama configuration with some keys replaced.
+  private func configuration(_ changes: String = "", removing: String = "") throws -> ModelConfiguration {
+    var keys: [(String, String)] = [
+      ("architectures", #"["LlamaForCausalLM"]"#), ("hidden_size", "64"), ("intermediate_size", "96"),
+      ("num_hidden_layers", "2"), ("num_attention_heads", "4"), ("num_key_value_heads", "2"), ("vocab_size", "32"),
+      ("rms_norm_eps", "1e-5"),
+    ]
+    keys.removeAll { $0.0 == removing }
+    let body = keys.map { "\"\($0.0)\": \($0.1)" }.joined(separator: ", ")
+    return try ModelConfiguration(JSONValue.parse(Array("{\(body)\(changes.isEmpty ? "" : ", " + changes)}".utf8)))
+  }
+
+  @Test("Old and new spellings of rotary scaling agree (case M01)")
+  func rotarySpellings() throws {
+    let numbers =
+      #""factor": 32, "low_freq_factor": 1, "high_freq_factor": 4, "original_max_position_embeddings": 8192"#
+    let old = try configuration(#""rope_theta": 500000, "rope_scaling": {"rope_type": "llama3", \#(numbers)}"#)
+    let new = try configuration(#""rope_parameters": {"rope_theta": 500000, "rope_type": "llama3", \#(numbers)}"#)
+    let short = try configuration(
+      #""rope_theta": 500000, "rope_scaling": {"type": "llama3", \#(numbers)}, "dtype": "bfloat16""#)
+    #expect(old.rotaryTheta == 500000)
+    #expect(new.rotaryTheta == 500000)
+    #expect(old.rotaryScaling == new.rotaryScaling)
+    #expect(old.rotaryScaling == short.rotaryScaling)
+    #expect(short.dtype == .bfloat16)
+  }
+
+  @Test("An unknown rotary type is refused by name (case M01)")
+  func unknownRotaryType() {
+    #expect { try configuration(#""rope_scaling": {"rope_type": "spiral", "factor": 2}"#) } throws: { error in
+      (error as? LanguageModelError)?.code == .unsupported && "\(error)".contains("spiral")
+    }
+  }
+
+  @Test("llama3 scaling (case M02: values of transformers 4.48.3)")
+  func llama3Frequencies() {
+    let scaling = RotaryScaling.llama3(
+      factor: 32, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalPositions: 8192)
+    let plain = RotaryScaling.none.inverseFrequencies(half: 32, theta: 500000)
+    let ratio = zip(scaling.inverseFrequencies(half: 32, theta: 500000), plain).map { $0 / $1 }
+    for pair in 0...14 { #expect(abs(ratio[pair] - 1) < 1e-12) }
+    #expect(abs(ratio[15] - 0.605573) < 1e-6)
+    #expect(abs(ratio[16] - 0.303742) < 1e-6)
+    #expect(abs(ratio[17] - 0.103448) < 1e-6)
+    for pair in 18...31 { #expect(abs(ratio[pair] - 0.03125) < 1e-12) }
+  }
+
+  @Test("linear scaling (case M03: values of transformers 4.48.3)")
+  func linearFrequencies() {
+    let frequencies = RotaryScaling.linear(factor: 4).inverseFrequencies(half: 8, theta: 1e4)
+    #expect(frequencies[0] == 0.25)
+    #expect(abs(frequencies[1] - 0.079056941) < 1e-9)
+  }
+
+  @Test("head_dim is what the file says, or hidden/heads where it says nothing (case M06)")
+  func headDimension() throws {
+    #expect(try configuration(#""head_dim": 32"#).headDimension == 32)
+    #expect(try configuration(#""head_dim": null"#).headDimension == 16)
+    #expect(try configuration().headDimension == 16)
+  }
+
+  @Test("End ids are the union of both files; an id, a list and null are accepted (case M08)")
+  func endTokens() throws {
+    let json = try JSONValue.parse(
+      Array(
+        #"{"architectures":["LlamaForCausalLM"],"hidden_size":64,"intermediate_size":96,"num_hidden_layers":1,"num_attention_heads":4,"vocab_size":32,"eos_token_id":2}"#
+          .utf8))
+    let generation = try JSONValue.parse(Array(#"{"eos_token_id":[0,5]}"#.utf8))
+    #expect(try ModelConfiguration(json, generation: generation).endTokenIDs == [0, 2, 5])
+    #expect(try ModelConfiguration(json).endTokenIDs == [2])
+    #expect(try configuration(#""eos_token_id": null"#).endTokenIDs.isEmpty)
+  }
+
+  @Test("A missing key is named")
+  func missingKey() {
+    #expect { try configuration(removing: "hidden_size") } throws: { "\($0)".contains("hidden_size") }
+  }
+}
