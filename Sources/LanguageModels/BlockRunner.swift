@@ -1,5 +1,6 @@
 package import Checkpoints
 import Tensors
+import VectorQuantization
 
 /// Runs windows of text through a model one block at a time, so that only one block's weights are in memory.
 package struct BlockRunner {
@@ -17,7 +18,7 @@ package struct BlockRunner {
   /// Embeds windows of equal length.
   package init(_ folder: ModelDirectory, windows: [[Int]]) throws {
     configuration = try ModelRegistry.configuration(of: folder)
-    loader = ParameterLoader(source: folder)
+    loader = ParameterLoader(source: folder, settings: try QuantizationSettings(folder.configuration))
     rotary = RotaryEmbedding(configuration)
     self.windows = windows.count
     let length = windows.first?.count ?? 0

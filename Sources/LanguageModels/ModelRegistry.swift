@@ -1,5 +1,6 @@
 public import Checkpoints
 import JSONReader
+import VectorQuantization
 
 /// Picks the architecture of a model folder by the class that its `config.json` names.
 public enum ModelRegistry {
@@ -12,7 +13,7 @@ public enum ModelRegistry {
   ///   key at fault.
   public static func load(_ folder: ModelDirectory) throws -> any CausalLanguageModel {
     let configuration = try configuration(of: folder)
-    return try LlamaModel(configuration, source: folder)
+    return try LlamaModel(configuration, source: folder, settings: QuantizationSettings(folder.configuration))
   }
 
   /// The checked configuration of the model in `folder`.

@@ -1,12 +1,15 @@
 package import Checkpoints
 package import Tensors
+package import VectorQuantization
 
 /// Hands a model its parameters: dense or vector-quantized as the tensors present say.
 package struct ParameterLoader: Sendable {
   package let source: any TensorSource
+  package let settings: QuantizationSettings?
 
-  package init(source: any TensorSource) {
+  package init(source: any TensorSource, settings: QuantizationSettings?) {
     self.source = source
+    self.settings = settings
   }
 
   /// The vector `name` of `count` values, widened to Float.
@@ -22,7 +25,10 @@ package struct ParameterLoader: Sendable {
   package func linear(_ module: String, outFeatures: Int, inFeatures: Int, bias: Bool) throws -> any Linear {
     let biasName = module + ".bias"
     if source.contains(module + ".centroids.weight") {
-      throw LanguageModelError(.unsupported, "\(module) is vector-quantized, which is not supported yet")
+      let quantized = try VectorQuantizedLinear(
+        reading: source, module: module, settings: settings?.settings(forModule: module), outFeatures: outFeatures,
+        inFeatures: inFeatures)
+      return try QuantizedLinear(quantized)
     }
     let weight = try dense(module + ".weight", shape: [outFeatures, inFeatures])
     let hasBias = bias || source.contains(biasName)

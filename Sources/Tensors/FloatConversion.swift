@@ -1,4 +1,4 @@
-public import CKernels
+package import CKernels
 
 /// Conversions between stored floating types and Float; 16-bit types are rounded to nearest even.
 public enum FloatConversion {

@@ -1,6 +1,7 @@
 public import Checkpoints
 import CKernels
 import Tensors
+public import VectorQuantization
 
 /// The Llama family: pre-norm blocks, grouped-query attention, gated feed-forward, rotary positions.
 ///
@@ -18,8 +19,8 @@ public struct LlamaModel: CausalLanguageModel {
   let rotary: RotaryEmbedding
 
   /// Reads a model of this family; tensors stay mapped where their form allows.
-  public init(_ configuration: ModelConfiguration, source: any TensorSource) throws {
-    let loader = ParameterLoader(source: source)
+  public init(_ configuration: ModelConfiguration, source: any TensorSource, settings: QuantizationSettings?) throws {
+    let loader = ParameterLoader(source: source, settings: settings)
     self.configuration = configuration
     rotary = RotaryEmbedding(configuration)
     embedding = try Self.embedding(configuration, loader)

@@ -1,0 +1,117 @@
+extension TemplateValue {
+  /// Python's `str()`: what `{{ value }}` writes.
+  var printed: String {
+    switch self {
+    case .undefined: ""
+    case .string(let text): text
+    default: representation
+    }
+  }
+
+  /// Python's `repr()`: how a value prints inside a list.
+  var representation: String {
+    switch self {
+    case .undefined: return "Undefined"
+    case .none: return "None"
+    case .bool(let value): return value ? "True" : "False"
+    case .int(let value): return String(value)
+    case .double(let value): return value.pythonRepresentation
+    case .string(let text): return text.pythonRepresentation
+    case .list(let list):
+      let items = list.items.map(\.representation).joined(separator: ", ")
+      guard list.isTuple else { return "[\(items)]" }
+      return list.items.count == 1 ? "(\(items),)" : "(\(items))"
+    case .dictionary(let dictionary):
+      let pairs = dictionary.pairs.map { "\($0.key.representation): \($0.value.representation)" }
+      return "{\(pairs.joined(separator: ", "))}"
+    case .object(let object): return "<\(object.typeName)>"
+    }
+  }
+}
+
+extension Double {
+  /// Python's `repr(float)`: shortest digits that read back, an exponent outside 1e-4 ..< 1e16.
+  var pythonRepresentation: String {
+    if isNaN { return "nan" }
+    if isInfinite { return self < 0 ? "-inf" : "inf" }
+    let sign = self.sign == .minus ? "-" : ""
+    if self == 0 { return sign + "0.0" }
+    let parts = magnitude.description.split(separator: "e")
+    let point = parts[0].split(separator: ".", omittingEmptySubsequences: false)
+    let whole = String(point[0])
+    let fraction = point.count > 1 ? String(point[1]) : ""
+    let written = parts.count > 1 ? Int(parts[1]) ?? 0 : 0
+    let all = whole + fraction
+    let leadingZeros = all.prefix { $0 == "0" }.count
+    var digits = String(all.dropFirst(leadingZeros))
+    while digits.count > 1, digits.last == "0" { digits.removeLast() }
+    let exponent = written + whole.count - 1 - leadingZeros
+    if exponent < -4 || exponent >= 16 {
+      let tail = digits.dropFirst()
+      let exponentDigits = exponent.magnitude < 10 ? "0\(exponent.magnitude)" : "\(exponent.magnitude)"
+      return sign + digits.prefix(1) + (tail.isEmpty ? "" : "." + tail) + "e" + (exponent < 0 ? "-" : "+")
+        + exponentDigits
+    }
+    if exponent < 0 { return sign + "0." + String(repeating: "0", count: -exponent - 1) + digits }
+    if digits.count <= exponent + 1 {
+      return sign + digits + String(repeating: "0", count: exponent + 1 - digits.count) + ".0"
+    }
+    return sign + digits.prefix(exponent + 1) + "." + digits.dropFirst(exponent + 1)
+  }
+}
+
+extension String {
+  /// Python's `repr(str)`.
+  var pythonRepresentation: String {
+    let scalars = unicodeScalars
+    let quote: Unicode.Scalar = scalars.contains("'") && !scalars.contains("\"") ? "\"" : "'"
+    var result = String.UnicodeScalarView()
+    result.append(quote)
+    for scalar in scalars {
+      switch scalar {
+      case "\\", quote:
+        result.append("\\")
+        result.append(scalar)
+      case "\n": result.append(contentsOf: "\\n".unicodeScalars)
+      case "\r": result.append(contentsOf: "\\r".unicodeScalars)
+      case "\t": result.append(contentsOf: "\\t".unicodeScalars)
+      default:
+        if scalar.isPythonPrintable {
+          result.append(scalar)
+        } else if scalar.value < 0x100 {
+          result.append(contentsOf: ("\\x" + scalar.value.hexadecimal(width: 2)).unicodeScalars)
+        } else if scalar.value < 0x1_0000 {
+          result.append(contentsOf: ("\\u" + scalar.value.hexadecimal(width: 4)).unicodeScalars)
+        } else {
+          result.append(contentsOf: ("\\U" + scalar.value.hexadecimal(width: 8)).unicodeScalars)
+        }
+      }
+    }
+    result.append(quote)
+    return String(result)
+  }
+}
+
+extension Unicode.Scalar {
+  var isPythonPrintable: Bool {
+    if self == " " { return true }
+    switch properties.generalCategory {
+    case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator, .spaceSeparator:
+      return false
+    default: return true
+    }
+  }
+
+  /// Python's `str.isspace` of one scalar, which is also `\s` of its regular expressions.
+  var isPythonSpace: Bool {
+    if value < 0x80 { return value == 0x20 || (9...13).contains(value) || (0x1c...0x1f).contains(value) }
+    return properties.isWhitespace
+  }
+}
+
+extension UInt32 {
+  func hexadecimal(width: Int) -> String {
+    let digits = String(self, radix: 16)
+    return String(repeating: "0", count: Swift.max(0, width - digits.count)) + digits
+  }
+}

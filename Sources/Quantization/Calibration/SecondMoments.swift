@@ -1,0 +1,57 @@
+import LanguageModels
+import Tensors
+
+/// `H = E[x xᵀ]` of the distinct linear inputs of one block, accumulated in double precision.
+struct SecondMoments {
+  /// One running sum.
+  private final class Sum {
+    let width: Int
+    var values: [Double]
+    var tokens = 0
+
+    init(width: Int) {
+      self.width = width
+      values = [Double](repeating: 0, count: width * width)
+    }
+  }
+
+  private var sums: [LinearInput: Sum] = [:]
+
+  /// Rows turned to double precision together.
+  private static let rowsPerPass = 1024
+
+  /// Adds rows `x[rows, width]` of one input.
+  mutating func add(_ input: LinearInput, _ x: UnsafePointer<Float>, rows: Int, width: Int) {
+    let sum: Sum
+    if let known = sums[input] {
+      sum = known
+    } else {
+      sum = Sum(width: width)
+      sums[input] = sum
+    }
+    for first in stride(from: 0, to: rows, by: Self.rowsPerPass) {
+      let count = min(Self.rowsPerPass, rows - first)
+      let doubles = (0..<(count * width)).map { Double(x[first * width + $0]) }
+      sum.values.withUnsafeMutableBufferPointer { h in
+        guard let h = h.baseAddress else { return }
+        LinearAlgebra.accumulateSecondMoment(doubles, tokens: count, n: width, into: h)
+      }
+    }
+    sum.tokens += rows
+  }
+
+  /// The symmetric mean `[width, width]` of one input over all rows added.
+  func mean(_ input: LinearInput) -> [Double]? {
+    guard let sum = sums[input], sum.tokens > 0 else { return nil }
+    let (n, scale) = (sum.width, 1 / Double(sum.tokens))
+    var result = sum.values
+    for row in 0..<n {
+      for column in row..<n {
+        let value = result[row * n + column] * scale
+        result[row * n + column] = value
+        result[column * n + row] = value
+      }
+    }
+    return result
+  }
+}

@@ -1,0 +1,46 @@
+/// The best codes and codebooks of a prepared matrix so far, by the loss `tr(E H Eᵀ)`.
+struct CandidateSearch {
+  /// Codebooks as stored, codes, and the loss of the two.
+  struct Candidate {
+    var codebooks: CodebookSet
+    var codes: ColumnCodes
+    var loss: Double
+  }
+
+  let layout: ColumnLayout
+  let prepared: PreparedMatrix
+  let recipe: QuantizationRecipe
+  private(set) var best: Candidate
+
+  init(layout: ColumnLayout, prepared: PreparedMatrix, recipe: QuantizationRecipe) {
+    self.layout = layout
+    self.prepared = prepared
+    self.recipe = recipe
+    best = Candidate(
+      codebooks: CodebookSet(main: []), codes: ColumnCodes(layout: layout, hasResidual: false), loss: .infinity)
+  }
+
+  /// Rounds the codebooks to the stored type, quantizes all columns with them and keeps the outcome if it is better.
+  ///
+  /// Returns the rounded codebooks and the error-fed weights, to which they can be refitted.
+  mutating func quantize(with codebooks: CodebookSet) -> (codebooks: CodebookSet, targets: [Float]) {
+    let rounded = codebooks.rounded(to: recipe.storageType)
+    let pass = ColumnwiseQuantizer(layout: layout, codebooks: rounded, beamWidth: recipe.beamWidth)
+      .run(weights: prepared.weights, factor: prepared.factor)
+    consider(rounded, pass.codes)
+    return (rounded, pass.targets)
+  }
+
+  /// Fits the centroids to the best codes by least squares and keeps the outcome, rounded, if it is better.
+  mutating func fitCentroids() {
+    let solver = CodebookLeastSquares(layout: layout, metric: prepared.metric, weights: prepared.weights)
+    let fitted = solver.solve(codes: best.codes, start: best.codebooks, steps: recipe.leastSquaresSteps)
+    consider(fitted.rounded(to: recipe.storageType), best.codes)
+  }
+
+  private mutating func consider(_ codebooks: CodebookSet, _ codes: ColumnCodes) {
+    let error = QuadraticForm.difference(codes.decoded(codebooks, layout: layout), prepared.weights)
+    let loss = QuadraticForm.value(prepared.metric, error, n: layout.inFeatures, columns: layout.stride)
+    if loss < best.loss { best = Candidate(codebooks: codebooks, codes: codes, loss: loss) }
+  }
+}

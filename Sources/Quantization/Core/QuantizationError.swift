@@ -1,0 +1,40 @@
+/// A matrix, statistic or option that cannot be quantized as asked.
+public struct QuantizationError: Error, Sendable, CustomStringConvertible {
+  /// What kind of failure it is.
+  public enum Code: String, Sendable {
+    /// An option has a value that the matrix, or any matrix, cannot be quantized with.
+    case invalidRecipe
+    /// Weights and second moments do not belong together.
+    case shapeMismatch
+    /// A weight is NaN or infinite.
+    case nonFiniteWeight
+    /// An activation overflowed.
+    case nonFiniteStatistic
+    /// No damping within bounds makes the second moment positive definite.
+    case notPositiveDefinite
+    /// A file that was named is not there.
+    case missingInput
+    /// The calibration text cannot serve.
+    case badCalibration
+    /// A job folder belongs to another model, text or set of options.
+    case jobMismatch
+    /// The output cannot be written where asked.
+    case cannotWrite
+    /// The work was interrupted; it can be resumed.
+    case interrupted
+  }
+
+  /// What kind of failure it is.
+  public let code: Code
+  /// One sentence that names the layer or option and says what to do.
+  public let message: String
+
+  /// An error with its code and message.
+  public init(_ code: Code, _ message: String) {
+    self.code = code
+    self.message = message
+  }
+
+  /// The message.
+  public var description: String { message }
+}

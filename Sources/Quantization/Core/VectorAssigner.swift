@@ -1,0 +1,155 @@
+import CKernels
+
+/// Chooses main and residual centroid for vectors: greedily, over a beam of main centroids, or over all pairs.
+///
+/// Width 1 takes the nearest main centroid `C`, then the residual centroid nearest to `x − C` (paper, Algorithm 1).
+/// A width `B` tries the `B` nearest main centroids, each with its best residual. Where all pairs are few, any width
+/// above 1 means a search over all of them, which costs less than the beam. Ties go to the lowest main, then the
+/// lowest residual index.
+package struct VectorAssigner: Sendable {
+  /// Up to this many pairs all sums are tabulated.
+  static let exhaustiveLimit = 4096
+
+  package let main: BlockedCodebook
+  package let residual: BlockedCodebook?
+  package let beamWidth: Int
+  private let sums: BlockedCodebook?
+
+  /// An assigner for codebooks of `dimension` floats per centroid.
+  package init(main: [Float], residual: [Float]?, dimension: Int, beamWidth: Int) {
+    let mainBook = BlockedCodebook(main, dimension: dimension)
+    self.main = mainBook
+    self.residual = residual.map { BlockedCodebook($0, dimension: dimension) }
+    self.beamWidth = min(beamWidth, mainBook.count)
+    if let residual, beamWidth > 1, mainBook.count * (residual.count / dimension) <= Self.exhaustiveLimit {
+      sums = BlockedCodebook(Self.pairSums(main, residual, dimension: dimension), dimension: dimension)
+    } else {
+      sums = nil
+    }
+  }
+
+  /// `C_k + R_r` at index `k · R + r`.
+  private static func pairSums(_ main: [Float], _ residual: [Float], dimension: Int) -> [Float] {
+    var sums: [Float] = []
+    sums.reserveCapacity(main.count * residual.count / dimension)
+    for k in stride(from: 0, to: main.count, by: dimension) {
+      for r in stride(from: 0, to: residual.count, by: dimension) {
+        for e in 0..<dimension { sums.append(main[k + e] + residual[r + e]) }
+      }
+    }
+    return sums
+  }
+
+  /// Writes the codes of `count` contiguous vectors; `residualCodes` must be given if there is a residual codebook.
+  package func assign(
+    _ vectors: UnsafePointer<Float>, count: Int, mainCodes: UnsafeMutablePointer<Int32>,
+    residualCodes: UnsafeMutablePointer<Int32>?
+  ) {
+    guard let residual, let residualCodes else {
+      main.nearest(vectors, count: count, indices: mainCodes)
+      return
+    }
+    if let sums {
+      sums.nearest(vectors, count: count, indices: mainCodes)
+      let shift = Int32(residual.count)
+      for n in 0..<count {
+        (mainCodes[n], residualCodes[n]) = mainCodes[n].quotientAndRemainder(dividingBy: shift)
+      }
+    } else if beamWidth == 1 {
+      assignGreedily(vectors, count: count, mainCodes: mainCodes, residual: residual, residualCodes: residualCodes)
+    } else {
+      assignByBeam(vectors, count: count, mainCodes: mainCodes, residual: residual, residualCodes: residualCodes)
+    }
+  }
+
+  private func assignGreedily(
+    _ vectors: UnsafePointer<Float>, count: Int, mainCodes: UnsafeMutablePointer<Int32>, residual: BlockedCodebook,
+    residualCodes: UnsafeMutablePointer<Int32>
+  ) {
+    let d = main.dimension
+    main.nearest(vectors, count: count, indices: mainCodes)
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: max(count * d, 1)) { rest in
+      guard let rest = rest.baseAddress else { return }
+      main.centroids.withUnsafeBufferPointer { centroids in
+        for n in 0..<count {
+          let base = Int(mainCodes[n]) * d
+          for e in 0..<d { rest[n * d + e] = vectors[n * d + e] - centroids[base + e] }
+        }
+      }
+      residual.nearest(rest, count: count, indices: residualCodes)
+    }
+  }
+
+  private func assignByBeam(
+    _ vectors: UnsafePointer<Float>, count: Int, mainCodes: UnsafeMutablePointer<Int32>, residual: BlockedCodebook,
+    residualCodes: UnsafeMutablePointer<Int32>
+  ) {
+    let d = main.dimension
+    let kernels = ck_active().pointee
+    var scores = [Float](repeating: 0, count: main.blocks * 16)
+    var beam = Beam(width: beamWidth)
+    var rest = [Float](repeating: 0, count: beamWidth * d)
+    var best = [Float](repeating: 0, count: beamWidth)
+    var found = [Int32](repeating: 0, count: beamWidth)
+    for n in 0..<count {
+      let x = vectors + n * d
+      kernels.centroid_scores(x, d, main.blocked, main.halfNorms, main.blocks, &scores)
+      beam.select(scores, count: main.count)
+      main.centroids.withUnsafeBufferPointer { centroids in
+        for b in 0..<beamWidth {
+          let base = Int(beam.indices[b]) * d
+          for e in 0..<d { rest[b * d + e] = x[e] - centroids[base + e] }
+        }
+      }
+      residual.nearest(rest, count: beamWidth, indices: &found, scores: &best)
+      var winner = 0
+      var least = Float.infinity
+      for b in 0..<beamWidth {
+        var squared: Float = 0
+        for e in 0..<d { squared += rest[b * d + e] * rest[b * d + e] }
+        let distance = 2 * best[b] + squared
+        let isLower = distance == least && beam.indices[b] < beam.indices[winner]
+        if distance < least || isLower { (winner, least) = (b, distance) }
+      }
+      mainCodes[n] = beam.indices[winner]
+      residualCodes[n] = found[winner]
+    }
+  }
+}
+
+/// The `width` smallest of many scores, by insertion; of equal scores the lower index stays.
+private struct Beam {
+  private(set) var indices: [Int32]
+  private var scores: [Float]
+
+  init(width: Int) {
+    indices = [Int32](repeating: 0, count: width)
+    scores = [Float](repeating: .infinity, count: width)
+  }
+
+  mutating func select(_ candidates: [Float], count: Int) {
+    let width = indices.count
+    candidates.withUnsafeBufferPointer { candidates in
+      indices.withUnsafeMutableBufferPointer { indices in
+        scores.withUnsafeMutableBufferPointer { scores in
+          for b in 0..<width {
+            scores[b] = .infinity
+            indices[b] = 0
+          }
+          var worst = Float.infinity
+          for k in 0..<count where candidates[k] < worst {
+            var place = width - 1
+            while place > 0, scores[place - 1] > candidates[k] {
+              scores[place] = scores[place - 1]
+              indices[place] = indices[place - 1]
+              place -= 1
+            }
+            scores[place] = candidates[k]
+            indices[place] = Int32(k)
+            worst = scores[width - 1]
+          }
+        }
+      }
+    }
+  }
+}

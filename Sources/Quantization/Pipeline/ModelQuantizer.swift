@@ -1,0 +1,154 @@
+public import Checkpoints
+import Foundation
+import JSONReader
+import LanguageModels
+public import Tensors
+import VectorQuantization
+
+/// Quantizes a whole model, block by block.
+///
+/// For each block in turn: run the calibration windows through it with its original weights, accumulate the second
+/// moments of what its matrices read, quantize the matrices, write the block to the job folder. Only one block's
+/// weights are in memory. A second run with the same arguments takes up where the first one ended.
+public struct ModelQuantizer: Sendable {
+  /// The model to quantize.
+  public let model: ModelDirectory
+  /// Which matrices, and how.
+  public let plan: QuantizationPlan
+  /// The text to measure on.
+  public let calibration: CalibrationWindows
+  /// Where the finished model goes.
+  public let output: String
+  /// Where finished blocks are kept meanwhile.
+  public let job: String
+
+  /// What a finished run tells.
+  public struct Summary: Sendable {
+    /// Every matrix in the order of the work.
+    public let matrices: [MatrixReport]
+    /// Blocks that an earlier run had finished.
+    public let resumedBlocks: Int
+    /// What the user should know.
+    public let notices: [String]
+  }
+
+  /// Prepares the work; nothing is read or written yet.
+  public init(
+    model: ModelDirectory, plan: QuantizationPlan, calibration: CalibrationWindows, output: String, job: String? = nil
+  ) {
+    self.model = model
+    self.plan = plan
+    self.calibration = calibration
+    self.output = output
+    self.job = job ?? output + ".job"
+  }
+
+  /// Does all the work and assembles the output folder.
+  ///
+  /// - Throws: `QuantizationError` that names the layer, or whatever reading and writing throw. Finished blocks stay in
+  ///   the job folder unless everything is done.
+  public func run(
+    progress: any ProgressListener = SilentProgress(), isCancelled: () -> Bool = { false }
+  ) throws -> Summary {
+    let configuration = try ModelConfiguration(model)
+    let folder = try JobFolder(path: job, fingerprint: fingerprint())
+    var runner = try BlockRunner(model, windows: calibration.windows)
+    var reports: [MatrixReport] = []
+    var notices = calibration.notices
+    var resumed = 0
+    let windows = calibration.windows.count
+    let lastPlanned = plan.matrices.map(\.block).max() ?? 0
+    let firstMissing = (0...lastPlanned).first { folder.finished(block: $0) == nil } ?? (lastPlanned + 1)
+    for index in 0...lastPlanned {
+      let matrices = plan.matrices.filter { $0.block == index }
+      let done = folder.finished(block: index)
+      if let done {
+        resumed += 1
+        reports += try Self.reports(of: done)
+      }
+      // Nothing after the last missing block needs hidden states.
+      if firstMissing > lastPlanned { continue }
+      let block = try runner.block(index)
+      var moments = SecondMoments()
+      let inputs = Set(matrices.map(\.input))
+      try runner.advance(
+        through: block,
+        progress: { completed in
+          progress.report("block \(index + 1)/\(lastPlanned + 1): statistics", completed: completed, total: windows)
+          if isCancelled() { throw interrupted }
+        },
+        observe: done != nil
+          ? nil
+          : { input, x, rows in
+            if inputs.contains(input) {
+              moments.add(input, x, rows: rows, width: configuration.width(of: input))
+            }
+          })
+      if done != nil { continue }
+      let (tensors, blockReports) = try quantize(
+        matrices, moments, block: index, blocks: lastPlanned + 1, progress, isCancelled, &notices)
+      try folder.write(block: index, tensors: tensors, report: .array(blockReports.map(\.json)))
+      reports += blockReports
+    }
+    try OutputAssembly(model: model, plan: plan, job: folder, output: output).write(progress)
+    folder.remove()
+    return Summary(matrices: reports, resumedBlocks: resumed, notices: notices)
+  }
+
+  private var interrupted: QuantizationError {
+    QuantizationError(.interrupted, "interrupted; finished blocks are in \(job), the same command goes on from there")
+  }
+
+  private func quantize(
+    _ matrices: [MatrixPlan], _ moments: SecondMoments, block: Int, blocks: Int, _ progress: any ProgressListener,
+    _ isCancelled: () -> Bool, _ notices: inout [String]
+  ) throws -> (tensors: [(name: String, tensor: Tensor)], reports: [MatrixReport]) {
+    var tensors: [(name: String, tensor: Tensor)] = []
+    var reports: [MatrixReport] = []
+    for (position, matrix) in matrices.enumerated() {
+      if isCancelled() { throw interrupted }
+      progress.report("block \(block + 1)/\(blocks): \(matrix.name)", completed: position, total: matrices.count)
+      let start = ContinuousClock.now
+      let weight = try model.tensor(named: matrix.module + ".weight").floats()
+      guard let moment = moments.mean(matrix.input) else {
+        throw QuantizationError(.badCalibration, "\(matrix.module): no calibration token reached it")
+      }
+      let quantized = try MatrixQuantizer.quantize(
+        weight: weight, outFeatures: matrix.shape[0], inFeatures: matrix.shape[1], secondMoment: moment,
+        recipe: matrix.recipe, name: matrix.module, notices: &notices)
+      let layer = try quantized.layer(
+        module: matrix.module,
+        settings: matrix.recipe.settings(
+          outFeatures: matrix.shape[0], inFeatures: matrix.shape[1], module: matrix.module, bias: false))
+      tensors += layer.tensors().map { ("\(matrix.module).\($0.name)", $0.tensor) }
+      let bits = layer.storedBits
+      reports.append(
+        MatrixReport(
+          name: matrix.module, shape: matrix.shape.dimensions, preset: matrix.recipe.name, indexBits: bits.index,
+          codebookBits: bits.codebook, storedBits: bits.total, relativeError: quantized.relativeError,
+          seconds: Double(start.duration(to: .now) / .seconds(1))))
+    }
+    progress.report("block \(block + 1)/\(blocks): quantized", completed: matrices.count, total: matrices.count)
+    return (tensors, reports)
+  }
+
+  private static func reports(of file: SafetensorsFile) throws -> [MatrixReport] {
+    guard let text = file.metadata["report"], let list = try JSONValue.parse([UInt8](text.utf8)).arrayValue else {
+      return []
+    }
+    return list.compactMap(MatrixReport.init)
+  }
+
+  /// Everything that decides the output: configuration, weights' layout, text and recipes.
+  private func fingerprint() -> String {
+    var print = Fingerprint()
+    print.add(model.configuration.serialized(pretty: false))
+    for name in model.tensorNames { print.add(name) }
+    print.add(Int(model.fileBytes))
+    for window in calibration.windows {
+      for token in window { print.add(token) }
+    }
+    for matrix in plan.matrices { print.add("\(matrix.module) \(matrix.recipe)") }
+    return print.text
+  }
+}

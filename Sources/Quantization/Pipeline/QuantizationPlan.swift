@@ -1,0 +1,93 @@
+import Foundation
+import VectorQuantization
+public import LanguageModels
+public import Tensors
+
+/// What is to be done to one matrix.
+public struct MatrixPlan: Sendable {
+  /// Full module name, for instance `model.layers.0.self_attn.q_proj`.
+  public let module: String
+  /// Block index.
+  public let block: Int
+  /// Name below the block.
+  public let name: String
+  /// Which input of the block the matrix reads.
+  public let input: LinearInput
+  /// `[outFeatures, inFeatures]`.
+  public let shape: Shape
+  /// How it is quantized.
+  public let recipe: QuantizationRecipe
+  /// Bits of codes, codebooks, scale, shift and permutation on disk (format section 10).
+  public let storedBits: Int
+}
+
+/// Which matrices of a model are quantized, and how: made before any weight is read.
+public struct QuantizationPlan: Sendable {
+  /// A recipe for the modules whose full name a pattern matches; later rules win.
+  public struct Override: Sendable {
+    /// A regular expression, searched for anywhere in the module name.
+    public let pattern: String
+    /// The recipe of these modules.
+    public let recipe: QuantizationRecipe
+
+    /// A rule of `--override 'REGEX=PRESET'`.
+    public init(pattern: String, recipe: QuantizationRecipe) {
+      self.pattern = pattern
+      self.recipe = recipe
+    }
+  }
+
+  /// The matrices in the order of the work.
+  public let matrices: [MatrixPlan]
+
+  /// Plans every linear layer of every block, except those whose name matches one of `skip`.
+  ///
+  /// - Throws: `QuantizationError` (`invalidRecipe`) that names a pattern that is no regular expression, or a layer that its
+  ///   recipe does not fit.
+  public init(
+    configuration: ModelConfiguration, recipe: QuantizationRecipe, overrides: [Override] = [], skip: [String] = []
+  ) throws {
+    let skipPatterns = try skip.map { try Self.expression($0, option: "--skip") }
+    let rules = try overrides.map { (try Self.expression($0.pattern, option: "--override"), $0.recipe) }
+    var matrices: [MatrixPlan] = []
+    for block in 0..<configuration.layerCount {
+      for linear in configuration.blockLinears {
+        let module = "model.layers.\(block).\(linear.name)"
+        if skipPatterns.contains(where: { Self.matches($0, module) }) { continue }
+        let chosen = rules.last { Self.matches($0.0, module) }?.1 ?? recipe
+        let settings = try chosen.settings(
+          outFeatures: linear.shape[0], inFeatures: linear.shape[1], module: module, bias: false)
+        matrices.append(
+          MatrixPlan(
+            module: module, block: block, name: linear.name, input: linear.input, shape: linear.shape, recipe: chosen,
+            storedBits: try settings.storedBits(
+              outFeatures: linear.shape[0], inFeatures: linear.shape[1], dtype: chosen.storageType
+            ).total))
+      }
+    }
+    guard !matrices.isEmpty else {
+      throw QuantizationError(.invalidRecipe, "--skip leaves no matrix to quantize")
+    }
+    self.matrices = matrices
+  }
+
+  /// Weights in all planned matrices.
+  public var weightCount: Int { matrices.reduce(0) { $0 + $1.shape.elementCount } }
+
+  /// Bits that all planned matrices will take on disk, over their weights.
+  public var bitsPerWeight: Double {
+    Double(matrices.reduce(0) { $0 + $1.storedBits }) / Double(weightCount)
+  }
+
+  private static func expression(_ pattern: String, option: String) throws -> NSRegularExpression {
+    do {
+      return try NSRegularExpression(pattern: pattern)
+    } catch {
+      throw QuantizationError(.invalidRecipe, "\(option): \"\(pattern)\" is not a regular expression")
+    }
+  }
+
+  private static func matches(_ expression: NSRegularExpression, _ text: String) -> Bool {
+    expression.firstMatch(in: text, range: NSRange(text.startIndex..., in: text)) != nil
+  }
+}

@@ -1,0 +1,103 @@
+import Tensors
+import Testing
+
+@testable import Quantization
+
+@Suite("Vector assignment and clustering")
+struct VectorAssignerTests {
+  private func gaussian(_ count: Int, seed: UInt64) -> [Float] {
+    var random = CounterRandom(seed: seed)
+    return (0..<count).map { _ in Float(SyntheticLayer.gaussian(&random)) }
+  }
+
+  private func distortion(_ vectors: WeightedVectors, _ assigner: VectorAssigner) -> Double {
+    let codes = JointTraining.assign(vectors, by: assigner)
+    let d = vectors.dimension
+    var sum = 0.0
+    for n in 0..<vectors.count {
+      for e in 0..<d {
+        var q = assigner.main.centroids[Int(codes.main[n]) * d + e]
+        if let residual = assigner.residual { q += residual.centroids[Int(codes.residual[n]) * d + e] }
+        let difference = Double(vectors.values[n * d + e] - q)
+        sum += difference * difference
+      }
+    }
+    return sum / Double(vectors.count * d)
+  }
+
+  private func unweighted(_ values: [Float], dimension: Int) -> WeightedVectors {
+    WeightedVectors(
+      values: values, weights: [Double](repeating: 1, count: values.count / dimension), dimension: dimension)
+  }
+
+  @Test("A wider beam is never worse than the greedy choice, and all pairs are best")
+  func beam() {
+    let vectors = unweighted(gaussian(2000 * 8, seed: 4), dimension: 8)
+    let main = gaussian(64 * 8, seed: 5)
+    let residual = gaussian(64 * 8, seed: 6).map { $0 * 0.5 }
+    let few = Array(residual[..<(16 * 8)])
+    // 64 · 128 pairs are above the limit of the table, 64 · 16 are below it.
+    let many = residual + gaussian(64 * 8, seed: 7).map { $0 * 0.3 }
+    func value(_ residual: [Float], _ width: Int) -> Double {
+      distortion(vectors, VectorAssigner(main: main, residual: residual, dimension: 8, beamWidth: width))
+    }
+    #expect(value(many, 8) < value(many, 1))
+    #expect(value(many, 64) <= value(many, 8))
+    #expect(value(few, 2) < value(few, 1))
+  }
+
+  @Test("A beam over all main centroids finds the pair that a plain double loop finds")
+  func exhaustive() {
+    let (d, k, r) = (4, 16, 512)
+    let x = gaussian(200 * d, seed: 8)
+    let main = gaussian(k * d, seed: 9)
+    let residual = gaussian(r * d, seed: 10).map { $0 * 0.4 }
+    let vectors = unweighted(x, dimension: d)
+    let codes = JointTraining.assign(
+      vectors, by: VectorAssigner(main: main, residual: residual, dimension: d, beamWidth: k))
+    var mismatches = 0
+    for n in 0..<200 {
+      var best = (cost: Double.infinity, main: 0, residual: 0)
+      for i in 0..<k {
+        for j in 0..<r {
+          let cost = (0..<d).reduce(0.0) {
+            let difference = Double(x[n * d + $1]) - Double(main[i * d + $1]) - Double(residual[j * d + $1])
+            return $0 + difference * difference
+          }
+          if cost < best.cost - 1e-6 { best = (cost, i, j) }
+        }
+      }
+      if Int(codes.main[n]) != best.main || Int(codes.residual[n]) != best.residual { mismatches += 1 }
+    }
+    #expect(mismatches <= 1)
+  }
+
+  /// Distortions of an independent Gaussian source measured once with an independent implementation (training and
+  /// measurement on 100,000 vectors): v4 k256 0.0976, v4 k256+16 0.0296. A sample of 20,000 is fitted a little better.
+  @Test("Codebooks for a Gaussian source reach the known distortion")
+  func gaussianSource() {
+    let vectors = unweighted(gaussian(20_000 * 4, seed: 11), dimension: 4)
+    let means = KMeans(iterations: 12, seed: 0)
+    var main = means.train(vectors, count: 256).centroids
+    let plain = distortion(vectors, VectorAssigner(main: main, residual: nil, dimension: 4, beamWidth: 1))
+    #expect(abs(plain - 0.0976) < 0.05 * 0.0976)
+    var rest = vectors
+    let codes = JointTraining.assign(
+      vectors, by: VectorAssigner(main: main, residual: nil, dimension: 4, beamWidth: 1)
+    ).main
+    for n in 0..<vectors.count {
+      for e in 0..<4 { rest.values[n * 4 + e] -= main[Int(codes[n]) * 4 + e] }
+    }
+    var residual = means.train(rest, count: 16).centroids
+    JointTraining.refine(main: &main, residual: &residual, vectors: vectors, beamWidth: 8, rounds: 4)
+    let pair = distortion(vectors, VectorAssigner(main: main, residual: residual, dimension: 4, beamWidth: 8))
+    #expect(abs(pair - 0.0296) < 0.08 * 0.0296)
+  }
+
+  @Test("A centroid that loses all its vectors moves to the vector that costs most")
+  func emptyCluster() {
+    let vectors = unweighted([0, 1, 2, 10, 11, 12, 30], dimension: 1)
+    let refined = KMeans(iterations: 5, seed: 0).refine(vectors, centroids: [1, 11, 500])
+    #expect(refined.sorted() == [1, 11, 30])
+  }
+}
