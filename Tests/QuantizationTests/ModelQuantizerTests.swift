@@ -35,7 +35,7 @@ struct ModelQuantizerTests {
     try inFolder { folder in
       let model = try TinyModel.write(in: folder)
       let output = folder.appendingPathComponent("out").path
-      let summary = try quantizer(model, to: output).run()
+      let summary = try quantizer(model, to: output, preset: "v2-k64").run()
       #expect(summary.matrices.count == 14)
       for matrix in summary.matrices {
         #expect(matrix.relativeError > 0 && matrix.relativeError < 0.2, "\(matrix.name)")
@@ -48,7 +48,7 @@ struct ModelQuantizerTests {
       #expect(!written.contains("model.layers.0.mlp.up_proj.weight"))
       #expect(written.contains("model.layers.0.mlp.up_proj.centroids.weight"))
       let settings = try #require(try QuantizationSettings(written.configuration))
-      #expect(settings.settings(forModule: "model.layers.1.mlp.down_proj")?.vectorLength == 4)
+      #expect(settings.settings(forModule: "model.layers.1.mlp.down_proj")?.vectorLength == 2)
       let quantized = try ModelRegistry.load(written)
       let dense = try ModelRegistry.load(original)
       let tokens = TinyModel.windows()[0]
@@ -57,7 +57,7 @@ struct ModelQuantizerTests {
         .values
       let energy = a.reduce(0) { $0 + $1 * $1 }
       let error = zip(a, b).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
-      #expect(error / energy < 0.5)
+      #expect(error / energy < 0.1)  // without any information the ratio is 1
       #expect(!FileManager.default.fileExists(atPath: output + ".job"))
     }
   }

@@ -34,7 +34,8 @@ public final class SafetensorsWriter {
     else {
       throw CheckpointError(
         .wrongDeclaration,
-        "\(file.path): \"\(name)\" (\(tensor.dtype.rawValue) \(tensor.shape)) is not the tensor declared as number \(count)"
+        "\(file.path): \"\(name)\" (\(tensor.dtype.rawValue) \(tensor.shape)) "
+          + "does not match the declaration of tensor \(count)"
       )
     }
     try tensor.withUnsafeBytes { try file.write($0) }

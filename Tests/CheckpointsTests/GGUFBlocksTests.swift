@@ -1,0 +1,49 @@
+import Foundation
+import JSONReader
+import TestSupport
+import Testing
+
+@testable import Checkpoints
+
+@Suite("GGUF block formats") struct GGUFBlocksTests {
+  @Test(
+    "values equal those of the PyPI package gguf to the bit (recorded by Scripts/record_gguf_blocks.py)",
+    arguments: [GGUFTensorType.f16, .bf16, .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .q4_K, .q5_K, .q6_K])
+  func golden(type: GGUFTensorType) throws {
+    let path = SharedData.packageRoot.appendingPathComponent("Tests/CheckpointsTests/Fixtures/gguf_blocks.json").path
+    let entry = try #require(try JSONFile.read(path)[type.name])
+    let blocks = try bytes(entry["blocks"])
+    let expected = try bytes(entry["values"])
+    var values = [Float](repeating: .nan, count: expected.count / 4)
+    #expect(values.count == blocks.count / type.blockBytes * type.blockLength)
+    values.withUnsafeMutableBufferPointer { target in
+      blocks.withUnsafeBytes { GGUFBlocks.dequantize($0, type: type, into: target) }
+    }
+    let mismatches = values.indices.filter { index in
+      let bits = (0..<4).reduce(UInt32(0)) { $0 | UInt32(expected[index * 4 + $1]) << UInt32(8 * $1) }
+      // The sign of a zero depends on the order of subtraction; the value does not.
+      return values[index].bitPattern != bits && values[index] != Float(bitPattern: bits)
+    }
+    #expect(mismatches.isEmpty)
+  }
+
+  @Test(
+    "half-precision bits, among them subnormals and infinities (IEEE 754)",
+    arguments: [
+      (0x0001, 0x1p-24), (0x03FF, 0x3FFp-24), (0x0400, 0x1p-14), (0x3C00, 1), (0x7BFF, 65504), (0xC000, -2),
+      (0x7C00, .infinity),
+    ] as [(UInt16, Float)])
+  func half(bits: UInt16, value: Float) {
+    #expect(
+      withUnsafeBytes(of: bits.littleEndian) {
+        GGUFBlocks.half($0.baseAddress ?? UnsafeRawPointer(bitPattern: 1).unsafelyUnwrapped, 0)
+      } == value)
+  }
+
+  private func bytes(_ hexadecimal: JSONValue?) throws -> [UInt8] {
+    let digits = Array(try #require(hexadecimal?.stringValue).utf8)
+    return try stride(from: 0, to: digits.count, by: 2).map { index in
+      try #require(UInt8(String(decoding: digits[index...index + 1], as: UTF8.self), radix: 16))
+    }
+  }
+}
