@@ -26,6 +26,8 @@ import Testing
     Recipe(out: 129, inputs: 75, v: 6, k: 64, r: 16, groups: 3, outliers: 3, vo: 4, norm: .input, biased: true),
     Recipe(out: 66, inputs: 2100, v: 8, k: 16, groups: 2, outliers: 100, vo: 16, norm: .input),
     Recipe(out: 40, inputs: 64, v: 37, k: 8, r: 2, permuted: false, biased: true),
+    Recipe(out: 163, inputs: 400, v: 8, k: 16, r: 4, norm: .input),
+    Recipe(out: 161, inputs: 400, v: 6, k: 12, r: 3, groups: 2),
     Recipe(out: 3, inputs: 5, v: 1, k: 2, norm: .output, permuted: false),
     Recipe(out: 5, inputs: 9, v: 24, k: 65536, r: 65536, norm: .input),
   ]

@@ -129,10 +129,24 @@ import VectorQuantization
   @Test func otherMethodsAndDenseModels() throws {
     #expect(try QuantizationSettings(Self.parse("{}")) == nil)
     #expect(try QuantizationSettings(Self.parse(#"{"quantization_config": null}"#)) == nil)
+    #expect(
+      try QuantizationSettings(
+        Self.parse(#"{"quantization_config": {"quant_method": "vptq", "config_for_layers": {}}}"#))
+        == nil)
     let error = #expect(throws: VectorQuantizationError.self) {
       try QuantizationSettings(Self.parse(#"{"quantization_config": {"quant_method": "gptq", "bits": 4}}"#))
     }
     #expect(error?.code == .unsupported && error?.message.contains("gptq") == true)
+  }
+
+  /// Format sections 2.1 and 9: flat maps mixed with other keys, and an outer part without entries.
+  @Test func flatMapsMayHoldOtherKeys() throws {
+    let text = #"""
+      {"quantization_config": {"quant_method": "vptq", "config_for_layers": {}},
+        "text_config": {"quantization_config": {"quant_method": "vptq", "a.q_proj": {\#(Self.minimal)}}}}
+      """#
+    let settings = try #require(try QuantizationSettings(Self.parse(text)))
+    #expect(settings.moduleNames == ["a.q_proj"])
   }
 
   /// The keys that transformers 4.48.3 requires and vptq 0.0.5 accepts (format section 2.2).
