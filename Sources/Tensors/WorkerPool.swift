@@ -31,12 +31,12 @@ public final class WorkerPool: Sendable {
   ///
   /// `body` must be safe to run concurrently with itself for different indices. A loop inside a loop runs on the
   /// calling thread alone.
-  public func parallelFor(_ count: Int, body: (Int) -> Void) {
+  package func parallelFor(_ count: Int, body: (Int) -> Void) {
     crew.run(count, body)
   }
 }
 
 /// `WorkerPool.shared.parallelFor`, under the name numeric code uses.
-public func parallelFor(_ count: Int, body: (Int) -> Void) {
+package func parallelFor(_ count: Int, body: (Int) -> Void) {
   WorkerPool.shared.parallelFor(count, body: body)
 }

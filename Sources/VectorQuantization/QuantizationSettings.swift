@@ -55,11 +55,18 @@ public struct QuantizationSettings: Sendable {
           .unsupported, "config.json: quantization method \"\(method)\" is not supported; only \"vptq\" is")
       }
       let full = whole["config_for_layers"], shared = whole["shared_layer_config"]
-      if full != nil || shared != nil { return (full, shared, whole) }
-      if whole["quant_method"] == nil { return (whole, nil, whole) }
+      if holdsEntries(full) || holdsEntries(shared) { return (full, shared, whole) }
+      if isFlatMap(whole) { return (whole, nil, whole) }
     }
-    if let flat = place["quant_config"], flat.objectValue != nil { return (flat, nil, flat) }
+    if let flat = place["quant_config"], isFlatMap(flat) { return (flat, nil, flat) }
     return nil
+  }
+
+  private static func holdsEntries(_ map: JSONValue?) -> Bool { map?.objectValue?.isEmpty == false }
+
+  /// Whether some entry is the settings of a layer; the flat spellings mix them with other keys.
+  private static func isFlatMap(_ map: JSONValue) -> Bool {
+    map.objectValue?.contains { $0.value["vector_lens"] != nil } == true
   }
 
   /// The settings of one module: its own entry, else that of its last name component; nil if it stays dense.

@@ -20,7 +20,8 @@ public final class VectorQuantizedKernel: Sendable {
   private let vectorLength: Int
   private let vectorRows: Int
 
-  /// Calls with at most this many tokens read the codes anew for each token; decoding a tile costs more than that.
+  /// Calls with at most this many tokens read the codes anew for each token: filling a tile takes as long as two to
+  /// three products with one token.
   static let directTokenLimit = 3
 
   /// Builds the tables of `layer`; its codes stay where they are.
@@ -52,12 +53,12 @@ public final class VectorQuantizedKernel: Sendable {
     guard tokens > 0 else { return }
     withScratch(count: tokens * inFeatures) { stored in
       withScratch(count: tokens) { offsets in
-        for token in 0..<tokens {
+        parallelFor(tokens) { token in
           offsets[token] = input.apply(x + token * inFeatures, into: stored + token * inFeatures)
         }
         if byTiles {
           multiplyByTiles(stored, tokens: tokens, into: y)
-          for token in 0..<tokens {
+          parallelFor(tokens) { token in
             output.apply(y + token * outFeatures, outputs: 0..<outFeatures, offset: offsets[token])
           }
         } else {

@@ -32,7 +32,9 @@ func denseProduct(_ weight: [Float], _ x: [Float], tokens: Int, inFeatures: Int,
 }
 
 /// Every value within `tolerance` of the largest expected magnitude.
-func expectClose(_ actual: [Float], _ expected: [Float], _ tolerance: Float, _ location: SourceLocation = #_sourceLocation) {
+func expectClose(
+  _ actual: [Float], _ expected: [Float], _ tolerance: Float, _ location: SourceLocation = #_sourceLocation
+) {
   #expect(actual.count == expected.count, sourceLocation: location)
   let scale = expected.map(\.magnitude).max() ?? 0
   let worst = zip(actual, expected).map { $0.isFinite ? ($0 - $1).magnitude : .infinity }.max() ?? 0

@@ -72,15 +72,16 @@ struct VectorAssignerTests {
     #expect(mismatches <= 1)
   }
 
-  /// Distortions of an independent Gaussian source measured once with an independent implementation (training and
-  /// measurement on 100,000 vectors): v4 k256 0.0976, v4 k256+16 0.0296. A sample of 20,000 is fitted a little better.
+  /// Distortions of an independent Gaussian source measured once with an independent implementation: v4 k256 0.0976,
+  /// v4 k256+16 0.0296.
   @Test("Codebooks for a Gaussian source reach the known distortion")
   func gaussianSource() {
-    let vectors = unweighted(gaussian(20_000 * 4, seed: 11), dimension: 4)
+    let vectors = unweighted(gaussian(50_000 * 4, seed: 11), dimension: 4)
+    let fresh = unweighted(gaussian(50_000 * 4, seed: 12), dimension: 4)
     let means = KMeans(iterations: 12, seed: 0)
     var main = means.train(vectors, count: 256).centroids
-    let plain = distortion(vectors, VectorAssigner(main: main, residual: nil, dimension: 4, beamWidth: 1))
-    #expect(abs(plain - 0.0976) < 0.05 * 0.0976)
+    let plain = distortion(fresh, VectorAssigner(main: main, residual: nil, dimension: 4, beamWidth: 1))
+    #expect(abs(plain - 0.0976) < 0.03 * 0.0976)
     var rest = vectors
     let codes = JointTraining.assign(
       vectors, by: VectorAssigner(main: main, residual: nil, dimension: 4, beamWidth: 1)
@@ -90,8 +91,8 @@ struct VectorAssignerTests {
     }
     var residual = means.train(rest, count: 16).centroids
     JointTraining.refine(main: &main, residual: &residual, vectors: vectors, beamWidth: 8, rounds: 4)
-    let pair = distortion(vectors, VectorAssigner(main: main, residual: residual, dimension: 4, beamWidth: 8))
-    #expect(abs(pair - 0.0296) < 0.08 * 0.0296)
+    let pair = distortion(fresh, VectorAssigner(main: main, residual: residual, dimension: 4, beamWidth: 8))
+    #expect(abs(pair - 0.0296) < 0.04 * 0.0296)
   }
 
   @Test("A centroid that loses all its vectors moves to the vector that costs most")
