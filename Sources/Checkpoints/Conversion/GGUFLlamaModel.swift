@@ -110,8 +110,8 @@ struct GGUFLlamaModel {
     return [
       "architectures": ["LlamaForCausalLM"],
       "attention_bias": false,
-      "bos_token_id": vocabulary.identifier("bos").map(JSONValue.integer) ?? nil,
-      "eos_token_id": vocabulary.identifier("eos").map(JSONValue.integer) ?? nil,
+      "bos_token_id": vocabulary.identifier("bos").map(JSONValue.integer) ?? .null,
+      "eos_token_id": vocabulary.identifier("eos").map(JSONValue.integer) ?? .null,
       "head_dim": .integer(headDimension),
       "hidden_act": "silu",
       "hidden_size": .integer(hiddenSize),
@@ -137,7 +137,7 @@ struct GGUFLlamaModel {
     }
     let type = file.metadata["llama.rope.scaling.type"]?.stringValue ?? "none"
     switch type {
-    case "none": return nil
+    case "none": return .null
     case "linear":
       let factor = file.metadata["llama.rope.scaling.factor"]?.doubleValue ?? 1
       return ["rope_type": "linear", "type": "linear", "factor": .number(factor)]

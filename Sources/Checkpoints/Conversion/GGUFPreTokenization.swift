@@ -15,18 +15,18 @@ struct GGUFPreTokenization {
   init?(name: String) {
     switch name {
     case "gpt-2":
-      normalizer = nil
+      normalizer = .null
       preTokenizer = Self.byteLevel(trimOffsets: true, splits: true)
       ignoresMerges = false
       addsBeginning = false
     case "smollm":
-      normalizer = nil
+      normalizer = .null
       preTokenizer = Self.sequence(
         ["type": "Digits", "individual_digits": true], Self.byteLevel(trimOffsets: true, splits: true))
       ignoresMerges = false
       addsBeginning = false
     case "llama-bpe":
-      normalizer = nil
+      normalizer = .null
       preTokenizer = Self.sequence(
         Self.split(digits: #"\p{N}{1,3}"#), Self.byteLevel(trimOffsets: true, splits: false))
       ignoresMerges = true

@@ -77,6 +77,7 @@ struct GGUFVocabulary {
     if let length = metadata["llama.context_length"]?.intValue {
       members.append(("model_max_length", .integer(length)))
     }
+    members.append(("model_input_names", ["input_ids", "attention_mask"]))
     members.append(("tokenizer_class", "PreTrainedTokenizerFast"))
     return .object(members)
   }
@@ -91,16 +92,16 @@ struct GGUFVocabulary {
     let rules = try preTokenization()
     return [
       "version": "1.0",
-      "truncation": nil,
-      "padding": nil,
+      "truncation": .null,
+      "padding": .null,
       "added_tokens": .array(addedTokens),
       "normalizer": rules.normalizer,
       "pre_tokenizer": rules.preTokenizer,
       "post_processor": postProcessor,
       "decoder": GGUFPreTokenization.byteLevel(trimOffsets: true, splits: true),
       "model": [
-        "type": "BPE", "dropout": nil, "unk_token": nil, "continuing_subword_prefix": nil,
-        "end_of_word_suffix": nil, "fuse_unk": false, "byte_fallback": false,
+        "type": "BPE", "dropout": .null, "unk_token": .null, "continuing_subword_prefix": .null,
+        "end_of_word_suffix": .null, "fuse_unk": false, "byte_fallback": false,
         "ignore_merges": .bool(rules.ignoresMerges),
         "vocab": .object(tokens.enumerated().map { (key: $1, value: .integer($0)) }),
         "merges": .array(merges.map(JSONValue.string)),
@@ -144,7 +145,7 @@ struct GGUFVocabulary {
   private var postProcessor: JSONValue {
     let beginning = addsBeginning ? identifier("bos") : nil
     let end = addsEnd ? identifier("eos") : nil
-    if beginning == nil, end == nil { return nil }
+    if beginning == nil, end == nil { return .null }
     func special(_ id: Int?, _ type: Int) -> [JSONValue] {
       id.map { [["SpecialToken": ["id": .string(tokens[$0]), "type_id": .integer(type)]]] } ?? []
     }

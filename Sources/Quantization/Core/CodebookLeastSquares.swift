@@ -49,7 +49,10 @@ struct CodebookLeastSquares {
 
   /// `Aᵀ G`: for every centroid the sum of the pieces of `gradient` at its vectors, by fixed chunks of columns.
   private func adjoint(_ gradient: [Float], codes: ColumnCodes, shape: FlatCodebooks) -> [Double] {
-    accumulate(codes: codes, shape: shape) { column, element in Double(gradient[column * layout.stride + element]) }
+    let stride = layout.stride
+    return gradient.withUnsafeBufferPointer { gradient in
+      accumulate(codes: codes, shape: shape) { column, element in Double(gradient[column * stride + element]) }
+    }
   }
 
   private func preconditioner(codes: ColumnCodes, shape: FlatCodebooks) -> [Double] {
