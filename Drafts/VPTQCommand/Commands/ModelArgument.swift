@@ -1,0 +1,55 @@
+import ArgumentParser
+import Checkpoints
+import Foundation
+import LanguageModels
+import Tokenizers
+
+/// How a command opens what the user calls MODEL.
+enum ModelArgument {
+  /// The folder of a model.
+  ///
+  /// - Throws: `Failure` with exit code 66 if nothing is there, or with a hint for a `.gguf` file.
+  static func folder(_ path: String) throws -> ModelDirectory {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+      throw Failure(exit: .missingInput, code: "missingInput", message: "there is no model at \(path)")
+    }
+    if !isFolder.boolValue, path.hasSuffix(".gguf") {
+      throw Failure(
+        exit: .badData, code: "needsConversion", message: "\(path) is a GGUF file; this command needs a model folder",
+        hint: "vptq convert \(path) -o \(path.dropLast(5))")
+    }
+    return try ModelDirectory(path: path)
+  }
+
+  /// The model and its folder.
+  static func load(_ path: String) throws -> (model: any CausalLanguageModel, folder: ModelDirectory) {
+    let folder = try folder(path)
+    return (try ModelRegistry.load(folder), folder)
+  }
+
+  /// The tokenizer of a folder.
+  ///
+  /// - Throws: `Failure` with exit code 66 if the folder has none.
+  static func tokenizer(_ folder: ModelDirectory) throws -> Tokenizer {
+    guard FileManager.default.fileExists(atPath: folder.url(for: "tokenizer.json").path) else {
+      throw Failure(
+        exit: .missingInput, code: "noTokenizer", message: "\(folder.path) has no tokenizer.json",
+        hint: "give token ids instead, for instance with --prompt-ids 1,2,3")
+    }
+    return try Tokenizer(folder: folder.path)
+  }
+}
+
+/// Checks that a command may write to a folder: it must not hold another model.
+enum OutputArgument {
+  static func check(_ path: String, force: Bool) throws {
+    let files = FileManager.default
+    guard files.fileExists(atPath: path) else { return }
+    if files.fileExists(atPath: path + "/config.json"), !force {
+      throw Failure(
+        exit: .cannotWrite, code: "outputExists", message: "\(path) already holds a model",
+        hint: "give another -o, or --force to replace it")
+    }
+  }
+}

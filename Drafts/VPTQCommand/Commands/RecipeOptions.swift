@@ -1,0 +1,79 @@
+import ArgumentParser
+import Quantization
+
+/// How matrices are quantized: a number of bits, a preset, or raw numbers.
+struct RecipeOptions: ParsableArguments {
+  /// The presets behind `--bits`, chosen by perplexity on small models.
+  static let presetsByBits: [(bits: String, preset: String)] = [
+    ("1.5", "v4-k64"), ("2", "v4-k256"), ("2.25", "v8-k512-512"), ("2.5", "v4-k1024"), ("3", "v4-k256-16"),
+    ("4", "v4-k256-256"),
+  ]
+
+  @Option(help: "Bits per weight of the codes: 1.5, 2, 2.25, 2.5, 3 or 4 (default 3).")
+  var bits: String?
+
+  @Option(help: "Vector length, centroids and residual centroids, for instance v8-k256-256.")
+  var preset: String?
+
+  @Option(help: "Outputs in one vector.")
+  var vectorLength: Int?
+
+  @Option(help: "Centroids of the main codebook: a power of two up to 65536.")
+  var centroids: Int?
+
+  @Option(help: "Centroids of the residual codebook, or 0 for none.")
+  var residualCentroids: Int?
+
+  @Option(help: "Codebooks along the input axis.")
+  var groups: Int?
+
+  @Option(help: "Share of input columns with a codebook of their own, in percent.")
+  var outlierPercent: Double?
+
+  @Option(help: "Vector length of the outlier columns.")
+  var outlierVectorLength: Int?
+
+  @Option(help: "Centroids of the outlier columns.")
+  var outlierCentroids: Int?
+
+  /// The recipe these options describe.
+  ///
+  /// - Throws: `ValidationError` that names the option and its legal values.
+  func recipe(preset override: String? = nil, seed: UInt64) throws -> QuantizationRecipe {
+    let given = [bits != nil, preset != nil, vectorLength != nil || centroids != nil].count(where: \.self)
+    guard given <= 1 else {
+      throw ValidationError("give one of --bits, --preset, or --vector-length with --centroids")
+    }
+    do {
+      var recipe: QuantizationRecipe
+      if let vectorLength, let centroids, override == nil {
+        recipe = try QuantizationRecipe(
+          vectorLength: vectorLength, centroidCount: centroids, residualCentroidCount: residualCentroids ?? 0)
+      } else {
+        recipe = try QuantizationRecipe(preset: try override ?? presetName())
+      }
+      recipe.seed = seed
+      if let groups { recipe.groupCount = groups }
+      if let outlierPercent { recipe.outlierPercent = outlierPercent }
+      if let outlierVectorLength { recipe.outlierVectorLength = outlierVectorLength }
+      if let outlierCentroids { recipe.outlierCentroidCount = outlierCentroids }
+      try recipe.validate()
+      return recipe
+    } catch let error as QuantizationError {
+      throw ValidationError(error.message)
+    }
+  }
+
+  private func presetName() throws -> String {
+    if let preset { return preset }
+    if (vectorLength == nil) != (centroids == nil) {
+      throw ValidationError("--vector-length and --centroids go together")
+    }
+    let wanted = bits ?? "3"
+    guard let match = Self.presetsByBits.first(where: { Double($0.bits) == Double(wanted) }) else {
+      let known = Self.presetsByBits.map(\.bits).joined(separator: ", ")
+      throw ValidationError("--bits must be one of \(known), not \(wanted); --preset gives full choice")
+    }
+    return match.preset
+  }
+}

@@ -1,0 +1,41 @@
+import Foundation
+
+/// Standard output and standard error as the commands use them.
+enum Console {
+  /// Whether standard error is a terminal.
+  static let errorIsTerminal = isatty(STDERR_FILENO) == 1
+
+  /// Writes a line to standard error.
+  static func writeError(_ line: String) {
+    FileHandle.standardError.write(Data((line + "\n").utf8))
+  }
+
+  /// Writes text to standard output at once, without a line end.
+  static func write(_ text: String) {
+    FileHandle.standardOutput.write(Data(text.utf8))
+  }
+
+  /// `1536000` as `1.5 MB`, in powers of 1000.
+  static func size(_ bytes: Int) -> String {
+    var value = Double(bytes)
+    for unit in ["B", "kB", "MB", "GB"] {
+      if value < 1000 || unit == "GB" { return unit == "B" ? "\(bytes) B" : "\(fixed(value, 1)) \(unit)" }
+      value /= 1000
+    }
+    return "\(bytes) B"
+  }
+
+  /// A number with a fixed count of decimals, independent of the locale.
+  static func fixed(_ value: Double, _ decimals: Int) -> String {
+    String(format: "%.\(decimals)f", locale: Locale(identifier: "en_US_POSIX"), value)
+  }
+
+  /// Seconds as `1:05` or `2:03:09`.
+  static func clock(_ seconds: Double) -> String {
+    let total = Int(seconds.rounded())
+    let (hours, minutes, rest) = (total / 3600, total / 60 % 60, total % 60)
+    let tail = (rest < 10 ? "0" : "") + String(rest)
+    if hours == 0 { return "\(minutes):\(tail)" }
+    return "\(hours):\(minutes < 10 ? "0" : "")\(minutes):\(tail)"
+  }
+}

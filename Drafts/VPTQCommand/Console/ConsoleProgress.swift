@@ -1,0 +1,66 @@
+import Foundation
+import Synchronization
+import Tensors
+
+/// Progress on standard error: a bar with rate and remaining time on a terminal, plain lines elsewhere.
+final class ConsoleProgress: ProgressListener {
+  private struct State {
+    var stage = ""
+    var stageStart = ContinuousClock.now
+    var lastShown: ContinuousClock.Instant?
+    var drawn = false
+  }
+
+  private let state = Mutex(State())
+  private let isTerminal: Bool
+  private let isQuiet: Bool
+
+  init(quiet: Bool) {
+    isQuiet = quiet
+    isTerminal = Console.errorIsTerminal
+  }
+
+  func report(_ stage: String, completed: Int, total: Int) {
+    if isQuiet { return }
+    state.withLock { state in
+      let now = ContinuousClock.now
+      let isNew = stage != state.stage
+      if isNew {
+        state.stage = stage
+        state.stageStart = now
+      }
+      let pause: Duration = isTerminal ? .milliseconds(100) : .seconds(15)
+      if let last = state.lastShown, last.duration(to: now) < pause, !(isTerminal && completed == total) { return }
+      state.lastShown = now
+      let line = Self.line(stage, completed, total, seconds: Double(state.stageStart.duration(to: now) / .seconds(1)))
+      if isTerminal {
+        FileHandle.standardError.write(Data("\r\u{1B}[2K\(line)".utf8))
+        state.drawn = true
+      } else {
+        Console.writeError(line)
+      }
+    }
+  }
+
+  /// Takes the bar away, so that other output starts on an empty line.
+  func clear() {
+    state.withLock { state in
+      if state.drawn { FileHandle.standardError.write(Data("\r\u{1B}[2K".utf8)) }
+      state.drawn = false
+    }
+  }
+
+  private static func line(_ stage: String, _ completed: Int, _ total: Int, seconds: Double) -> String {
+    guard total > 0 else { return stage }
+    let share = Double(completed) / Double(total)
+    let filled = Int(share * 24)
+    var line = "\(stage) [\(String(repeating: "=", count: filled))\(String(repeating: " ", count: 24 - filled))] "
+    line += "\(completed)/\(total)"
+    if completed > 0, seconds > 0.5 {
+      let rate = Double(completed) / seconds
+      line += "  \(Console.fixed(rate, rate < 10 ? 2 : 0))/s"
+      if completed < total { line += "  \(Console.clock(Double(total - completed) / rate)) left" }
+    }
+    return line
+  }
+}
