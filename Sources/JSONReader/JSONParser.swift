@@ -136,7 +136,7 @@ struct JSONParser {
     }
     let text = String(decoding: bytes[start..<position], as: UTF8.self)
     if isInteger, let integer = Int(text) { return .integer(integer) }
-    guard let double = Double(text) else { throw error("a number that cannot be represented") }
+    guard let double = Double(text), double.isFinite else { throw error("a number beyond the range of a double") }
     return .number(double)
   }
 

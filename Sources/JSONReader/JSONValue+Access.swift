@@ -14,10 +14,10 @@ extension JSONValue {
     try bytes.withUnsafeBytes { try parse($0) }
   }
 
-  /// The value of the first entry with this key, compared byte by byte; nil if this is no object or has no such key.
+  /// The value of the last entry with this key, compared byte by byte; nil if this is no object or has no such key.
   public subscript(key: String) -> JSONValue? {
     guard case .object(let entries) = self else { return nil }
-    return entries.first { $0.key.utf8.elementsEqual(key.utf8) }?.value
+    return entries.last { $0.key.utf8.elementsEqual(key.utf8) }?.value
   }
 
   /// The text of a string.

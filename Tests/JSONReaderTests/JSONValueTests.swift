@@ -23,4 +23,16 @@ import Testing
     #expect(value["a"] != nil)
     #expect(value["b"] == nil)
   }
+
+  @Test("of a repeated key the last value counts, as in the reference readers; both stay in the list")
+  func repeatedKeys() throws {
+    let value = try JSONValue.parse(Array(#"{"a":1,"a":2}"#.utf8))
+    #expect(value["a"] == 2)
+    #expect(value.objectValue?.count == 2)
+  }
+
+  @Test("a number beyond the range of a double is refused, not read as infinity")
+  func range() {
+    #expect(throws: JSONError.self) { try JSONValue.parse(Array("[1e999]".utf8)) }
+  }
 }
