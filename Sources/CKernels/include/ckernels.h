@@ -72,7 +72,8 @@ typedef struct {
     const void *w, ck_storage storage, size_t stride, size_t rows, size_t columns, float *panel);
   // gemm_panel: y[t * y_stride + r] (+)= sum_k x[t * x_stride + k] * panel[k * CK_PANEL + r] for t < tokens,
   // r < rows (<= CK_PANEL). With `accumulate` the previous y is the starting value. Each output is one chain
-  // of fused multiply-adds in rising k, so the result does not depend on how tokens are grouped.
+  // of multiply-adds in rising k (fused where the instruction set has it), so the result does not depend on
+  // how tokens are grouped.
   void (*gemm_panel)(
     const float *x, size_t x_stride, size_t tokens, const float *panel, size_t columns,
     float *y, size_t y_stride, size_t rows, int accumulate);
@@ -123,7 +124,8 @@ typedef struct {
   // blocked[(block * dimension + j) * 16 + lane], and half_norms[block * 16 + lane] = |C|^2 / 2 (+inf for
   // padding). For each of `n` vectors (dimension floats each, contiguous): index of the smallest
   // half_norm - dot(x, C) (the lowest index on a tie) and, if wanted, that smallest value.
-  // Order of operations per candidate: start from half_norm, then fused subtract of x[j] * C[j], j rising.
+  // Order of operations per candidate: start from half_norm, then subtract x[j] * C[j], j rising (fused where
+  // the instruction set has it). Index 0 and +inf where no score is below +inf.
   void (*nearest_centroid)(
     const float *vectors, size_t n, size_t dimension, const float *blocked, const float *half_norms,
     size_t blocks, int32_t *indices, float *CK_NULLABLE best);
