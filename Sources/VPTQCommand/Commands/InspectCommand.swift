@@ -81,8 +81,11 @@ struct Inspection {
     let known = Set(layers.map(\.name))
     for name in folder.tensorNames {
       let module = name.split(separator: ".").dropLast().joined(separator: ".")
-      let parent = module.hasSuffix("centroids") ? String(module.dropLast(module.hasSuffix("res_centroids") ? 14 : 10)) : module
-      if known.contains(module) || known.contains(parent) || known.contains(where: { name.hasPrefix($0 + ".") }) { continue }
+      let parent =
+        module.hasSuffix("centroids") ? String(module.dropLast(module.hasSuffix("res_centroids") ? 14 : 10)) : module
+      if known.contains(module) || known.contains(parent) || known.contains(where: { name.hasPrefix($0 + ".") }) {
+        continue
+      }
       parameters += try folder.tensor(named: name).shape.elementCount
     }
     self.layers = layers
@@ -112,7 +115,7 @@ struct Inspection {
     .object([
       ("architecture", .string(configuration.architecture)), ("parameters", .integer(parameters)),
       ("quantized_parameters", .integer(quantizedParameters)), ("bits_per_weight", .number(bitsPerWeight)),
-      ("file_bytes", .integer(Int(folder.fileBytes))),
+      ("file_bytes", .integer(folder.fileBytes)),
       (
         "layers",
         .array(
@@ -129,7 +132,7 @@ struct Inspection {
 
   func show(layers showLayers: Bool) {
     let c = configuration
-    print("\(folder.path): \(c.architecture), \(Console.size(Int(folder.fileBytes)))")
+    print("\(folder.path): \(c.architecture), \(Console.size(folder.fileBytes))")
     print(
       "  \(c.layerCount) blocks, width \(c.hiddenSize), feed-forward \(c.intermediateSize), "
         + "\(c.headCount) heads (\(c.keyValueHeadCount) for keys and values) of \(c.headDimension)")

@@ -38,7 +38,8 @@ struct CalibrationOptions: ParsableArguments {
     guard sequenceLength <= configuration.maximumPositions else {
       throw Failure(
         exit: .usage, code: "badOption",
-        message: "--sequence-length \(sequenceLength) is beyond the model's \(configuration.maximumPositions) positions")
+        message: "--sequence-length \(sequenceLength) is beyond the model's \(configuration.maximumPositions) positions"
+      )
     }
     if calibration.isEmpty || calibration == ["self"] {
       let model = try ModelRegistry.load(folder)

@@ -5,7 +5,7 @@ import Synchronization
 /// Turns Ctrl-C into a request to stop; a second one ends the process at once.
 final class Interruption: Sendable {
   private let requested = Atomic<Bool>(false)
-  private let source: any DispatchSourceSignal & Sendable
+  nonisolated(unsafe) private let source: any DispatchSourceSignal
 
   init() {
     signal(SIGINT, SIG_IGN)

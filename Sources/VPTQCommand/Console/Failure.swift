@@ -1,3 +1,4 @@
+import ChatTemplates
 import Checkpoints
 import Evaluation
 import Foundation
@@ -59,6 +60,8 @@ struct Failure: CommandError {
       self.init(exit: Self.status(error.code), code: error.code.rawValue, message: error.message)
     case let error as EvaluationError:
       self.init(exit: .badData, code: error.code.rawValue, message: error.message)
+    case let error as TemplateError:
+      self.init(exit: .badData, code: "\(error.code)", message: error.message)
     case let error as JSONError:
       self.init(exit: .badData, code: "badJSON", message: "\(error)")
     case is CancellationError:
@@ -70,11 +73,28 @@ struct Failure: CommandError {
 
   private static func status(_ code: QuantizationError.Code) -> ExitStatus {
     switch code {
-    case .badOption: .usage
+    case .invalidRecipe: .usage
     case .missingInput: .missingInput
     case .cannotWrite: .cannotWrite
     case .interrupted: .interrupted
-    case .badCalibration, .numerics, .jobMismatch: .badData
+    case .badCalibration, .jobMismatch, .shapeMismatch, .nonFiniteWeight, .nonFiniteStatistic, .notPositiveDefinite:
+      .badData
+    }
+  }
+
+  private static func status(_ code: CheckpointError.Code) -> ExitStatus {
+    switch code {
+    case .missingFile: .missingInput
+    case .cannotWrite: .cannotWrite
+    case .wrongDeclaration: .internalError
+    case .malformedFile, .unsupported, .missingTensor: .badData
+    }
+  }
+
+  private static func status(_ code: GenerationError.Code) -> ExitStatus {
+    switch code {
+    case .invalidOption, .badPrompt: .usage
+    case .contextLengthExceeded, .noDistribution: .badData
     }
   }
 

@@ -28,7 +28,9 @@ struct QuantizeCommand: ParsableCommand {
   @OptionGroup(title: "Recipe") var recipe: RecipeOptions
   @OptionGroup(title: "Calibration") var calibration: CalibrationOptions
 
-  @Option(help: ArgumentHelp("A preset for some matrices, as REGEX=PRESET; repeatable, later ones win.", valueName: "regex=preset"))
+  @Option(
+    help: ArgumentHelp(
+      "A preset for some matrices, as REGEX=PRESET; repeatable, later ones win.", valueName: "regex=preset"))
   var override: [String] = []
 
   @Option(help: "Leave matrices dense whose name matches; repeatable.")
@@ -79,7 +81,8 @@ struct QuantizeCommand: ParsableCommand {
     let progress = ConsoleProgress(quiet: common.quiet)
     if !common.quiet {
       Console.writeError(
-        "\(plan.matrices.count) matrices, \(plan.weightCount) weights, \(Console.fixed(plan.bitsPerWeight, 3)) bits per weight")
+        "\(plan.matrices.count) matrices, \(plan.weightCount) weights, \(Console.fixed(plan.bitsPerWeight, 3)) bits per weight"
+      )
     }
     let windows = try calibration.windows(
       folder: folder, configuration: configuration, seed: common.seed, progress: progress)

@@ -51,7 +51,7 @@ struct ConvertCommand: ParsableCommand {
       guard FileManager.default.fileExists(atPath: model) else {
         throw Failure(exit: .missingInput, code: "missingInput", message: "there is no file \(model)")
       }
-      try GGUFConversion.convert(try GGUFFile(path: model), to: output, dtype: type, progress: progress)
+      common.show(try GGUFConversion.convert(try GGUFFile(path: model), to: output, dtype: type, progress: progress))
     } else {
       let folder = try ModelArgument.folder(model)
       let rewriting = FolderConversion(model: folder, output: output)
@@ -67,10 +67,10 @@ struct ConvertCommand: ParsableCommand {
       print(
         JSONValue.object([
           ("output", .string(output)), ("tensors", .integer(written.tensorNames.count)),
-          ("file_bytes", .integer(Int(written.fileBytes))),
+          ("file_bytes", .integer(written.fileBytes)),
         ]).serialized(pretty: true))
     } else {
-      print("\(output): \(written.tensorNames.count) tensors, \(Console.size(Int(written.fileBytes)))")
+      print("\(output): \(written.tensorNames.count) tensors, \(Console.size(written.fileBytes))")
     }
   }
 }

@@ -2,6 +2,7 @@ import Checkpoints
 import Evaluation
 import JSONReader
 import Quantization
+import Tensors
 
 /// What `quantize` tells when it is done.
 struct QuantizeReport {
@@ -34,7 +35,7 @@ struct QuantizeReport {
       \(summary.matrices.count) matrices: \(Console.fixed(bits(\.storedBits), 3)) bits per weight as stored \
       (codes \(Console.fixed(bits(\.indexBits), 3)), codebooks \(Console.fixed(bits(\.codebookBits), 3))), \
       mean relative error \(Console.fixed(error, 4))
-      \(model.path) \(Console.size(Int(model.fileBytes))) -> \(output.path) \(Console.size(Int(output.fileBytes))) \
+      \(model.path) \(Console.size(model.fileBytes)) -> \(output.path) \(Console.size(output.fileBytes)) \
       in \(Console.clock(seconds)), peak memory \(Console.size(PeakMemory.bytes))
       """)
     if bits(\.storedBits) > 16 {
@@ -46,8 +47,8 @@ struct QuantizeReport {
     .object([
       ("bits_per_weight", .number(bits(\.storedBits))), ("index_bits_per_weight", .number(bits(\.indexBits))),
       ("codebook_bits_per_weight", .number(bits(\.codebookBits))), ("seconds", .number(seconds)),
-      ("peak_memory_bytes", .integer(PeakMemory.bytes)), ("file_bytes", .integer(Int(output.fileBytes))),
-      ("original_file_bytes", .integer(Int(model.fileBytes))), ("resumed_blocks", .integer(summary.resumedBlocks)),
+      ("peak_memory_bytes", .integer(PeakMemory.bytes)), ("file_bytes", .integer(output.fileBytes)),
+      ("original_file_bytes", .integer(model.fileBytes)), ("resumed_blocks", .integer(summary.resumedBlocks)),
       ("notices", .array(summary.notices.map(JSONValue.string))), ("layers", .array(summary.matrices.map(\.json))),
     ])
   }
@@ -60,7 +61,7 @@ struct PlanReport {
   func show(json: Bool) {
     if json {
       let layers = plan.matrices.map { matrix -> JSONValue in
-        let bits = matrix.recipe.storedBits(outFeatures: matrix.shape[0], inFeatures: matrix.shape[1])
+        let bits = matrix.storedBits
         return .object([
           ("name", .string(matrix.module)), ("shape", .array(matrix.shape.dimensions.map(JSONValue.integer))),
           ("preset", .string(matrix.recipe.name)),
@@ -73,7 +74,7 @@ struct PlanReport {
       return
     }
     for matrix in plan.matrices {
-      let bits = matrix.recipe.storedBits(outFeatures: matrix.shape[0], inFeatures: matrix.shape[1])
+      let bits = matrix.storedBits
       print(
         "\(matrix.module)  \(matrix.shape[0])x\(matrix.shape[1])  \(matrix.recipe.name)  "
           + "\(Console.fixed(Double(bits) / Double(matrix.shape.elementCount), 3)) bits")

@@ -47,10 +47,10 @@ struct RecipeOptions: ParsableArguments {
     do {
       var recipe: QuantizationRecipe
       if let vectorLength, let centroids, override == nil {
-        recipe = try QuantizationRecipe(
+        recipe = QuantizationRecipe(
           vectorLength: vectorLength, centroidCount: centroids, residualCentroidCount: residualCentroids ?? 0)
       } else {
-        recipe = try QuantizationRecipe(preset: try override ?? presetName())
+        recipe = try QuantizationRecipe(preset: override ?? presetName())
       }
       recipe.seed = seed
       if let groups { recipe.groupCount = groups }

@@ -1,0 +1,107 @@
+import ArgumentParser
+import ChatTemplates
+import Checkpoints
+import Foundation
+import JSONReader
+import Tokenizers
+
+/// Where a prompt comes from.
+struct PromptOptions: ParsableArguments {
+  @Option(name: [.customShort("p"), .customLong("prompt")], help: "The prompt.")
+  var text: String?
+
+  @Option(help: "A file that holds the prompt.")
+  var promptFile: String?
+
+  @Option(help: "The prompt as token ids, separated by commas; needs no tokenizer.")
+  var promptIds: String?
+
+  @Flag(help: "Put the prompt into the model's chat template as a user's message.")
+  var chat = false
+
+  @Option(help: "A system message for --chat.")
+  var system: String?
+
+  func validate() throws {
+    guard [text != nil, promptFile != nil, promptIds != nil].count(where: \.self) <= 1 else {
+      throw ValidationError("give one of -p, --prompt-file and --prompt-ids")
+    }
+    if let promptIds { _ = try Self.parse(promptIds) }
+    if chat, promptIds != nil { throw ValidationError("--chat needs a text, not --prompt-ids") }
+    if system != nil, !chat { throw ValidationError("--system goes with --chat") }
+  }
+
+  private static func parse(_ list: String) throws -> [Int] {
+    try list.split(separator: ",", omittingEmptySubsequences: false).map { part in
+      guard let id = Int(part.trimmingCharacters(in: .whitespaces)), id >= 0 else {
+        throw ValidationError("--prompt-ids takes ids like 1,2,3; \"\(part)\" is none")
+      }
+      return id
+    }
+  }
+
+  /// Whether the prompt is text.
+  var needsTokenizer: Bool { promptIds == nil }
+
+  /// The prompt's token ids.
+  func ids(folder: ModelDirectory, tokenizer: Tokenizer?) throws -> [Int] {
+    if let promptIds { return try Self.parse(promptIds) }
+    guard let tokenizer else { return [] }
+    let content = try content()
+    guard chat else { return try tokenizer.encode(content) }
+    let rendered = try ChatPrompt(folder: folder, tokenizer: tokenizer).render(user: content, system: system)
+    // The template writes the begin token itself.
+    return try tokenizer.encode(rendered, addSpecialTokens: false)
+  }
+
+  private func content() throws -> String {
+    if let text { return text }
+    if let promptFile {
+      guard let data = FileManager.default.contents(atPath: promptFile) else {
+        throw Failure(exit: .missingInput, code: "missingInput", message: "cannot read the prompt file \(promptFile)")
+      }
+      return String(decoding: data, as: UTF8.self)
+    }
+    if isatty(STDIN_FILENO) == 1 {
+      throw Failure(
+        exit: .usage, code: "usage", message: "there is no prompt", hint: "give -p TEXT, --prompt-file, or pipe text in"
+      )
+    }
+    return String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self)
+  }
+}
+
+/// The chat template of a folder, ready to wrap messages.
+struct ChatPrompt {
+  private let template: ChatTemplate
+  private let begin: String
+  private let end: String
+
+  /// - Throws: `Failure` with a hint if the folder has no template.
+  init(folder: ModelDirectory, tokenizer: Tokenizer) throws {
+    let files = FileManager.default
+    let own = files.contents(atPath: folder.url(for: "chat_template.jinja").path).map {
+      String(decoding: $0, as: UTF8.self)
+    }
+    let configuration = files.contents(atPath: folder.url(for: "tokenizer_config.json").path)
+    do {
+      let source = try ChatTemplate.Source(
+        templateFile: own, tokenizerConfiguration: configuration.map { String(decoding: $0, as: UTF8.self) } ?? "{}")
+      template = try ChatTemplate(try source.text(withTools: false))
+    } catch let error as TemplateError where error.code == .noTemplate {
+      throw Failure(
+        exit: .badData, code: "noTemplate", message: "\(folder.path) has no chat template",
+        hint: "leave --chat out to continue the text as it is")
+    }
+    begin = tokenizer.bosID.flatMap { tokenizer.piece(of: $0) } ?? ""
+    end = tokenizer.eosID.flatMap { tokenizer.piece(of: $0) } ?? ""
+  }
+
+  /// A conversation of one question, ready for the answer.
+  func render(user: String, system: String?) throws -> String {
+    var messages: [TemplateValue] = []
+    if let system { messages.append(.message(role: "system", content: system)) }
+    messages.append(.message(role: "user", content: user))
+    return try template.render(messages: messages, addGenerationPrompt: true, bosToken: begin, eosToken: end)
+  }
+}
