@@ -8,7 +8,8 @@
 /// even and odd columns of a single-stage matrix, main and residual centroids of a two-stage one. So eight chains run
 /// at once, and a row's result is the same alone and in a group.
 AVX512_INLINE void VQ_NAME(
-  int rows, int residual, const ck_vq_matrix *m, size_t first, size_t offset, __mmask16 lanes, const float *x, float *y) {
+  int rows, int residual, const ck_vq_matrix *m, size_t first, size_t offset, __mmask16 lanes, const float *x,
+  float *y) {
   const char *table = (const char *)(m->table + offset);
   const char *rest = residual ? (const char *)(m->residual_table + offset) : table;
   uint32_t main_at[4][CODE_BLOCK], rest_at[4][CODE_BLOCK];
