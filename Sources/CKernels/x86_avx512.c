@@ -359,6 +359,10 @@ AVX512 static void unpack_codes(
 /// Codes of one row unpacked at a time; a multiple of 16, so that every block starts at a whole byte.
 enum { CODE_BLOCK = 256 };
 
+/// Spare entries (8 bytes) after each row of unpacked codes, so that one column of all rows lies in different banks of
+/// the first-level cache.
+enum { BANK_SKEW = 2 };
+
 /// Whether the byte offsets of all centroids fit 32 bits; beyond that (tables of 4 GiB) the portable kernels serve.
 AVX512_INLINE int has_short_offsets(const ck_vq_matrix *m) {
   const uint32_t bits = m->residual_table && m->main_bits > m->code_bits - m->main_bits ? m->main_bits

@@ -12,7 +12,7 @@ AVX512_INLINE void VQ_NAME(
   float *y) {
   const char *table = (const char *)(m->table + offset);
   const char *rest = residual ? (const char *)(m->residual_table + offset) : table;
-  uint32_t main_at[4][CODE_BLOCK], rest_at[4][CODE_BLOCK];
+  uint32_t main_at[4][CODE_BLOCK + BANK_SKEW], rest_at[4][CODE_BLOCK + BANK_SKEW];
   VQ_VECTOR sums[4][2];
   for (int r = 0; r < rows; r++) sums[r][0] = sums[r][1] = VQ_ZERO();
   for (size_t c0 = 0; c0 < m->columns; c0 += CODE_BLOCK) {
