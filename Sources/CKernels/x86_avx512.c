@@ -81,7 +81,9 @@ AVX512_INLINE void from_f32(const float *source, ck_storage storage, uint16_t *t
 
 AVX512 static void f32_to_f16(const float *source, uint16_t *target, size_t n) { from_f32(source, CK_F16, target, n); }
 
-AVX512 static void f32_to_bf16(const float *source, uint16_t *target, size_t n) { from_f32(source, CK_BF16, target, n); }
+AVX512 static void f32_to_bf16(const float *source, uint16_t *target, size_t n) {
+  from_f32(source, CK_BF16, target, n);
+}
 
 // Dense products
 
@@ -112,7 +114,8 @@ AVX512_INLINE __m128 row_dots(
 }
 
 AVX512_INLINE void scaled_row_dots(
-  const void *w, ck_storage storage, size_t stride, size_t rows, size_t columns, const float *x, float scale, float *y) {
+  const void *w, ck_storage storage, size_t stride, size_t rows, size_t columns, const float *x, float scale,
+  float *y) {
   const size_t row_bytes = stride * (storage == CK_F32 ? sizeof(float) : sizeof(uint16_t));
   const char *bytes = w;
   const __m128 factor = _mm_set1_ps(scale);
@@ -356,6 +359,10 @@ AVX512 static void unpack_codes(
 /// Codes of one row unpacked at a time; a multiple of 16, so that every block starts at a whole byte.
 enum { CODE_BLOCK = 256 };
 
+/// Spare entries (8 bytes) after each row of unpacked codes, so that one column of all rows lies in different banks of
+/// the first-level cache.
+enum { BANK_SKEW = 2 };
+
 /// Whether the byte offsets of all centroids fit 32 bits; beyond that (tables of 4 GiB) the portable kernels serve.
 AVX512_INLINE int has_short_offsets(const ck_vq_matrix *m) {
   const uint32_t bits = m->residual_table && m->main_bits > m->code_bits - m->main_bits ? m->main_bits
@@ -501,8 +508,8 @@ AVX512_INLINE void copy_vector(
 }
 
 AVX512_INLINE void fill_panel(
-  int floats, int residual, const ck_vq_matrix *m, size_t first, const panel_row *rows, size_t count, size_t c0, size_t c1,
-  float *panel) {
+  int floats, int residual, const ck_vq_matrix *m, size_t first, const panel_row *rows, size_t count, size_t c0,
+  size_t c1, float *panel) {
   uint32_t main_at[CK_PANEL][PANEL_BLOCK], rest_at[CK_PANEL][PANEL_BLOCK];
   for (size_t c = c0, width; c < c1; c += width) {
     width = c1 - c < PANEL_BLOCK ? c1 - c : PANEL_BLOCK;

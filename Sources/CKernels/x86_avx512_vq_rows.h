@@ -8,10 +8,11 @@
 /// even and odd columns of a single-stage matrix, main and residual centroids of a two-stage one. So eight chains run
 /// at once, and a row's result is the same alone and in a group.
 AVX512_INLINE void VQ_NAME(
-  int rows, int residual, const ck_vq_matrix *m, size_t first, size_t offset, __mmask16 lanes, const float *x, float *y) {
+  int rows, int residual, const ck_vq_matrix *m, size_t first, size_t offset, __mmask16 lanes, const float *x,
+  float *y) {
   const char *table = (const char *)(m->table + offset);
   const char *rest = residual ? (const char *)(m->residual_table + offset) : table;
-  uint32_t main_at[4][CODE_BLOCK], rest_at[4][CODE_BLOCK];
+  uint32_t main_at[4][CODE_BLOCK + BANK_SKEW], rest_at[4][CODE_BLOCK + BANK_SKEW];
   VQ_VECTOR sums[4][2];
   for (int r = 0; r < rows; r++) sums[r][0] = sums[r][1] = VQ_ZERO();
   for (size_t c0 = 0; c0 < m->columns; c0 += CODE_BLOCK) {

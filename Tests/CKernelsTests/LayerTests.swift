@@ -1,0 +1,144 @@
+import CKernels
+import Foundation
+import Testing
+
+@Suite("Layer kernels")
+struct LayerTests {
+  @Test("rms_norm: case M09, where the sum of squares exceeds binary16", arguments: KernelVariant.all)
+  func rootMeanSquareValues(_ variant: KernelVariant) {
+    var y = [Float](repeating: 0, count: 4)
+    variant.kernels.rms_norm([300, -300, 400, 500], [1, 1, 1, 1], 1e-6, 4, &y)
+    #expect(
+      refused(
+        y, by: [0.7811334658822953, -0.7811334658822953, 1.0415112878430604, 1.3018891098038254], tolerance: 2e-7) == []
+    )
+  }
+
+  @Test("rms_norm: x / sqrt(mean(x^2) + eps) * weight", arguments: KernelVariant.all)
+  func rootMeanSquare(_ variant: KernelVariant) {
+    var generator = SeededGenerator(state: 9)
+    for count in oddSizes {
+      withArena { arena in
+        let (x, weight) = (generator.floats(count, in: -1e18...1e18), generator.floats(count))
+        let y = arena.place([Float](repeating: 9, count: count + 1), offset: 1)
+        variant.kernels.rms_norm(arena.place(x, offset: 1), arena.place(weight, offset: 1), 1e-5, count, y)
+        let mean = x.reduce(0) { $0 + Double($1) * Double($1) } / Double(count)
+        let expected = zip(x, weight).map { Double($0) / (mean + 1e-5).squareRoot() * Double($1) }
+        #expect(refused(y.values(count), by: expected, tolerance: 3e-7) == [] && y[count] == 9, "\(count)")
+      }
+    }
+  }
+
+  @Test("rotary: case M05, pairs are halves apart", arguments: KernelVariant.all)
+  func rotaryValues(_ variant: KernelVariant) {
+    var q: [Float] = [1, 2, 3, 4]
+    let angles = [1.0, 0.01]
+    variant.kernels.rotary(&q, 1, 4, 2, angles.map { Float(cos($0)) }, angles.map { Float(sin($0)) })
+    #expect(
+      refused(q, by: [-1.9841106485555495, 1.959900667496664, 2.4623779024123156, 4.019799668334994], tolerance: 3e-7)
+        == [])
+  }
+
+  @Test("rotary turns the first part of each head and keeps the rest", arguments: KernelVariant.all)
+  func rotary(_ variant: KernelVariant) {
+    var generator = SeededGenerator(state: 10)
+    for half in [0] + oddSizes {
+      withArena { arena in
+        let (heads, headDimension) = (3, 2 * half + 5)
+        let (x, angles) = (generator.floats(heads * headDimension), generator.floats(half, in: -4...4))
+        let (cosine, sine) = (angles.map { cos($0) }, angles.map { sin($0) })
+        let turned = arena.place(x, offset: 1)
+        variant.kernels.rotary(
+          turned, heads, headDimension, half, arena.place(cosine, offset: 1), arena.place(sine, offset: 1))
+        let expected = x.indices.map { index in
+          let (head, i) = index.quotientAndRemainder(dividingBy: headDimension)
+          var sum = ReferenceSum()
+          guard i < 2 * half else {
+            sum.add(Double(x[index]))
+            return sum
+          }
+          let (a, b) = (Double(x[head * headDimension + i % half]), Double(x[head * headDimension + i % half + half]))
+          let (c, s) = (Double(cosine[i % half]), Double(sine[i % half]))
+          sum.add(i < half ? a * c : b * c)
+          sum.add(i < half ? -b * s : a * s)
+          return sum
+        }
+        #expect(refused(turned.values(x.count), by: expected) == [], "\(half)")
+      }
+    }
+  }
+
+  @Test("softmax: exp(x - max) / sum, down to subnormal results", arguments: KernelVariant.all)
+  func softmax(_ variant: KernelVariant) {
+    var generator = SeededGenerator(state: 11)
+    for count in oddSizes {
+      withArena { arena in
+        var x = generator.floats(count, in: -80...80)
+        if count > 3 { x[count - 2] = -.infinity }
+        let y = arena.place(x + [9], offset: 1)
+        variant.kernels.softmax(y, count)
+        // The difference is float32's; its rounding alone is up to 2^-17 of the exponential.
+        let largest = x.max() ?? 0
+        let exponentials = x.map { exp(Double($0 - largest)) }
+        let sum = exponentials.reduce(0, +)
+        let results = y.values(count)
+        let wrong = zip(results, exponentials).filter {
+          !(abs(Double($0) - $1 / sum) <= 4e-7 * $1 / sum + 2 * Double(Float.leastNonzeroMagnitude))
+        }
+        #expect(wrong.isEmpty && y[count] == 9, "\(count)")
+        if count > 3 { #expect(results[count - 2] == 0) }
+      }
+    }
+  }
+
+  @Test("silu_multiply: gate * sigmoid(gate) * up, in place too", arguments: KernelVariant.all)
+  func sigmoidLinearUnit(_ variant: KernelVariant) {
+    var generator = SeededGenerator(state: 12)
+    for count in [0] + oddSizes {
+      withArena { arena in
+        let (gate, up) = (generator.floats(count, in: -80...80), generator.floats(count))
+        let (first, second) = (arena.place(gate + [9], offset: 1), arena.place(up + [9], offset: 1))
+        let apart = arena.place([Float](repeating: 9, count: count + 1), offset: 1)
+        variant.kernels.silu_multiply(first, second, apart, count)
+        let expected = zip(gate, up).map { Double($0) / (1 + exp(-Double($0))) * Double($1) }
+        #expect(refused(apart.values(count), by: expected, tolerance: 5e-7) == [] && apart[count] == 9, "\(count)")
+        variant.kernels.silu_multiply(first, second, first, count)
+        #expect(first.values(count + 1) == apart.values(count + 1))
+      }
+    }
+    var extremes = [Float](repeating: 0, count: 4)
+    variant.kernels.silu_multiply([-1e30, 1e30, 0, 200], [1, 1, 1, 1], &extremes, 4)
+    #expect(extremes[0] == 0 || abs(extremes[0]) < 1e-7)
+    #expect(Array(extremes.dropFirst()) == [1e30, 0, 200])
+  }
+
+  @Test("attention: scaled dot products and weighted sums", arguments: KernelVariant.all)
+  func attention(_ variant: KernelVariant) {
+    var generator = SeededGenerator(state: 13)
+    for (positions, dimension) in zip([0, 1, 2, 3, 5, 8, 33, 100, 7, 64, 17, 31], oddSizes) + [(9, 64), (6, 128)] {
+      withArena { arena in
+        let stride = dimension + 3
+        let (q, rows) = (generator.floats(dimension), generator.floats(positions * stride))
+        let weights = generator.floats(positions, in: 0...1)
+        let stored = arena.place(rows, offset: 1)
+        let scores = arena.place([Float](repeating: 9, count: positions + 1), offset: 1)
+        variant.kernels.attention_scores(
+          arena.place(q, offset: 1), stored, stride, positions, dimension, 0.25, scores)
+        let products = (0..<positions).map { position in
+          (0..<dimension).reduce(into: ReferenceSum()) {
+            $0.add(0.25 * Double(q[$1]) * Double(rows[position * stride + $1]))
+          }
+        }
+        #expect(refused(scores.values(positions), by: products) == [] && scores[positions] == 9)
+        let mixed = arena.place([Float](repeating: 9, count: dimension + 1), offset: 1)
+        variant.kernels.attention_mix(arena.place(weights, offset: 1), stored, stride, positions, dimension, mixed)
+        let sums = (0..<dimension).map { entry in
+          (0..<positions).reduce(into: ReferenceSum()) {
+            $0.add(Double(weights[$1]) * Double(rows[$1 * stride + entry]))
+          }
+        }
+        #expect(refused(mixed.values(dimension), by: sums) == [] && mixed[dimension] == 9, "\(positions), \(dimension)")
+      }
+    }
+  }
+}
