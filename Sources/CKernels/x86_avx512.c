@@ -301,7 +301,6 @@ typedef struct {
   __m512i mask;
   uint32_t start;
   uint32_t code_bits;
-  uint32_t lanes;
 } code_groups;
 
 AVX512_INLINE code_groups code_groups_from(uint32_t start, uint32_t code_bits) {
@@ -321,7 +320,6 @@ AVX512_INLINE code_groups code_groups_from(uint32_t start, uint32_t code_bits) {
     .mask = narrow ? _mm512_set1_epi32((int)code_mask(code_bits)) : _mm512_set1_epi64(code_mask(code_bits)),
     .start = start,
     .code_bits = code_bits,
-    .lanes = narrow ? 16 : 8,
   };
 }
 
@@ -335,17 +333,23 @@ AVX512_INLINE __m512i codes_of_group(int narrow, const code_groups *groups, cons
   return _mm512_zextsi256_si512(_mm512_cvtepi64_epi32(codes));
 }
 
+/// The first `count` (1...16) of the next 16 codes, in 2 * code_bits bytes.
+AVX512_INLINE __m512i sixteen_codes(int narrow, const code_groups *groups, const uint8_t *bytes, size_t count) {
+  if (narrow) return codes_of_group(1, groups, bytes, count);
+  const __m512i low = codes_of_group(0, groups, bytes, count < 8 ? count : 8);
+  if (count <= 8) return low;
+  const __m512i high = codes_of_group(0, groups, bytes + groups->code_bits, count - 8);
+  return _mm512_inserti64x4(low, _mm512_castsi512_si256(high), 1);
+}
+
 AVX512_INLINE void unpack_groups(
   int narrow, const code_groups *groups, const uint8_t *bytes, size_t count, uint32_t *target) {
-  const size_t lanes = narrow ? 16 : 8, group_bytes = lanes * groups->code_bits / 8;
   size_t i = 0;
-  for (; i + lanes <= count; i += lanes, bytes += group_bytes) {
-    const __m512i codes = codes_of_group(narrow, groups, bytes, lanes);
-    if (narrow) _mm512_storeu_si512(target + i, codes);
-    else _mm256_storeu_si256((__m256i *)(target + i), _mm512_castsi512_si256(codes));
+  for (; i + 16 <= count; i += 16, bytes += 2 * groups->code_bits) {
+    _mm512_storeu_si512(target + i, sixteen_codes(narrow, groups, bytes, 16));
   }
   if (i < count) {
-    _mm512_mask_storeu_epi32(target + i, first_lanes(count - i), codes_of_group(narrow, groups, bytes, count - i));
+    _mm512_mask_storeu_epi32(target + i, first_lanes(count - i), sixteen_codes(narrow, groups, bytes, count - i));
   }
 }
 
@@ -375,21 +379,21 @@ AVX512_INLINE int has_short_offsets(const ck_vq_matrix *m) {
 AVX512_INLINE void prefetch_codes(const ck_vq_matrix *m, size_t row, size_t column, size_t count) {
   enum { ROWS_AHEAD = 8 };
   const uint8_t *ahead = m->codes + (row + ROWS_AHEAD) * m->row_stride + column * m->code_bits / 8;
-  for (size_t byte = 0; byte < count * m->code_bits / 8; byte += 64) _mm_prefetch((const char *)ahead + byte, _MM_HINT_T0);
+  const size_t bytes = count * m->code_bits / 8;
+  for (size_t byte = 0; byte < bytes; byte += 64) _mm_prefetch((const char *)ahead + byte, _MM_HINT_T0);
 }
 
-/// Byte offsets in the tables of the centroids of columns [column, column + count) of one vector row. Whole registers
-/// are written: `count` rounded up to a multiple of 16 entries.
-AVX512_INLINE void unpack_offsets(
-  int residual, const ck_vq_matrix *m, size_t row, size_t column, size_t count, uint32_t *main_at, uint32_t *rest_at) {
-  const size_t first_bit = column * m->code_bits;
-  prefetch_codes(m, row, column, count);
-  unpack_codes(m->codes + row * m->row_stride + first_bit / 8, first_bit % 8, m->code_bits, count, main_at);
+/// Byte offsets in the tables of the centroids of `count` codes from `bytes` on. Whole registers are written: `count`
+/// rounded up to a multiple of 16 entries.
+AVX512_INLINE void offsets_of_codes(
+  int narrow, int residual, const ck_vq_matrix *m, const code_groups *groups, const uint8_t *bytes, size_t count,
+  uint32_t *main_at, uint32_t *rest_at) {
   const __m512i centroid_bytes = _mm512_set1_epi32((int)(m->table_stride * sizeof(float)));
   const __m512i main_mask = _mm512_set1_epi32((int)code_mask(m->main_bits));
   const __m128i main_bits = _mm_cvtsi32_si128((int)m->main_bits);
-  for (size_t i = 0; i < count; i += 16) {
-    const __m512i codes = _mm512_loadu_si512(main_at + i);
+  for (size_t i = 0; i < count; i += 16, bytes += 2 * groups->code_bits) {
+    const __m512i codes = i + 16 <= count ? sixteen_codes(narrow, groups, bytes, 16)
+      : sixteen_codes(narrow, groups, bytes, count - i);
     const __m512i main = residual ? _mm512_and_si512(codes, main_mask) : codes;
     _mm512_storeu_si512(main_at + i, _mm512_mullo_epi32(main, centroid_bytes));
     if (residual) {
@@ -397,6 +401,16 @@ AVX512_INLINE void unpack_offsets(
       _mm512_storeu_si512(rest_at + i, _mm512_mullo_epi32(rest, centroid_bytes));
     }
   }
+}
+
+/// The same for columns [column, column + count) of one vector row; `groups` start at the bit where `column` does.
+AVX512_INLINE void unpack_offsets(
+  int residual, const ck_vq_matrix *m, const code_groups *groups, size_t row, size_t column, size_t count,
+  uint32_t *main_at, uint32_t *rest_at) {
+  prefetch_codes(m, row, column, count);
+  const uint8_t *bytes = m->codes + row * m->row_stride + column * m->code_bits / 8;
+  if (m->code_bits <= 16) offsets_of_codes(1, residual, m, groups, bytes, count, main_at, rest_at);
+  else offsets_of_codes(0, residual, m, groups, bytes, count, main_at, rest_at);
 }
 
 #define VQ_NAME vq_rows_4
@@ -478,7 +492,7 @@ AVX512 static void vq_gemv(const ck_vq_matrix *m, size_t first, size_t last, con
   }
 }
 
-/// Columns of a panel whose codes are unpacked together, for all its vector rows.
+/// Columns of a panel whose codes are unpacked together, for all its vector rows; a multiple of 16.
 enum { PANEL_BLOCK = 64 };
 
 /// What one vector row contributes to every column of a panel: entries [entry, entry + lanes) from `target` on.
@@ -490,38 +504,63 @@ typedef struct {
   int whole;
 } panel_row;
 
-/// Writes one vector of a table with `floats` (4, 8 or up to 16) padded floats.
-AVX512_INLINE void copy_vector(
-  int floats, int residual, const panel_row *row, const char *main, const char *rest, float *target) {
-  if (row->whole && floats == 4) {
-    const __m128 a = _mm_loadu_ps((const float *)main);
-    _mm_storeu_ps(target, residual ? _mm_add_ps(a, _mm_loadu_ps((const float *)rest)) : a);
-  } else if (row->whole && floats == 8) {
-    const __m256 a = _mm256_loadu_ps((const float *)main);
-    _mm256_storeu_ps(target, residual ? _mm256_add_ps(a, _mm256_loadu_ps((const float *)rest)) : a);
-  } else {
-    const __mmask16 lanes = row->lanes;
-    const __m512 a = _mm512_maskz_loadu_ps(lanes, (const float *)main + row->entry);
-    const __m512 b = residual ? _mm512_maskz_loadu_ps(lanes, (const float *)rest + row->entry) : a;
-    _mm512_mask_storeu_ps(target, lanes, residual ? _mm512_add_ps(a, b) : a);
+/// What one code stands for: the `floats` (4, 8, 12 or 16) floats of its main and residual centroid.
+AVX512_INLINE void copy_vector(int floats, int residual, const float *main, const float *rest, float *target) {
+  if (floats == 16) {
+    const __m512 a = _mm512_loadu_ps(main);
+    _mm512_storeu_ps(target, residual ? _mm512_add_ps(a, _mm512_loadu_ps(rest)) : a);
+  }
+  if (floats == 8 || floats == 12) {
+    const __m256 a = _mm256_loadu_ps(main);
+    _mm256_storeu_ps(target, residual ? _mm256_add_ps(a, _mm256_loadu_ps(rest)) : a);
+  }
+  if (floats == 4 || floats == 12) {
+    const int at = floats - 4;
+    const __m128 a = _mm_loadu_ps(main + at);
+    _mm_storeu_ps(target + at, residual ? _mm_add_ps(a, _mm_loadu_ps(rest + at)) : a);
+  }
+}
+
+/// The columns [c, c + width) of a vector row of which only some entries are wanted.
+AVX512_INLINE void fill_part(
+  int residual, const ck_vq_matrix *m, const panel_row *row, const uint32_t *main_at, const uint32_t *rest_at,
+  size_t width, float *panel) {
+  const char *table = (const char *)(m->table + row->entry);
+  const char *rest_table = residual ? (const char *)(m->residual_table + row->entry) : table;
+  for (size_t i = 0; i < width; i++) {
+    const __m512 a = _mm512_maskz_loadu_ps(row->lanes, table + main_at[i]);
+    const __m512 sum = residual ? _mm512_add_ps(a, _mm512_maskz_loadu_ps(row->lanes, rest_table + rest_at[i])) : a;
+    _mm512_mask_storeu_ps(panel + i * CK_PANEL + row->target, row->lanes, sum);
   }
 }
 
 AVX512_INLINE void fill_panel(
   int floats, int residual, const ck_vq_matrix *m, size_t first, const panel_row *rows, size_t count, size_t c0,
   size_t c1, float *panel) {
+  const size_t length = m->vector_length;
+  const char *table = (const char *)m->table;
+  const char *rest_table = residual ? (const char *)m->residual_table : table;
+  const code_groups groups = code_groups_from(c0 * m->code_bits % 8, m->code_bits);
   uint32_t main_at[CK_PANEL][PANEL_BLOCK], rest_at[CK_PANEL][PANEL_BLOCK];
-  for (size_t c = c0, width; c < c1; c += width) {
+  // At most the first row and some last ones are not whole.
+  size_t begin = 0, end = count;
+  while (begin < count && !rows[begin].whole) begin++;
+  while (end > begin && !rows[end - 1].whole) end--;
+  for (size_t c = c0, width; c < c1; c += width, panel += width * CK_PANEL) {
     width = c1 - c < PANEL_BLOCK ? c1 - c : PANEL_BLOCK;
-    for (size_t r = 0; r < count; r++) unpack_offsets(residual, m, first + r, c, width, main_at[r], rest_at[r]);
-    for (size_t i = 0; i < width; i++) {
-      float *line = panel + (c - c0 + i) * CK_PANEL;
-      for (size_t r = 0; r < count; r++) {
-        const char *main = (const char *)m->table + main_at[r][i];
-        const char *rest = residual ? (const char *)m->residual_table + rest_at[r][i] : main;
-        copy_vector(floats, residual, rows + r, main, rest, line + rows[r].target);
+    for (size_t r = 0; r < count; r++) {
+      unpack_offsets(residual, m, &groups, first + r, c, width, main_at[r], rest_at[r]);
+    }
+    for (size_t r = 0; r < begin; r++) fill_part(residual, m, rows + r, main_at[r], rest_at[r], width, panel);
+    for (size_t i = 0; begin < end && i < width; i++) {
+      float *target = panel + i * CK_PANEL + rows[begin].target;
+      for (size_t r = begin; r < end; r++, target += length) {
+        const float *main = (const float *)(table + main_at[r][i]);
+        const float *rest = residual ? (const float *)(rest_table + rest_at[r][i]) : main;
+        copy_vector(floats, residual, main, rest, target);
       }
     }
+    for (size_t r = end; r < count; r++) fill_part(residual, m, rows + r, main_at[r], rest_at[r], width, panel);
   }
 }
 
@@ -557,9 +596,10 @@ AVX512 static void vq_panel(
     case 9: fill_panel(4, 1, m, first, wanted, count, c0, c1, panel); break;
     case 16: fill_panel(8, 0, m, first, wanted, count, c0, c1, panel); break;
     case 17: fill_panel(8, 1, m, first, wanted, count, c0, c1, panel); break;
-    default:
-      if (m->residual_table) fill_panel(16, 1, m, first, wanted, count, c0, c1, panel);
-      else fill_panel(16, 0, m, first, wanted, count, c0, c1, panel);
+    case 24: fill_panel(12, 0, m, first, wanted, count, c0, c1, panel); break;
+    case 25: fill_panel(12, 1, m, first, wanted, count, c0, c1, panel); break;
+    case 32: fill_panel(16, 0, m, first, wanted, count, c0, c1, panel); break;
+    default: fill_panel(16, 1, m, first, wanted, count, c0, c1, panel); break;
   }
 }
 
