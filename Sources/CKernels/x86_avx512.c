@@ -374,10 +374,12 @@ AVX512_INLINE int has_short_offsets(const ck_vq_matrix *m) {
   return ((uint64_t)m->table_stride * sizeof(float)) << bits <= (UINT64_C(1) << 32);
 }
 
+/// How many vector rows ahead of their use codes are asked for.
+enum { ROWS_AHEAD = 8 };
+
 /// Asks for the codes that this block of columns has some rows further on: rows are too short for the machine's own
 /// prefetching, and without it most of the time is spent waiting for codes.
 AVX512_INLINE void prefetch_codes(const ck_vq_matrix *m, size_t row, size_t column, size_t count) {
-  enum { ROWS_AHEAD = 8 };
   const uint8_t *ahead = m->codes + (row + ROWS_AHEAD) * m->row_stride + column * m->code_bits / 8;
   const size_t bytes = count * m->code_bits / 8;
   for (size_t byte = 0; byte < bytes; byte += 64) _mm_prefetch((const char *)ahead + byte, _MM_HINT_T0);
@@ -485,6 +487,10 @@ AVX512 static void vq_gemv(const ck_vq_matrix *m, size_t first, size_t last, con
   if (!has_short_offsets(m)) {
     ck_portable_table.vq_gemv(m, first, last, x, y);
     return;
+  }
+  const size_t start_bytes = (last - first < ROWS_AHEAD ? last - first : ROWS_AHEAD) * m->row_stride;
+  for (size_t byte = 0; byte < start_bytes; byte += 64) {
+    _mm_prefetch((const char *)m->codes + first * m->row_stride + byte, _MM_HINT_T0);
   }
   for (size_t offset = 0; offset < m->vector_length; offset += 16) {
     if (m->residual_table) vq_two_stage(m, first, last, offset, x, y);

@@ -15,8 +15,6 @@ public final class VectorQuantizedKernel: Sendable {
   let parts: [VectorQuantizedPart]
   let input: ActivationTransform
   let output: OutputTransform
-  /// Vector rows of the main codes that one task of the single-token path takes.
-  let rowsPerTask: Int
   private let vectorLength: Int
   private let vectorRows: Int
 
@@ -39,8 +37,6 @@ public final class VectorQuantizedKernel: Sendable {
     self.parts = parts
     input = try ActivationTransform(layer)
     output = try OutputTransform(layer)
-    // About 64 outputs a task, in whole multiples of the four rows that the kernels take together.
-    rowsPerTask = max(4, (64 / settings.vectorLength + 3) / 4 * 4)
   }
 
   /// Computes `y[tokens, outFeatures]` from `x[tokens, inFeatures]`, both row-major; `x` and `y` do not overlap.
@@ -74,6 +70,10 @@ public final class VectorQuantizedKernel: Sendable {
     _ x: UnsafePointer<Float>, tokens: Int, offsets: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>
   ) {
     let kernels = ck_active().pointee
+    // A row's result does not depend on the split. Two long runs of rows a thread: codes are fetched ahead along a run,
+    // and the second run evens out what the first took longer. Whole multiples of the rows that kernels take together.
+    let tasks = 2 * WorkerPool.shared.threadCount
+    let rowsPerTask = max(8, ((vectorRows + tasks - 1) / tasks + 3) / 4 * 4)
     parallelFor((vectorRows + rowsPerTask - 1) / rowsPerTask) { task in
       let rows = (task * rowsPerTask)..<min((task + 1) * rowsPerTask, vectorRows)
       let outputs = (rows.lowerBound * vectorLength)..<min(rows.upperBound * vectorLength, outFeatures)
