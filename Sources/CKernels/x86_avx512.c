@@ -405,14 +405,15 @@ AVX512_INLINE void offsets_of_codes(
   }
 }
 
-/// The same for columns [column, column + count) of one vector row; `groups` start at the bit where `column` does.
+/// The same for columns [column, column + count) of one vector row.
 AVX512_INLINE void unpack_offsets(
-  int residual, const ck_vq_matrix *m, const code_groups *groups, size_t row, size_t column, size_t count,
-  uint32_t *main_at, uint32_t *rest_at) {
+  int residual, const ck_vq_matrix *m, size_t row, size_t column, size_t count, uint32_t *main_at, uint32_t *rest_at) {
+  const size_t first_bit = column * m->code_bits;
+  const code_groups groups = code_groups_from(first_bit % 8, m->code_bits);
+  const uint8_t *bytes = m->codes + row * m->row_stride + first_bit / 8;
   prefetch_codes(m, row, column, count);
-  const uint8_t *bytes = m->codes + row * m->row_stride + column * m->code_bits / 8;
-  if (m->code_bits <= 16) offsets_of_codes(1, residual, m, groups, bytes, count, main_at, rest_at);
-  else offsets_of_codes(0, residual, m, groups, bytes, count, main_at, rest_at);
+  if (m->code_bits <= 16) offsets_of_codes(1, residual, m, &groups, bytes, count, main_at, rest_at);
+  else offsets_of_codes(0, residual, m, &groups, bytes, count, main_at, rest_at);
 }
 
 #define VQ_NAME vq_rows_4
@@ -546,7 +547,6 @@ AVX512_INLINE void fill_panel(
   const size_t length = m->vector_length;
   const char *table = (const char *)m->table;
   const char *rest_table = residual ? (const char *)m->residual_table : table;
-  const code_groups groups = code_groups_from(c0 * m->code_bits % 8, m->code_bits);
   uint32_t main_at[CK_PANEL][PANEL_BLOCK], rest_at[CK_PANEL][PANEL_BLOCK];
   // At most the first row and some last ones are not whole.
   size_t begin = 0, end = count;
@@ -554,9 +554,7 @@ AVX512_INLINE void fill_panel(
   while (end > begin && !rows[end - 1].whole) end--;
   for (size_t c = c0, width; c < c1; c += width, panel += width * CK_PANEL) {
     width = c1 - c < PANEL_BLOCK ? c1 - c : PANEL_BLOCK;
-    for (size_t r = 0; r < count; r++) {
-      unpack_offsets(residual, m, &groups, first + r, c, width, main_at[r], rest_at[r]);
-    }
+    for (size_t r = 0; r < count; r++) unpack_offsets(residual, m, first + r, c, width, main_at[r], rest_at[r]);
     for (size_t r = 0; r < begin; r++) fill_part(residual, m, rows + r, main_at[r], rest_at[r], width, panel);
     for (size_t i = 0; begin < end && i < width; i++) {
       float *target = panel + i * CK_PANEL + rows[begin].target;

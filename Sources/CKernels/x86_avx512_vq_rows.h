@@ -13,13 +13,12 @@ AVX512_INLINE void VQ_NAME(
   const char *table = (const char *)(m->table + offset);
   const char *rest = residual ? (const char *)(m->residual_table + offset) : table;
   uint32_t main_at[4][CODE_BLOCK + BANK_SKEW], rest_at[4][CODE_BLOCK + BANK_SKEW];
-  const code_groups groups = code_groups_from(0, m->code_bits);
   VQ_VECTOR sums[4][2];
   for (int r = 0; r < rows; r++) sums[r][0] = sums[r][1] = VQ_ZERO();
   for (size_t c0 = 0; c0 < m->columns; c0 += CODE_BLOCK) {
     const size_t width = m->columns - c0 < CODE_BLOCK ? m->columns - c0 : CODE_BLOCK;
     for (int r = 0; r < rows; r++) {
-      unpack_offsets(residual, m, &groups, first + (size_t)r, c0, width, main_at[r], rest_at[r]);
+      unpack_offsets(residual, m, first + (size_t)r, c0, width, main_at[r], rest_at[r]);
     }
     size_t c = 0;
     if (residual) {
