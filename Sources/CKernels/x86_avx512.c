@@ -97,6 +97,10 @@ AVX512_INLINE __m128 row_dots(
   for (; k + 32 <= columns; k += 32) {
     const __m512 x0 = _mm512_loadu_ps(x + k), x1 = _mm512_loadu_ps(x + k + 16);
     for (int r = 0; r < rows; r++) {
+      // The same columns of the next four rows: half-width rows are too short for the machine's own prefetching.
+      if (rows == 4 && storage != CK_F32) {
+        _mm_prefetch((const char *)((const uint16_t *)w + ((size_t)r + 4) * stride + k), _MM_HINT_T0);
+      }
       even[r] = _mm512_fmadd_ps(load16(w, storage, (size_t)r * stride + k), x0, even[r]);
       odd[r] = _mm512_fmadd_ps(load16(w, storage, (size_t)r * stride + k + 16), x1, odd[r]);
     }
