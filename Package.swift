@@ -13,11 +13,15 @@ func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: settings)
 }
 
+/// Targets whose tests have recorded values beside them, which are read as plain files.
+let fixtures: Set<String> = ["Checkpoints", "ChatTemplates", "Tokenizers"]
+
 /// The tests of one target; `TestSupport` finds the shared data and golden values.
 func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
   .testTarget(
     name: name + "Tests",
     dependencies: [.target(name: name), "TestSupport"] + dependencies,
+    exclude: fixtures.contains(name) ? ["Fixtures"] : [],
     swiftSettings: settings)
 }
 
@@ -43,8 +47,8 @@ let package = Package(
     room("JSONReader", []),
     room("Tensors", ["CKernels", .target(name: "CBLAS", condition: .when(platforms: [.linux]))]),
     room("Checkpoints", ["Tensors", "JSONReader", "CKernels"]),
-    room("VectorQuantization", ["Checkpoints", "Tensors", "CKernels"]),
-    room("LanguageModels", ["VectorQuantization", "Checkpoints", "Tensors", "CKernels"]),
+    room("VectorQuantization", ["Checkpoints", "JSONReader", "Tensors", "CKernels"]),
+    room("LanguageModels", ["VectorQuantization", "Checkpoints", "JSONReader", "Tensors", "CKernels"]),
     room("ChatTemplates", []),
     room("Tokenizers", ["ChatTemplates", "JSONReader"]),
     room("Generation", ["LanguageModels", "Tokenizers", "ChatTemplates", "Checkpoints", "Tensors", "CKernels"]),
@@ -77,11 +81,11 @@ let package = Package(
     tests("LanguageModels", ["Checkpoints", "Tensors", "JSONReader", "VectorQuantization"]),
     tests("ChatTemplates", ["JSONReader"]),
     tests("Tokenizers", ["JSONReader", "ChatTemplates"]),
-    tests("Generation", ["LanguageModels", "Tokenizers"]),
+    tests("Generation", ["LanguageModels", "Tokenizers", "JSONReader"]),
     tests(
       "Quantization",
       ["Checkpoints", "Tensors", "JSONReader", "VectorQuantization", "LanguageModels", "Tokenizers"]),
-    tests("Evaluation", ["LanguageModels"]),
+    tests("Evaluation", ["LanguageModels", "JSONReader"]),
     .testTarget(
       name: "VPTQCommandTests",
       dependencies: ["TestSupport", "VPTQCommand", "JSONReader", "Checkpoints", "Tensors"],

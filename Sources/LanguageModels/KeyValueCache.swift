@@ -13,7 +13,7 @@ public final class KeyValueCache: @unchecked Sendable {
   private let values: UnsafeMutablePointer<Float>
   private let layerStride: Int
 
-  init(_ configuration: ModelConfiguration, layers: Int? = nil, capacity: Int) {
+  package init(_ configuration: ModelConfiguration, layers: Int? = nil, capacity: Int) {
     self.capacity = capacity
     headDimension = configuration.headDimension
     keyValueHeadCount = configuration.keyValueHeadCount
@@ -35,7 +35,7 @@ public final class KeyValueCache: @unchecked Sendable {
     self.count = count
   }
 
-  func advance(by tokens: Int) {
+  package func advance(by tokens: Int) {
     count += tokens
   }
 

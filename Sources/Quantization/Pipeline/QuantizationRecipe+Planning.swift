@@ -11,7 +11,7 @@ extension QuantizationRecipe {
 
   /// The settings under which a matrix of this recipe is stored, checked against its shape.
   ///
-  /// - Throws: `QuantizationError` (`invalidRecipe`) or `VectorQuantizationError` naming the module and the value.
+  /// - Throws: `QuantizationError` (`invalidRecipe`) naming the module and the value.
   package func settings(outFeatures: Int, inFeatures: Int, module: String, bias: Bool) throws -> LayerSettings {
     let layout = try ColumnLayout(recipe: self, outFeatures: outFeatures, inFeatures: inFeatures, name: module)
     let settings = LayerSettings(
@@ -20,7 +20,11 @@ extension QuantizationRecipe {
       outlierCentroidCount: layout.outlierCount > 0 ? outlierCentroidCount : 0, outlierSize: layout.outlierCount,
       groupCount: groupCount, groupSize: layout.groupSize, normEnabled: normalize, permutationEnabled: permute,
       bias: bias, inFeatures: inFeatures, outFeatures: outFeatures)
-    try settings.checkQuantizable(outFeatures: outFeatures, inFeatures: inFeatures, layer: module)
+    do {
+      try settings.checkQuantizable(outFeatures: outFeatures, inFeatures: inFeatures, layer: module)
+    } catch let error as VectorQuantizationError {
+      throw QuantizationError(.invalidRecipe, error.message)
+    }
     return settings
   }
 }

@@ -1,0 +1,83 @@
+import JSONReader
+import LanguageModels
+import Testing
+
+@testable import Evaluation
+
+/// A model that gives every id the same probability, or one id a chosen share.
+private struct UniformModel: CausalLanguageModel {
+  let configuration: ModelConfiguration
+  let row: [Float]
+
+  init(row: [Float]) throws {
+    self.row = row
+    let json = """
+      {"architectures": ["LlamaForCausalLM"], "hidden_size": 2, "intermediate_size": 2, "num_hidden_layers": 1,
+       "num_attention_heads": 1, "vocab_size": \(row.count), "max_position_embeddings": 1024}
+      """
+    configuration = try ModelConfiguration(JSONValue.parse(Array(json.utf8)))
+  }
+
+  func makeCache(capacity: Int) -> KeyValueCache { KeyValueCache(configuration, capacity: capacity) }
+
+  func forward(_ segments: [Segment], logits: LogitsRequest) throws -> Logits {
+    let rows = segments.reduce(0) { $0 + $1.tokens.count }
+    return Logits(
+      rows: rows, vocabularySize: row.count, values: [Float]((0..<rows).map { _ in row }.joined()))
+  }
+}
+
+@Suite("Perplexity")
+struct PerplexityTests {
+  private let ids = (0..<1000).map { $0 % 256 }
+
+  @Test(
+    "A uniform model's perplexity is its vocabulary, whatever the window (case E02)", arguments: [2, 100, 256, 1000])
+  func uniform(context: Int) throws {
+    let model = try UniformModel(row: [Float](repeating: 0.5, count: 256))
+    let result = try Perplexity(context: context).measure(model, on: ids)
+    #expect(abs(result.value - 256) < 1e-3)
+    #expect(result.windows == 1000 / context)
+    #expect(result.tokens == (context - 1) * (1000 / context))
+    #expect(result.droppedTokens == 1000 % context)
+    #expect(!result.bos)
+  }
+
+  @Test("A begin token before each window adds a prediction to it")
+  func beginToken() throws {
+    let model = try UniformModel(row: [Float](repeating: 0, count: 256))
+    let result = try Perplexity(context: 100, windowLimit: 3, beginTokenID: 1).measure(model, on: ids)
+    #expect(result.tokens == 300)
+    #expect(result.windows == 3)
+    #expect(result.bos)
+  }
+
+  @Test("The loss is the cross-entropy in natural logarithms")
+  func crossEntropy() throws {
+    // softmax of [2, 1, 0.5, -1, -2, 0] at id 0 is 0.557275: perplexity of a text of zeros is its inverse.
+    let model = try UniformModel(row: [2, 1, 0.5, -1, -2, 0])
+    let result = try Perplexity(context: 10).measure(model, on: [Int](repeating: 0, count: 10))
+    #expect(abs(result.value - 1 / 0.5572745643630723) < 1e-5)
+  }
+
+  @Test("A text of 0 or 1 token is refused (case E02)", arguments: [0, 1])
+  func tooShort(count: Int) throws {
+    let model = try UniformModel(row: [0, 0])
+    #expect { try Perplexity().measure(model, on: [Int](repeating: 0, count: count)) } throws: {
+      ($0 as? EvaluationError)?.code == .invalidOption || ($0 as? EvaluationError)?.code == .textTooShort
+    }
+    #expect { try Perplexity(context: 8).measure(model, on: [Int](repeating: 0, count: count)) } throws: {
+      ($0 as? EvaluationError)?.code == .textTooShort
+    }
+  }
+
+  @Test("Throughput counts the tokens of all sequences and repeats as often as asked")
+  func throughput() throws {
+    let model = try UniformModel(row: [0, 0])
+    let results = try Throughput(promptTokens: 16, generatedTokens: 8, batches: [1, 2], repetitions: 3).measure(model)
+    #expect(results.map(\.test) == ["prompt", "decode", "prompt", "decode"])
+    #expect(results.map(\.batch) == [1, 1, 2, 2])
+    #expect(results.allSatisfy { $0.repetitions == 3 && $0.meanTokensPerSecond > 0 })
+    #expect(PeakMemory.bytes > 1 << 20)
+  }
+}
