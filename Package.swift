@@ -36,7 +36,6 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
   ],
   targets: [
@@ -60,7 +59,7 @@ let package = Package(
       "VPTQ",
       [
         "Tensors", "Checkpoints", "VectorQuantization", "LanguageModels", "Tokenizers", "ChatTemplates",
-        "Generation", "Quantization", "Evaluation",
+        "Generation", "Quantization", "Evaluation", "JSONReader",
       ]),
     .executableTarget(
       name: "VPTQCommand",
@@ -68,7 +67,6 @@ let package = Package(
         "VPTQ", "Tensors", "Checkpoints", "VectorQuantization", "LanguageModels", "Tokenizers",
         "ChatTemplates", "Generation", "Quantization", "Evaluation", "JSONReader", "CKernels",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: settings),
     .target(
@@ -88,7 +86,7 @@ let package = Package(
     tests("Evaluation", ["LanguageModels", "JSONReader"]),
     .testTarget(
       name: "VPTQCommandTests",
-      dependencies: ["TestSupport", "VPTQCommand", "JSONReader", "Checkpoints", "Tensors"],
+      dependencies: ["TestSupport", "VPTQCommand", "VPTQ"],
       swiftSettings: settings),
   ]
 )

@@ -17,7 +17,7 @@ struct BenchCommand: ParsableCommand {
     case md, csv, json
   }
 
-  @Argument(help: "A model folder.")
+  @Argument(help: "A model folder or a .gguf file.")
   var model: String
 
   @Option(help: "Tokens of the prompt test; 0 leaves it out.")
@@ -57,7 +57,7 @@ struct BenchCommand: ParsableCommand {
   func run() throws {
     common.apply()
     let start = ContinuousClock.now
-    let (loaded, folder) = try ModelArgument.load(model)
+    let (loaded, folder) = try ModelArgument.load(model, quiet: common.quiet)
     let loadSeconds = Double(start.duration(to: .now) / .seconds(1))
     let cache = loaded.makeCache(capacity: 2)
     _ = try loaded.forward([Segment(tokens: [0], cache: cache)], logits: .last)

@@ -53,7 +53,7 @@ struct ConvertCommand: ParsableCommand {
       }
       common.show(try GGUFConversion.convert(try GGUFFile(path: model), to: output, dtype: type, progress: progress))
     } else {
-      let folder = try ModelArgument.folder(model)
+      let folder = try ModelArgument.folder(model, quiet: common.quiet)
       let rewriting = FolderConversion(model: folder, output: output)
       if absorbPermutation {
         try rewriting.absorbPermutations(progress)

@@ -14,7 +14,7 @@ struct EvaluateCommand: ParsableCommand {
     abstract: "Measure a model's perplexity on a text.",
     discussion: "Example:\n  vptq evaluate smollm2-3bit --perplexity wiki.test.raw --context 2048 --windows 6")
 
-  @Argument(help: "A model folder.")
+  @Argument(help: "A model folder or a .gguf file.")
   var model: String
 
   @Option(help: ArgumentHelp("The text to measure on.", valueName: "file"))
@@ -41,7 +41,7 @@ struct EvaluateCommand: ParsableCommand {
     guard let data = FileManager.default.contents(atPath: perplexity) else {
       throw Failure(exit: .missingInput, code: "missingInput", message: "cannot read the text \(perplexity)")
     }
-    let (loaded, folder) = try ModelArgument.load(model)
+    let (loaded, folder) = try ModelArgument.load(model, quiet: common.quiet)
     let tokenizer = try ModelArgument.tokenizer(folder)
     let ids = try tokenizer.encode(String(decoding: data, as: UTF8.self), addSpecialTokens: false)
     let begin = bos ? loaded.configuration.beginTokenID : nil

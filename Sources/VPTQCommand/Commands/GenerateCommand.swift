@@ -19,7 +19,7 @@ struct GenerateCommand: ParsableCommand {
         echo "Dear friend," | vptq generate smollm2-3bit
       """)
 
-  @Argument(help: "A model folder.")
+  @Argument(help: "A model folder or a .gguf file.")
   var model: String
 
   @OptionGroup(title: "Prompt") var prompt: PromptOptions
@@ -50,7 +50,7 @@ struct GenerateCommand: ParsableCommand {
   func run() throws {
     common.apply()
     let start = ContinuousClock.now
-    let (loaded, folder) = try ModelArgument.load(model)
+    let (loaded, folder) = try ModelArgument.load(model, quiet: common.quiet)
     let tokenizer: Tokenizer? = prompt.needsTokenizer ? try ModelArgument.tokenizer(folder) : nil
     let loadSeconds = Double(start.duration(to: .now) / .seconds(1))
     let ids = try prompt.ids(folder: folder, tokenizer: tokenizer)

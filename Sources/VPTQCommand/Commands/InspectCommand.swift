@@ -13,7 +13,7 @@ struct InspectCommand: ParsableCommand {
     abstract: "Show what is inside a model: architecture, layers, codebooks, stored bits.",
     discussion: "Example:\n  vptq inspect smollm2-3bit --layers")
 
-  @Argument(help: "A model folder.")
+  @Argument(help: "A model folder or a .gguf file.")
   var model: String
 
   @Flag(help: "One line for every matrix of the blocks.")
@@ -23,7 +23,7 @@ struct InspectCommand: ParsableCommand {
 
   func run() throws {
     common.apply()
-    let folder = try ModelArgument.folder(model)
+    let folder = try ModelArgument.folder(model, quiet: common.quiet)
     let configuration = try ModelConfiguration(folder)
     let inspection = try Inspection(folder, configuration: configuration)
     if common.json {

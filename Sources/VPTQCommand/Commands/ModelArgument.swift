@@ -6,25 +6,25 @@ import Tokenizers
 
 /// How a command opens what the user calls MODEL.
 enum ModelArgument {
-  /// The folder of a model.
+  /// The folder of a model; a GGUF file is converted into the cache first.
   ///
-  /// - Throws: `Failure` with exit code 66 if nothing is there, or with a hint for a `.gguf` file.
-  static func folder(_ path: String) throws -> ModelDirectory {
+  /// - Throws: `Failure` with exit code 66 if nothing is there, or what opening the folder throws.
+  static func folder(_ path: String, quiet: Bool = false) throws -> ModelDirectory {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
       throw Failure(exit: .missingInput, code: "missingInput", message: "there is no model at \(path)")
     }
-    if !isFolder.boolValue, path.hasSuffix(".gguf") {
-      throw Failure(
-        exit: .badData, code: "needsConversion", message: "\(path) is a GGUF file; this command needs a model folder",
-        hint: "vptq convert \(path) -o \(path.dropLast(5))")
+    if !isFolder.boolValue, path.lowercased().hasSuffix(".gguf") {
+      return try ModelDirectory(path: ConvertedModels.folder(of: path, quiet: quiet))
     }
     return try ModelDirectory(path: path)
   }
 
   /// The model and its folder.
-  static func load(_ path: String) throws -> (model: any CausalLanguageModel, folder: ModelDirectory) {
-    let folder = try folder(path)
+  static func load(
+    _ path: String, quiet: Bool = false
+  ) throws -> (model: any CausalLanguageModel, folder: ModelDirectory) {
+    let folder = try folder(path, quiet: quiet)
     return (try ModelRegistry.load(folder), folder)
   }
 

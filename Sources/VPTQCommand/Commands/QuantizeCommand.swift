@@ -19,7 +19,7 @@ struct QuantizeCommand: ParsableCommand {
         vptq quantize smollm2 -o out --preset v8-k256-256 --calibration text.txt
       """)
 
-  @Argument(help: "The folder of a dense model.")
+  @Argument(help: "A dense model: a folder or a .gguf file.")
   var model: String
 
   @Option(name: [.customShort("o"), .long], help: "The folder to write.")
@@ -68,7 +68,7 @@ struct QuantizeCommand: ParsableCommand {
     common.apply()
     let start = ContinuousClock.now
     if !dryRun { try OutputArgument.check(output, force: force) }
-    let folder = try ModelArgument.folder(model)
+    let folder = try ModelArgument.folder(model, quiet: common.quiet)
     let configuration = try ModelConfiguration(folder)
     let plan = try QuantizationPlan(
       configuration: configuration, recipe: recipe.recipe(seed: common.seed), overrides: override.map(overrideRule),
