@@ -102,6 +102,25 @@ import Testing
     }
   }
 
+  @Test("what a killed process left under a temporary name is removed by the next writer; a living one's stays")
+  func orphans() throws {
+    try withFolder { folder in
+      let orphan = folder.appendingPathComponent(".model.safetensors.dead.partial")
+      try Data([1, 2, 3]).write(to: orphan)
+      let living = try SafetensorsWriter(
+        path: folder.appendingPathComponent("model.safetensors").path, declarations: [("a", .float32, [1])])
+      #expect(!FileManager.default.fileExists(atPath: orphan.path))
+      let second = try SafetensorsWriter(
+        path: folder.appendingPathComponent("model.safetensors").path, declarations: [("a", .float32, [1])])
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).count == 2)
+      for writer in [living, second] {
+        try writer.append("a", Tensor([1], shape: [1]))
+        try writer.finish()
+      }
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["model.safetensors"])
+    }
+  }
+
   @Test("a file that cannot be written is an error with its path and the bytes needed; the old one stays")
   func fileSizeLimit() async throws {
     await #expect(processExitsWith: .success) {

@@ -8,7 +8,8 @@ import Foundation
 
 /// A file written under a temporary name beside its final one, which it takes only when complete.
 ///
-/// Dropped before `publish()`, it removes what it wrote. A process that exceeds its file size limit is killed by
+/// Dropped before `publish()`, it removes what it wrote. What a killed process left behind is removed by the next one that
+/// writes the same file: the living hold a lock on theirs. A process that exceeds its file size limit is killed by
 /// SIGXFSZ unless it ignores that signal (the command does); ignored, the limit is an ordinary error here.
 final class TemporaryFile {
   let path: String
@@ -28,12 +29,26 @@ final class TemporaryFile {
     } catch {
       throw CheckpointError(.cannotWrite, "cannot make the folder \(folder.path): \(error.localizedDescription)")
     }
+    Self.removeOrphans(of: url.lastPathComponent, in: folder.path)
     let suffix = String(UInt64.random(in: 0 ... .max), radix: 36)
     temporaryPath = folder.appendingPathComponent(".\(url.lastPathComponent).\(suffix).partial").path
     descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL, 0o644)
     if descriptor < 0 {
       exists = false
       throw failure("create")
+    }
+    _ = flock(descriptor, LOCK_EX | LOCK_NB)
+  }
+
+  /// Removes temporary files of this name whose process is gone.
+  private static func removeOrphans(of name: String, in folder: String) {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    for orphan in names where orphan.hasPrefix(".\(name).") && orphan.hasSuffix(".partial") {
+      let path = folder + "/" + orphan
+      let descriptor = open(path, O_RDONLY)
+      guard descriptor >= 0 else { continue }
+      if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { unlink(path) }
+      close(descriptor)
     }
   }
 
@@ -59,15 +74,9 @@ final class TemporaryFile {
     }
   }
 
-  /// Forces the bytes to the disk and closes the file, still under its temporary name.
+  /// Forces the bytes to the disk; the file keeps its temporary name.
   func seal() throws {
-    guard descriptor >= 0 else { return }
-    let synchronized = fsync(descriptor)
-    let syncError = errno
-    let closed = close(descriptor)
-    descriptor = -1
-    if synchronized != 0 { errno = syncError }
-    guard synchronized == 0, closed == 0 else { throw failure("write") }
+    guard fsync(descriptor) == 0 else { throw failure("write") }
   }
 
   /// Gives the file its final name, replacing a file of that name.
