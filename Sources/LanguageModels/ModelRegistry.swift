@@ -1,5 +1,6 @@
 public import Checkpoints
 import JSONReader
+import Tensors
 import VectorQuantization
 
 /// Picks the architecture of a model folder by the class that its `config.json` names.
@@ -14,6 +15,25 @@ public enum ModelRegistry {
   public static func load(_ folder: ModelDirectory) throws -> any CausalLanguageModel {
     let configuration = try configuration(of: folder)
     return try LlamaModel(configuration, source: folder, settings: QuantizationSettings(folder.configuration))
+  }
+
+  /// What a user should know about the model in `folder`: settings that are ignored, a stored head that is not used.
+  public static func notices(_ folder: ModelDirectory) throws -> [String] {
+    var notices = (try QuantizationSettings(folder.configuration)?.notes ?? []).map { "config.json: \($0)" }
+    if try configuration(of: folder).tiedEmbeddings, folder.contains("lm_head.weight") {
+      let (head, embedding) = (
+        try folder.tensor(named: "lm_head.weight"), try folder.tensor(named: "model.embed_tokens.weight")
+      )
+      let isCopy =
+        head.dtype == embedding.dtype
+        && head.withUnsafeBytes { a in
+          embedding.withUnsafeBytes { b in a.elementsEqual(b) }
+        }
+      if !isCopy {
+        notices.append("lm_head.weight is stored but not used: config.json ties the head to the embedding")
+      }
+    }
+    return notices
   }
 
   /// The checked configuration of the model in `folder`.

@@ -58,6 +58,7 @@ struct BenchCommand: ParsableCommand {
     common.apply()
     let start = ContinuousClock.now
     let (loaded, folder) = try ModelArgument.load(model, quiet: common.quiet)
+    common.show(try ModelRegistry.notices(folder))
     let loadSeconds = Double(start.duration(to: .now) / .seconds(1))
     let cache = loaded.makeCache(capacity: 2)
     _ = try loaded.forward([Segment(tokens: [0], cache: cache)], logits: .last)

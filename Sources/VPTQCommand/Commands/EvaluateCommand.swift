@@ -42,6 +42,7 @@ struct EvaluateCommand: ParsableCommand {
       throw Failure(exit: .missingInput, code: "missingInput", message: "cannot read the text \(perplexity)")
     }
     let (loaded, folder) = try ModelArgument.load(model, quiet: common.quiet)
+    common.show(try ModelRegistry.notices(folder))
     let tokenizer = try ModelArgument.tokenizer(folder)
     let ids = try tokenizer.encode(String(decoding: data, as: UTF8.self), addSpecialTokens: false)
     let begin = bos ? loaded.configuration.beginTokenID : nil

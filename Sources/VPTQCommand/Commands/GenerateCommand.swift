@@ -51,6 +51,7 @@ struct GenerateCommand: ParsableCommand {
     common.apply()
     let start = ContinuousClock.now
     let (loaded, folder) = try ModelArgument.load(model, quiet: common.quiet)
+    common.show(try ModelRegistry.notices(folder))
     let tokenizer: Tokenizer? = prompt.needsTokenizer ? try ModelArgument.tokenizer(folder) : nil
     let loadSeconds = Double(start.duration(to: .now) / .seconds(1))
     let ids = try prompt.ids(folder: folder, tokenizer: tokenizer)
