@@ -10,11 +10,14 @@ public enum ModelRegistry {
 
   /// Opens the model in `folder`, dense or vector-quantized; weights are mapped, not read.
   ///
+  /// - Parameter isExact: whether vector-quantized products use centroids and activations in float32 throughout, even
+  ///   where int8 centroids and 16-bit activations are faster.
   /// - Throws: `LanguageModelError` that names an unknown architecture before any weight is opened, or the tensor or
   ///   key at fault.
-  public static func load(_ folder: ModelDirectory) throws -> any CausalLanguageModel {
+  public static func load(_ folder: ModelDirectory, isExact: Bool = false) throws -> any CausalLanguageModel {
     let configuration = try configuration(of: folder)
-    return try LlamaModel(configuration, source: folder, settings: QuantizationSettings(folder.configuration))
+    return try LlamaModel(
+      configuration, source: folder, settings: QuantizationSettings(folder.configuration), isExact: isExact)
   }
 
   /// What a user should know about the model in `folder`: settings that are ignored, a stored head that is not used.
