@@ -138,4 +138,31 @@ struct TextGeneratorTests {
     #expect(windows.allSatisfy { $0.count == 40 && $0[0] == 1 && !$0.contains(2) })
     #expect(Set(windows.flatMap(\.self)).count == 15)
   }
+
+  @Test("Self-calibration: a window depends on its number alone, not on how many sequences are asked for")
+  func selfCalibrationGroups() throws {
+    let model = try FixedModel(rows: [(0..<16).map { Float($0 % 5) * 0.3 }])
+    let count = 2 * SelfCalibration.groupSize + 3
+    let windows = try SelfCalibration.sample(model, sequences: count, length: 8, seed: 3)
+    #expect(windows.count == count)
+    #expect(Set(windows).count == count)
+    #expect(try SelfCalibration.sample(model, sequences: 5, length: 8, seed: 3) == Array(windows[..<5]))
+  }
+
+  @Test("Self-calibration refuses impossible windows and rows without a distribution, never token 0 (case P05)")
+  func selfCalibrationErrors() throws {
+    let model = try FixedModel(rows: [[0, 1]])
+    for (sequences, length) in [(-1, 8), (1, 0), (1, 65)] {
+      #expect { try SelfCalibration.sample(model, sequences: sequences, length: length, seed: 0) } throws: {
+        ($0 as? GenerationError)?.code == .invalidOption
+      }
+    }
+    for row in [[Float](repeating: -.infinity, count: 2), [0, .nan], [0, .infinity]] {
+      let damaged = try FixedModel(rows: [row])
+      #expect { try SelfCalibration.sample(damaged, sequences: 1, length: 8, seed: 0) } throws: {
+        ($0 as? GenerationError)?.code == .noDistribution
+      }
+    }
+    #expect(try SelfCalibration.sample(model, sequences: 2, length: 1, seed: 0) == [[1], [1]])
+  }
 }
