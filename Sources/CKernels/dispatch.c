@@ -22,6 +22,10 @@ const ck_kernels *ck_kernels_for(ck_isa isa) {
           && __builtin_cpu_supports("f16c")
         ? ck_avx512_table()
         : NULL;
+    case CK_AVX512_VBMI:
+      return ck_kernels_for(CK_AVX512) && __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni")
+        ? ck_avx512_vbmi_table()
+        : NULL;
 #endif
     default: return NULL;
   }
@@ -29,7 +33,7 @@ const ck_kernels *ck_kernels_for(ck_isa isa) {
 
 /// The best table that the environment variable VPTQ_ISA allows.
 static const ck_kernels *choose(void) {
-  static const ck_isa order[] = {CK_AVX512, CK_AVX2, CK_NEON, CK_PORTABLE};
+  static const ck_isa order[] = {CK_AVX512_VBMI, CK_AVX512, CK_AVX2, CK_NEON, CK_PORTABLE};
   const char *limit = getenv("VPTQ_ISA");
   int allowed = limit == NULL;
   for (size_t i = 0; i < sizeof order / sizeof *order; i++) {

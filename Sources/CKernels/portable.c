@@ -156,6 +156,50 @@ static void vq_panel(
   }
 }
 
+float ck_portable_split_activation(const float *x, size_t n, size_t padded, uint8_t *high, uint8_t *low) {
+  float max = 0;
+  int finite = 1;
+  for (size_t i = 0; i < n; i++) {
+    const float magnitude = fabsf(x[i]);
+    finite = finite && magnitude < INFINITY;
+    if (magnitude > max) max = magnitude;
+  }
+  const int usable = finite && max > 0;
+  const float inverse = usable ? 32767 / max : 0;
+  for (size_t i = 0; i < padded; i++) {
+    const int value = i < n && usable ? (int)lrintf(x[i] * inverse) + 32768 : 32768;
+    high[i] = (uint8_t)(value >> 8);
+    low[i] = (uint8_t)value;
+  }
+  return finite ? max / 32767 : NAN;
+}
+
+/// The residual code of one column of a row.
+static uint8_t residual_code(const ck_vq_planes *m, const uint8_t *row, size_t c) {
+  if (!m->residual_nibbles) return row[m->columns + c];
+  const uint8_t pair = row[m->columns + c / 64 * 32 + c % 32];
+  return c % 64 < 32 ? pair & 15 : pair >> 4;
+}
+
+void ck_portable_vq_planes(
+  const ck_vq_planes *m, size_t first, size_t last, const uint8_t *high, const uint8_t *low, float x_scale, float *y) {
+  for (size_t n = first; n < last; n++) {
+    const uint8_t *row = m->codes + n * m->row_stride;
+    for (size_t e = 0; e < m->vector_length; e++) {
+      const int32_t *sums = m->row_sums + (n * m->vector_length + e) * 2;
+      // The high byte is biased by 128: x = 256 (high - 128) + low.
+      int64_t main_sum = -(int64_t)128 * 256 * sums[0], residual_sum = -(int64_t)128 * 256 * sums[1];
+      for (size_t c = 0; c < m->columns; c++) {
+        const int32_t x = high[c] * 256 + low[c];
+        main_sum += (int64_t)x * m->main_table[e * 256 + row[c]];
+        if (m->residual_table) residual_sum += (int64_t)x * m->residual_table[e * 256 + residual_code(m, row, c)];
+      }
+      const float value = m->main_scale * (float)main_sum + m->residual_scale * (float)residual_sum;
+      y[(n - first) * m->vector_length + e] += x_scale * value;
+    }
+  }
+}
+
 // Layers
 
 static void rms_norm(const float *x, const float *weight, float eps, size_t n, float *y) {
@@ -272,6 +316,9 @@ const ck_kernels ck_portable_table = {
   .gemm_panel = gemm_panel,
   .unpack_codes = unpack_codes,
   .vq_gemv = vq_gemv,
+  .prefers_planes = 0,
+  .split_activation = ck_portable_split_activation,
+  .vq_planes = ck_portable_vq_planes,
   .vq_panel = vq_panel,
   .rms_norm = rms_norm,
   .rotary = rotary,

@@ -35,8 +35,8 @@ public struct Perplexity: Sendable {
   /// Put before every window, if given.
   public var beginTokenID: Int?
 
-  /// Tokens whose logits are held at once: a vocabulary-wide row each.
-  private static let chunk = 128
+  /// Tokens in one forward pass, whose logits are held at once; 1 measures the path that decoding takes.
+  public var tokensPerPass = 128
 
   /// A measurement with windows of `context` tokens.
   public init(context: Int = 2048, windowLimit: Int? = nil, beginTokenID: Int? = nil) {
@@ -63,6 +63,7 @@ public struct Perplexity: Sendable {
     guard ids.count >= 2 else {
       throw EvaluationError(.textTooShort, "the text has \(ids.count) tokens; perplexity needs at least 2")
     }
+    guard tokensPerPass >= 1 else { throw EvaluationError(.invalidOption, "tokens per pass must be at least 1") }
     let length = min(context, ids.count)
     let available = ids.count / length
     let count = min(windowLimit ?? available, available)
@@ -86,8 +87,8 @@ public struct Perplexity: Sendable {
   private func loss(_ model: any CausalLanguageModel, _ tokens: [Int]) throws -> Double {
     let cache = model.makeCache(capacity: tokens.count)
     var sum = 0.0
-    for first in Swift.stride(from: 0, to: tokens.count, by: Self.chunk) {
-      let end = min(first + Self.chunk, tokens.count)
+    for first in Swift.stride(from: 0, to: tokens.count, by: tokensPerPass) {
+      let end = min(first + tokensPerPass, tokens.count)
       let logits = try model.forward([Segment(tokens: Array(tokens[first..<end]), cache: cache)], logits: .all)
       let scored = min(end, tokens.count - 1) - first
       guard scored > 0 else { continue }

@@ -6,10 +6,13 @@ package import VectorQuantization
 package struct ParameterLoader: Sendable {
   package let source: any TensorSource
   package let settings: QuantizationSettings?
+  /// Whether vector-quantized products use centroids and activations in float32 throughout.
+  package let isExact: Bool
 
-  package init(source: any TensorSource, settings: QuantizationSettings?) {
+  package init(source: any TensorSource, settings: QuantizationSettings?, isExact: Bool = false) {
     self.source = source
     self.settings = settings
+    self.isExact = isExact
   }
 
   /// The vector `name` of `count` values, widened to Float.
@@ -28,7 +31,7 @@ package struct ParameterLoader: Sendable {
       let quantized = try VectorQuantizedLinear(
         reading: source, module: module, settings: settings?.settings(forModule: module), outFeatures: outFeatures,
         inFeatures: inFeatures)
-      return try QuantizedLinear(quantized)
+      return try QuantizedLinear(quantized, isExact: isExact)
     }
     let weight = try dense(module + ".weight", shape: [outFeatures, inFeatures])
     let hasBias = bias || source.contains(biasName)

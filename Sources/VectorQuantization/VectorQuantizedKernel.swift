@@ -22,10 +22,12 @@ public final class VectorQuantizedKernel: Sendable {
   /// three products with one token.
   static let directTokenLimit = 3
 
-  /// Builds the tables of `layer`; its codes stay where they are.
+  /// Builds the tables of `layer`; its codes stay where they are, and small codebooks may get a second form of them.
   ///
+  /// - Parameter isExact: whether products use the centroids as stored, in float32, even where int8 centroids and 16-bit
+  ///   activations would be faster.
   /// - Throws: `TensorError` if a part is not floating point.
-  public init(_ layer: VectorQuantizedLinear) throws {
+  public init(_ layer: VectorQuantizedLinear, isExact: Bool = false) throws {
     let settings = layer.settings
     inFeatures = layer.inFeatures
     outFeatures = layer.outFeatures
@@ -33,7 +35,9 @@ public final class VectorQuantizedKernel: Sendable {
     vectorRows = settings.vectorRows(outFeatures: layer.outFeatures)
     var parts: [VectorQuantizedPart] = []
     if let part = try VectorQuantizedPart(outliersOf: layer) { parts.append(part) }
-    for group in 0..<settings.groupCount { parts.append(try VectorQuantizedPart(group: group, of: layer)) }
+    for group in 0..<settings.groupCount {
+      parts.append(try VectorQuantizedPart(group: group, of: layer, isExact: isExact))
+    }
     self.parts = parts
     input = try ActivationTransform(layer)
     output = try OutputTransform(layer)
@@ -70,6 +74,7 @@ public final class VectorQuantizedKernel: Sendable {
     _ x: UnsafePointer<Float>, tokens: Int, offsets: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>
   ) {
     let kernels = ck_active().pointee
+    let splits = SplitActivations(x, tokens: tokens, inFeatures: inFeatures, parts: parts, kernels: kernels)
     // A row's result does not depend on the split. Two long runs of rows a thread: codes are fetched ahead along a run,
     // and the second run evens out what the first took longer. Whole multiples of the rows that kernels take together.
     let tasks = 2 * WorkerPool.shared.threadCount
@@ -80,8 +85,10 @@ public final class VectorQuantizedKernel: Sendable {
       withScratch(count: rows.count * vectorLength) { sums in
         for token in 0..<tokens {
           sums.update(repeating: 0, count: rows.count * vectorLength)
-          for part in parts {
-            part.accumulate(x + token * inFeatures + part.firstColumn, outputs: outputs, into: sums, kernels: kernels)
+          for (index, part) in parts.enumerated() {
+            part.accumulate(
+              x + token * inFeatures + part.firstColumn, split: splits?[token, index], outputs: outputs, into: sums,
+              kernels: kernels)
           }
           let target = y + token * outFeatures + outputs.lowerBound
           target.update(from: sums, count: outputs.count)
@@ -103,5 +110,50 @@ public final class VectorQuantizedKernel: Sendable {
           columns: (low - part.firstColumn)..<(high - part.firstColumn), kernels: kernels)
       }
     }
+  }
+}
+
+/// The activations of some tokens as integers, for those parts of a layer that have planes.
+private final class SplitActivations {
+  private let memory: UnsafeMutablePointer<UInt8>
+  private let bytesPerToken: Int
+  private let partOffsets: [Int?]
+  private let paddedColumns: [Int]
+  private var scales: [Float]
+
+  /// Nil if no part has planes.
+  init?(
+    _ x: UnsafePointer<Float>, tokens: Int, inFeatures: Int, parts: [VectorQuantizedPart], kernels: ck_kernels
+  ) {
+    var bytes = 0
+    var offsets: [Int?] = []
+    for part in parts {
+      offsets.append(part.planes == nil ? nil : bytes)
+      bytes += 2 * (part.planes?.paddedColumns ?? 0)
+    }
+    guard bytes > 0 else { return nil }
+    bytesPerToken = bytes
+    partOffsets = offsets
+    paddedColumns = parts.map { $0.planes?.paddedColumns ?? 0 }
+    memory = .allocate(capacity: tokens * bytes)
+    scales = [Float](repeating: 0, count: tokens * parts.count)
+    for token in 0..<tokens {
+      for (index, part) in parts.enumerated() {
+        guard let offset = offsets[index] else { continue }
+        let high = memory + token * bytes + offset
+        scales[token * parts.count + index] = kernels.split_activation(
+          x + token * inFeatures + part.firstColumn, part.columnCount, paddedColumns[index], high,
+          high + paddedColumns[index])
+      }
+    }
+  }
+
+  deinit { memory.deallocate() }
+
+  subscript(token: Int, part: Int) -> SplitActivation? {
+    guard let offset = partOffsets[part] else { return nil }
+    let high = memory + token * bytesPerToken + offset
+    return SplitActivation(
+      high: high, low: high + paddedColumns[part], scale: scales[token * partOffsets.count + part])
   }
 }

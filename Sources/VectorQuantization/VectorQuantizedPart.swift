@@ -9,6 +9,8 @@ struct VectorQuantizedPart: @unchecked Sendable {
   let firstColumn: Int
   /// How many columns it has.
   let columnCount: Int
+  /// The same codes for the integer kernel, where it is of use and allowed.
+  let planes: CodePlanes?
   private let matrix: ck_vq_matrix
   private let vectorLength: Int
   /// What the pointers in `matrix` lead into.
@@ -24,7 +26,9 @@ struct VectorQuantizedPart: @unchecked Sendable {
   }
 
   /// Group `group` of `layer`.
-  init(group: Int, of layer: VectorQuantizedLinear) throws {
+  ///
+  /// - Parameter isExact: whether products must use the centroids as stored, in float32.
+  init(group: Int, of layer: VectorQuantizedLinear, isExact: Bool) throws {
     let settings = layer.settings
     var main = try PaddedTable(layer.centroids, group: group)
     var residual = try layer.residualCentroids.map { try PaddedTable($0, group: group) }
@@ -37,10 +41,18 @@ struct VectorQuantizedPart: @unchecked Sendable {
       residual = nil
     }
     let words = layer.indices.wordsPerRow
-    self.init(
+    try self.init(
       firstColumn: settings.outlierSize + group * settings.groupSize, columnCount: settings.groupSize,
       codes: layer.indices.tensor, offset: group * layer.indices.rowCount * words * 4, rowBytes: words * 4,
-      codeBits: settings.codeBits, mainBits: settings.mainBits, main: main, residual: residual)
+      codeBits: settings.codeBits, mainBits: settings.mainBits, main: main, residual: residual,
+      planes: isExact
+        ? nil
+        : { matrix in
+          CodePlanes(
+            matrix, rows: layer.indices.rowCount, main: try layer.centroids.floats(group: group),
+            residual: try layer.residualCentroids?.floats(group: group), vectorLength: settings.vectorLength,
+            kernels: ck_active().pointee)
+        })
   }
 
   /// The outlier columns of `layer`, if it has any; their codes are 16 bits wide.
@@ -49,13 +61,13 @@ struct VectorQuantizedPart: @unchecked Sendable {
     let columns = layer.settings.outlierSize
     self.init(
       firstColumn: 0, columnCount: columns, codes: codes, offset: 0, rowBytes: columns * 2, codeBits: 16,
-      mainBits: 16, main: try PaddedTable(book, group: 0), residual: nil)
+      mainBits: 16, main: try PaddedTable(book, group: 0), residual: nil, planes: nil)
   }
 
   private init(
     firstColumn: Int, columnCount: Int, codes: Tensor, offset: Int, rowBytes: Int, codeBits: Int, mainBits: Int,
-    main: PaddedTable, residual: PaddedTable?
-  ) {
+    main: PaddedTable, residual: PaddedTable?, planes: ((ck_vq_matrix) throws -> CodePlanes?)?
+  ) rethrows {
     self.firstColumn = firstColumn
     self.columnCount = columnCount
     vectorLength = main.vectorLength
@@ -66,6 +78,7 @@ struct VectorQuantizedPart: @unchecked Sendable {
       row_stride: rowBytes, columns: columnCount, code_bits: UInt32(codeBits), main_bits: UInt32(mainBits),
       vector_length: UInt32(main.vectorLength), table_stride: UInt32(main.stride), table: main.address,
       residual_table: residual?.address)
+    self.planes = try planes?(matrix)
   }
 
   /// Adds `Σ_c x[c] · Q[o, c]` over this part's columns to `sums[o - outputs.lowerBound]`.
@@ -73,9 +86,15 @@ struct VectorQuantizedPart: @unchecked Sendable {
   /// `sums` has room for whole vectors where `outputs` starts with one; else vectors that cross the borders of
   /// `outputs` are summed aside and only the wanted share is added.
   func accumulate(
-    _ x: UnsafePointer<Float>, outputs: Range<Int>, into sums: UnsafeMutablePointer<Float>, kernels: ck_kernels
+    _ x: UnsafePointer<Float>, split: SplitActivation?, outputs: Range<Int>, into sums: UnsafeMutablePointer<Float>,
+    kernels: ck_kernels
   ) {
     let rows = vectorRows(of: outputs)
+    if let planes, let split {
+      // Only outlier vectors cross the borders of tasks, and they have no planes; a last vector may be longer than needed.
+      planes.accumulate(split, rows: rows, into: sums, kernels: kernels)
+      return
+    }
     withUnsafePointer(to: matrix) { matrix in
       if outputs.lowerBound % vectorLength == 0, outputs.upperBound % vectorLength == 0 {
         kernels.vq_gemv(matrix, rows.lowerBound, rows.upperBound, x, sums)

@@ -25,7 +25,7 @@ extern "C" {
 typedef enum { CK_F32 = 0, CK_F16 = 1, CK_BF16 = 2 } ck_storage;
 
 /// Instruction sets, in rising order of preference on one machine.
-typedef enum { CK_PORTABLE = 0, CK_AVX2 = 1, CK_AVX512 = 2, CK_NEON = 3 } ck_isa;
+typedef enum { CK_PORTABLE = 0, CK_AVX2 = 1, CK_AVX512 = 2, CK_NEON = 3, CK_AVX512_VBMI = 4 } ck_isa;
 
 /// Output columns of one packed panel of a matrix product (see `pack_panel`).
 #define CK_PANEL 32
@@ -51,6 +51,29 @@ typedef struct {
   const float *table;
   const float *CK_NULLABLE residual_table;
 } ck_vq_matrix;
+
+/// A vector-quantized matrix of small codebooks in the order in which the integer kernel reads it: at most 256 centroids
+/// in each stage, kept as int8 with one scale per stage.
+///
+/// Row `n` (one per vector of `vector_length` outputs) starts at `codes + n * row_stride`: `columns` bytes of main codes,
+/// then, with a residual, `columns` bytes of residual codes, or `columns / 2` bytes if they are nibbles (`columns[64 b +
+/// i]` and `[64 b + 32 + i]` in the low and high half of byte `32 b + i`). `columns` is a multiple of 64.
+/// `main_table[e * 256 + k]` is element `e` of centroid `k`; likewise `residual_table`, or NULL without a residual.
+/// `row_sums[(n * vector_length + e) * 2]` is the sum of the main int8 values of output `n * vector_length + e` over all
+/// `columns`, and the next number that of the residual values.
+typedef struct {
+  const uint8_t *codes;
+  size_t row_stride;
+  size_t columns;
+  uint32_t vector_length;
+  uint32_t main_count;
+  int residual_nibbles;
+  const int8_t *main_table;
+  const int8_t *CK_NULLABLE residual_table;
+  const int32_t *row_sums;
+  float main_scale;
+  float residual_scale;
+} ck_vq_planes;
 
 typedef struct {
   ck_isa isa;
@@ -87,6 +110,17 @@ typedef struct {
   // y[(n - first) * vector_length + e], e < vector_length, the sum over c of x[c] * Q[n * v + e, c]
   // (Q = table[main] + residual_table[residual]). y is read and written (accumulation), all v entries of each row.
   void (*vq_gemv)(const ck_vq_matrix *m, size_t first, size_t last, const float *x, float *y);
+
+  // Whether `vq_planes` is much faster than `vq_gemv` here, so that building planes pays.
+  int prefers_planes;
+  // An activation as 16-bit integers in two bytes: x[i] = scale * (high[i] * 256 + low[i] - 32768), i < n, to within half a
+  // scale; [n, padded) stand for 0. Returns the scale, max |x| / 32767 (NaN if a value is not finite).
+  float (*split_activation)(const float *x, size_t n, size_t padded, uint8_t *high, uint8_t *low);
+  // As `vq_gemv` for vector rows [first, last), from planes and a split activation: adds
+  // y[(n - first) * vector_length + e] += x_scale * sum over c of x_int[c] * (main_scale * main + residual_scale * residual),
+  // the sums of integers being exact. Rows of more than 65536 columns are not allowed.
+  void (*vq_planes)(
+    const ck_vq_planes *m, size_t first, size_t last, const uint8_t *high, const uint8_t *low, float x_scale, float *y);
 
   // Tile dequantization for prompts: vector rows [first, last), columns [c0, c1), to
   // panel[(c - c0) * CK_PANEL + (n - first) * vector_length + e - skip] for entries where that output offset
@@ -142,7 +176,7 @@ typedef struct {
     size_t h_stride);
 } ck_kernels;
 
-/// The best table this machine can run (environment variable VPTQ_ISA = portable|avx2|avx512|neon lowers it).
+/// The best table this machine can run (environment variable VPTQ_ISA = portable|avx2|avx512|avx512vbmi|neon lowers it).
 const ck_kernels *ck_active(void);
 
 /// The table of one instruction set, or NULL where this build or machine lacks it. For tests and benchmarks.

@@ -19,8 +19,11 @@ public struct LlamaModel: CausalLanguageModel {
   let rotary: RotaryEmbedding
 
   /// Reads a model of this family; tensors stay mapped where their form allows.
-  public init(_ configuration: ModelConfiguration, source: any TensorSource, settings: QuantizationSettings?) throws {
-    let loader = ParameterLoader(source: source, settings: settings)
+  public init(
+    _ configuration: ModelConfiguration, source: any TensorSource, settings: QuantizationSettings?,
+    isExact: Bool = false
+  ) throws {
+    let loader = ParameterLoader(source: source, settings: settings, isExact: isExact)
     self.configuration = configuration
     rotary = RotaryEmbedding(configuration)
     embedding = try Self.embedding(configuration, loader)

@@ -8,8 +8,10 @@ public struct QuantizedLinear: Linear {
   public let storedBytes: Int
 
   /// The run-time form of a checkpoint layer.
-  public init(_ layer: VectorQuantizedLinear) throws {
-    kernel = try VectorQuantizedKernel(layer)
+  ///
+  /// - Parameter isExact: whether products use centroids and activations in float32 throughout.
+  public init(_ layer: VectorQuantizedLinear, isExact: Bool = false) throws {
+    kernel = try VectorQuantizedKernel(layer, isExact: isExact)
     storedBytes = layer.storedBits.total / 8
   }
 

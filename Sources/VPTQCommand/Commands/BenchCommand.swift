@@ -35,6 +35,9 @@ struct BenchCommand: ParsableCommand {
   @Option(help: "md, csv or json.")
   var format = Format.md
 
+  @Flag(help: "Use stored centroids and activations in float32 throughout; slower where codebooks are small.")
+  var exact = false
+
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
@@ -57,7 +60,8 @@ struct BenchCommand: ParsableCommand {
   func run() throws {
     common.apply()
     let start = ContinuousClock.now
-    let (loaded, folder) = try ModelArgument.load(model, quiet: common.quiet)
+    let (loaded, folder) = try ModelArgument.load(model, quiet: common.quiet, exact: exact)
+    common.show(try ModelRegistry.notices(folder))
     let loadSeconds = Double(start.duration(to: .now) / .seconds(1))
     let cache = loaded.makeCache(capacity: 2)
     _ = try loaded.forward([Segment(tokens: [0], cache: cache)], logits: .last)

@@ -26,13 +26,22 @@ struct EvaluateCommand: ParsableCommand {
   @Option(help: "The most windows (default: all).")
   var windows: Int?
 
+  @Option(help: "Tokens in one forward pass; 1 measures the path that decoding takes.")
+  var tokensPerPass = 128
+
   @Flag(help: "Put the model's begin token before every window.")
   var bos = false
+
+  @Flag(help: "Use stored centroids and activations in float32 throughout; slower where codebooks are small.")
+  var exact = false
 
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
     guard context >= 2 else { throw ValidationError("--context must be at least 2, not \(context)") }
+    guard (1...4096).contains(tokensPerPass) else {
+      throw ValidationError("--tokens-per-pass must be between 1 and 4096, not \(tokensPerPass)")
+    }
     if let windows, windows < 1 { throw ValidationError("--windows must be at least 1, not \(windows)") }
   }
 
@@ -41,7 +50,8 @@ struct EvaluateCommand: ParsableCommand {
     guard let data = FileManager.default.contents(atPath: perplexity) else {
       throw Failure(exit: .missingInput, code: "missingInput", message: "cannot read the text \(perplexity)")
     }
-    let (loaded, folder) = try ModelArgument.load(model, quiet: common.quiet)
+    let (loaded, folder) = try ModelArgument.load(model, quiet: common.quiet, exact: exact)
+    common.show(try ModelRegistry.notices(folder))
     let tokenizer = try ModelArgument.tokenizer(folder)
     let ids = try tokenizer.encode(String(decoding: data, as: UTF8.self), addSpecialTokens: false)
     let begin = bos ? loaded.configuration.beginTokenID : nil
@@ -50,7 +60,9 @@ struct EvaluateCommand: ParsableCommand {
     }
     let interruption = Interruption()
     let progress = ConsoleProgress(quiet: common.quiet)
-    let result = try Perplexity(context: context, windowLimit: windows, beginTokenID: begin).measure(
+    var measurement = Perplexity(context: context, windowLimit: windows, beginTokenID: begin)
+    measurement.tokensPerPass = tokensPerPass
+    let result = try measurement.measure(
       loaded, on: ids, progress: progress, isCancelled: { interruption.isRequested })
     progress.clear()
     if common.json {

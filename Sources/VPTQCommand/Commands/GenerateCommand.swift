@@ -37,6 +37,9 @@ struct GenerateCommand: ParsableCommand {
   @Option(help: "The most positions of prompt and reply (default: the model's own).")
   var context: Int?
 
+  @Flag(help: "Use stored centroids and activations in float32 throughout; slower where codebooks are small.")
+  var exact = false
+
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
@@ -50,7 +53,8 @@ struct GenerateCommand: ParsableCommand {
   func run() throws {
     common.apply()
     let start = ContinuousClock.now
-    let (loaded, folder) = try ModelArgument.load(model, quiet: common.quiet)
+    let (loaded, folder) = try ModelArgument.load(model, quiet: common.quiet, exact: exact)
+    common.show(try ModelRegistry.notices(folder))
     let tokenizer: Tokenizer? = prompt.needsTokenizer ? try ModelArgument.tokenizer(folder) : nil
     let loadSeconds = Double(start.duration(to: .now) / .seconds(1))
     let ids = try prompt.ids(folder: folder, tokenizer: tokenizer)

@@ -22,10 +22,10 @@ enum ModelArgument {
 
   /// The model and its folder.
   static func load(
-    _ path: String, quiet: Bool = false
+    _ path: String, quiet: Bool = false, exact: Bool = false
   ) throws -> (model: any CausalLanguageModel, folder: ModelDirectory) {
     let folder = try folder(path, quiet: quiet)
-    return (try ModelRegistry.load(folder), folder)
+    return (try ModelRegistry.load(folder, isExact: exact), folder)
   }
 
   /// The tokenizer of a folder.

@@ -1,0 +1,84 @@
+import CKernels
+import Tensors
+import Testing
+
+@testable import VectorQuantization
+
+/// The integer path of layers with small codebooks against the float path of the same layer.
+@Suite(
+  "Integer products",
+  .enabled(if: ck_active().pointee.prefers_planes != 0, "this machine has no byte permutes over 512 bits"))
+struct CodePlanesTests {
+  private func layer(
+    outFeatures: Int, inFeatures: Int, settings: LayerSettings
+  ) throws -> VectorQuantizedLinear {
+    let random = CounterRandom(seed: 17, stream: UInt64(outFeatures * inFeatures))
+    func normal(_ index: Int) -> Float {
+      let sum = (0..<12).reduce(0.0) { $0 + random.uniform(at: UInt64(index * 12 + $1)) }
+      return Float(sum - 6)
+    }
+    let (v, groups) = (settings.vectorLength, settings.groupCount)
+    let rows = (outFeatures + v - 1) / v
+    let columns = inFeatures / groups
+    let codes = (0..<(groups * rows * columns)).map {
+      UInt32(random.bits(at: UInt64($0 + 1_000_000)) & (1 << UInt64(settings.codeBits) - 1))
+    }
+    func book(_ count: Int, _ scale: Float, _ offset: Int) -> Codebook {
+      Codebook(
+        (0..<(groups * count * v)).map { normal($0 + offset) * scale }, groupCount: groups, count: count,
+        vectorLength: v,
+        dtype: .float16)
+    }
+    return try VectorQuantizedLinear(
+      module: "m", settings: settings, outFeatures: outFeatures, inFeatures: inFeatures,
+      centroids: book(settings.centroidCount, 1, 0),
+      residualCentroids: settings.hasResidual ? book(settings.residualCentroidCount, 0.3, 50_000) : nil,
+      indices: PackedIndices(
+        packing: codes, groupCount: groups, rowCount: rows, columnCount: columns, codeBits: settings.codeBits))
+  }
+
+  static let recipes: [(v: Int, k: Int, r: Int, groups: Int)] = [
+    (4, 256, 16, 1), (4, 256, 0, 1), (8, 256, 256, 1), (4, 64, 0, 2), (6, 128, 8, 1), (5, 256, 64, 3),
+  ]
+
+  @Test("Outputs are within one percent of the float path's, in root mean square", arguments: recipes)
+  func closeToFloat(recipe: (v: Int, k: Int, r: Int, groups: Int)) throws {
+    let (outFeatures, inFeatures) = (322, 300)
+    let settings = LayerSettings(
+      vectorLength: recipe.v, centroidCount: recipe.k, residualCentroidCount: recipe.r, groupCount: recipe.groups,
+      normEnabled: false, permutationEnabled: false)
+    let layer = try layer(outFeatures: outFeatures, inFeatures: inFeatures, settings: settings)
+    let fast = try VectorQuantizedKernel(layer)
+    let exact = try VectorQuantizedKernel(layer, isExact: true)
+    #expect(
+      fast.parts.allSatisfy { $0.planes != nil } || outFeatures / recipe.v * (inFeatures / recipe.groups) < 1 << 14)
+    #expect(exact.parts.allSatisfy { $0.planes == nil })
+    let random = CounterRandom(seed: 2)
+    let x = (0..<(2 * inFeatures)).map { Float(random.uniform(at: UInt64($0)) * 2 - 1) }
+    var a = [Float](repeating: 0, count: 2 * outFeatures)
+    var b = a
+    fast.multiply(x, tokens: 2, into: &a)
+    exact.multiply(x, tokens: 2, into: &b)
+    let energy = b.reduce(0) { $0 + $1 * $1 }
+    let error = zip(a, b).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+    #expect((error / energy).squareRoot() < 0.01)
+  }
+
+  @Test("The result does not depend on the number of threads")
+  func threads() throws {
+    let settings = LayerSettings(
+      vectorLength: 4, centroidCount: 256, residualCentroidCount: 16, normEnabled: false, permutationEnabled: false)
+    let kernel = try VectorQuantizedKernel(try layer(outFeatures: 322, inFeatures: 300, settings: settings))
+    let x = (0..<300).map { Float($0 % 17) - 8 }
+    let before = WorkerPool.shared.threadCount
+    defer { WorkerPool.shared.threadCount = before }
+    let results = [1, 2, 3].map { threads -> [Float] in
+      WorkerPool.shared.threadCount = threads
+      var y = [Float](repeating: 0, count: 322)
+      kernel.multiply(x, tokens: 1, into: &y)
+      return y
+    }
+    #expect(results[0] == results[1])
+    #expect(results[0] == results[2])
+  }
+}
