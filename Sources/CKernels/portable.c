@@ -327,6 +327,18 @@ static void nearest_centroid(
   }
 }
 
+static void second_moment(
+  const float *x, size_t x_stride, size_t tokens, size_t i0, size_t i1, size_t j0, size_t j1, double *h,
+  size_t h_stride) {
+  for (size_t t = 0; t < tokens; t++) {
+    const float *line = x + t * x_stride;
+    for (size_t i = i0; i < i1; i++) {
+      const double factor = line[i];
+      for (size_t j = j0; j < j1; j++) h[i * h_stride + j] += factor * line[j];
+    }
+  }
+}
+
 const ck_kernels ck_portable_table = {
   .isa = CK_PORTABLE,
   .name = "portable",
@@ -353,4 +365,5 @@ const ck_kernels ck_portable_table = {
   .axpy = axpy,
   .nearest_centroid = nearest_centroid,
   .centroid_scores = centroid_scores,
+  .second_moment = second_moment,
 };

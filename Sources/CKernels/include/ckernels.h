@@ -184,6 +184,13 @@ typedef struct {
   void (*centroid_scores)(
     const float *vector, size_t dimension, const float *blocked, const float *half_norms, size_t blocks,
     float *scores);
+
+  // Second moments: h[i * h_stride + j] += sum_t x[t * x_stride + i] * x[t * x_stride + j] for i0 <= i < i1,
+  // j0 <= j < j1, t < tokens. Inputs are widened to double, where products of floats are exact; each output is one
+  // chain of additions in rising t. So all variants, and all ways to cut tokens, rows and columns, give the same bits.
+  void (*second_moment)(
+    const float *x, size_t x_stride, size_t tokens, size_t i0, size_t i1, size_t j0, size_t j1, double *h,
+    size_t h_stride);
 } ck_kernels;
 
 /// The best table this machine can run (environment variable VPTQ_ISA = portable|avx2|avx512|avx512vbmi|neon lowers it).
