@@ -683,6 +683,36 @@ static void centroid_scores(
   }
 }
 
+// Second moments
+
+#define SECOND_MOMENT_TARGET
+#define SECOND_MOMENT_ROWS 4
+#define SECOND_MOMENT_COLUMNS 12
+
+/// 24 accumulators: 6 of 2 columns for each of 4 rows.
+INLINE void second_moment_tile(
+  const double *rows, const double *columns, size_t tokens, double *h, size_t h_stride) {
+  float64x2_t sums[4][6];
+  for (int i = 0; i < 4; i++) {
+    for (int j = 0; j < 6; j++) sums[i][j] = vld1q_f64(h + i * h_stride + 2 * j);
+  }
+  for (size_t t = 0; t < tokens; t++, rows += 4, columns += 12) {
+    const float64x2_t low = vld1q_f64(rows), high = vld1q_f64(rows + 2);
+    for (int j = 0; j < 6; j++) {
+      const float64x2_t values = vld1q_f64(columns + 2 * j);
+      sums[0][j] = vfmaq_laneq_f64(sums[0][j], values, low, 0);
+      sums[1][j] = vfmaq_laneq_f64(sums[1][j], values, low, 1);
+      sums[2][j] = vfmaq_laneq_f64(sums[2][j], values, high, 0);
+      sums[3][j] = vfmaq_laneq_f64(sums[3][j], values, high, 1);
+    }
+  }
+  for (int i = 0; i < 4; i++) {
+    for (int j = 0; j < 6; j++) vst1q_f64(h + i * h_stride + 2 * j, sums[i][j]);
+  }
+}
+
+#include "second_moment_tiles.h"
+
 static const ck_kernels table = {
   .isa = CK_NEON,
   .name = "neon",
@@ -709,6 +739,7 @@ static const ck_kernels table = {
   .axpy = axpy,
   .nearest_centroid = nearest_centroid,
   .centroid_scores = centroid_scores,
+  .second_moment = second_moment,
 };
 
 const ck_kernels *ck_neon_table(void) { return &table; }

@@ -156,22 +156,47 @@ static void vq_panel(
   }
 }
 
-float ck_portable_split_activation(const float *x, size_t n, size_t padded, uint8_t *high, uint8_t *low) {
-  float max = 0;
+void ck_portable_split_activation(const float *x, size_t n, ck_split_activation *split) {
+  // A block is large if it holds a value beyond this share of the largest one.
+  const float share = 1.0f / 32;
+  float largest = 0, rest = 0;
   int finite = 1;
   for (size_t i = 0; i < n; i++) {
     const float magnitude = fabsf(x[i]);
     finite = finite && magnitude < INFINITY;
-    if (magnitude > max) max = magnitude;
+    if (magnitude > largest) largest = magnitude;
   }
-  const int usable = finite && max > 0;
-  const float inverse = usable ? 32767 / max : 0;
-  for (size_t i = 0; i < padded; i++) {
-    const int value = i < n && usable ? (int)lrintf(x[i] * inverse) + 32768 : 32768;
-    high[i] = (uint8_t)(value >> 8);
-    low[i] = (uint8_t)value;
+  size_t small = 0;
+  split->large = 0;
+  for (int pass = 0; pass < 2; pass++) {
+    for (size_t b = 0; b < split->blocks; b++) {
+      float peak = 0;
+      for (size_t i = 64 * b; i < n && i < 64 * b + 64; i++) peak = fabsf(x[i]) > peak ? fabsf(x[i]) : peak;
+      const int is_large = !finite || peak > share * largest;
+      if (is_large && pass == 0) split->order[split->large++] = (uint16_t)b;
+      if (!is_large && pass == 1) {
+        split->order[split->large + small++] = (uint16_t)b;
+        if (peak > rest) rest = peak;
+      }
+    }
   }
-  return finite ? max / 32767 : NAN;
+  const float peaks[2] = {largest, rest};
+  for (int class = 0; class < 2; class++) {
+    split->scale[class] = finite ? peaks[class] / 32512 : NAN;
+    split->sum_high[class] = split->sum_low[class] = 0;
+    const float inverse = finite && peaks[class] > 0 ? 32512 / peaks[class] : 0;
+    const size_t begin = class == 0 ? 0 : split->large, end = class == 0 ? split->large : split->blocks;
+    for (size_t k = begin; k < end; k++) {
+      for (size_t i = 64 * (size_t)split->order[k]; i < 64 * (size_t)split->order[k] + 64; i++) {
+        const int value = i < n && inverse > 0 ? (int)lrintf(x[i] * inverse) : 0;
+        const int low = ((value + 128) & 255) - 128;
+        split->low[i] = (int8_t)low;
+        split->high[i] = (int8_t)((value - low) / 256);
+        split->sum_low[class] += split->low[i];
+        split->sum_high[class] += split->high[i];
+      }
+    }
+  }
 }
 
 /// The residual code of one column of a row.
@@ -182,20 +207,30 @@ static uint8_t residual_code(const ck_vq_planes *m, const uint8_t *row, size_t c
 }
 
 void ck_portable_vq_planes(
-  const ck_vq_planes *m, size_t first, size_t last, const uint8_t *high, const uint8_t *low, float x_scale, float *y) {
+  const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y) {
   for (size_t n = first; n < last; n++) {
     const uint8_t *row = m->codes + n * m->row_stride;
     for (size_t e = 0; e < m->vector_length; e++) {
-      const int32_t *sums = m->row_sums + (n * m->vector_length + e) * 2;
-      // The high byte is biased by 128: x = 256 (high - 128) + low.
-      int64_t main_sum = -(int64_t)128 * 256 * sums[0], residual_sum = -(int64_t)128 * 256 * sums[1];
-      for (size_t c = 0; c < m->columns; c++) {
-        const int32_t x = high[c] * 256 + low[c];
-        main_sum += (int64_t)x * m->main_table[e * 256 + row[c]];
-        if (m->residual_table) residual_sum += (int64_t)x * m->residual_table[e * 256 + residual_code(m, row, c)];
+      float value = 0;
+      for (int class = 0; class < 2; class++) {
+        // Tables are biased by 128 in the high byte, which takes 128 times the activation too much.
+        const int64_t bias = -(int64_t)128 * (256 * (int64_t)x->sum_high[class] + x->sum_low[class]);
+        int64_t main_sum = bias, residual_sum = bias;
+        const size_t begin = class == 0 ? 0 : x->large, end = class == 0 ? x->large : x->blocks;
+        for (size_t k = begin; k < end; k++) {
+          for (size_t c = 64 * (size_t)x->order[k]; c < 64 * (size_t)x->order[k] + 64; c++) {
+            const int32_t whole = 256 * x->high[c] + x->low[c];
+            main_sum += (int64_t)whole * m->main_high[e * 256 + row[c]] + x->high[c] * m->main_low[e * 256 + row[c]];
+            if (!m->residual_high) continue;
+            const size_t rest = e * 256 + residual_code(m, row, c);
+            residual_sum += (int64_t)whole * m->residual_high[rest] + x->high[c] * m->residual_low[rest];
+          }
+        }
+        const float main_part = m->main_scale * (float)main_sum;
+        const float residual_part = m->residual_high ? m->residual_scale * (float)residual_sum : 0;
+        if (end > begin) value += x->scale[class] * (main_part + residual_part);
       }
-      const float value = m->main_scale * (float)main_sum + m->residual_scale * (float)residual_sum;
-      y[(n - first) * m->vector_length + e] += x_scale * value;
+      y[(n - first) * m->vector_length + e] += value;
     }
   }
 }
@@ -292,6 +327,18 @@ static void nearest_centroid(
   }
 }
 
+static void second_moment(
+  const float *x, size_t x_stride, size_t tokens, size_t i0, size_t i1, size_t j0, size_t j1, double *h,
+  size_t h_stride) {
+  for (size_t t = 0; t < tokens; t++) {
+    const float *line = x + t * x_stride;
+    for (size_t i = i0; i < i1; i++) {
+      const double factor = line[i];
+      for (size_t j = j0; j < j1; j++) h[i * h_stride + j] += factor * line[j];
+    }
+  }
+}
+
 const ck_kernels ck_portable_table = {
   .isa = CK_PORTABLE,
   .name = "portable",
@@ -318,4 +365,5 @@ const ck_kernels ck_portable_table = {
   .axpy = axpy,
   .nearest_centroid = nearest_centroid,
   .centroid_scores = centroid_scores,
+  .second_moment = second_moment,
 };

@@ -13,8 +13,8 @@ const ck_kernels *ck_avx512_vbmi_table(void);
 const ck_kernels *ck_neon_table(void);
 
 // Portable kernels that other tables keep.
-float ck_portable_split_activation(const float *x, size_t n, size_t padded, uint8_t *high, uint8_t *low);
+void ck_portable_split_activation(const float *x, size_t n, ck_split_activation *split);
 void ck_portable_vq_planes(
-  const ck_vq_planes *m, size_t first, size_t last, const uint8_t *high, const uint8_t *low, float x_scale, float *y);
+  const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y);
 
 #endif

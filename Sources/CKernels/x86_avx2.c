@@ -792,6 +792,34 @@ AVX2 static void centroid_scores(
   }
 }
 
+// Second moments
+
+#define SECOND_MOMENT_TARGET AVX2
+#define SECOND_MOMENT_ROWS 6
+#define SECOND_MOMENT_COLUMNS 8
+
+/// 12 accumulators, 2 of 4 columns for each of 6 rows; four registers are left for columns and factors.
+AVX2_INLINE void second_moment_tile(
+  const double *rows, const double *columns, size_t tokens, double *h, size_t h_stride) {
+  __m256d sums[6][2];
+  for (int i = 0; i < 6; i++) {
+    for (int j = 0; j < 2; j++) sums[i][j] = _mm256_loadu_pd(h + (size_t)i * h_stride + 4 * j);
+  }
+  for (size_t t = 0; t < tokens; t++, rows += 6, columns += 8) {
+    const __m256d c0 = _mm256_load_pd(columns), c1 = _mm256_load_pd(columns + 4);
+    for (int i = 0; i < 6; i++) {
+      const __m256d factor = _mm256_broadcast_sd(rows + i);
+      sums[i][0] = _mm256_fmadd_pd(factor, c0, sums[i][0]);
+      sums[i][1] = _mm256_fmadd_pd(factor, c1, sums[i][1]);
+    }
+  }
+  for (int i = 0; i < 6; i++) {
+    for (int j = 0; j < 2; j++) _mm256_storeu_pd(h + (size_t)i * h_stride + 4 * j, sums[i][j]);
+  }
+}
+
+#include "second_moment_tiles.h"
+
 static const ck_kernels table = {
   .isa = CK_AVX2,
   .name = "avx2",
@@ -818,6 +846,7 @@ static const ck_kernels table = {
   .axpy = axpy,
   .nearest_centroid = nearest_centroid,
   .centroid_scores = centroid_scores,
+  .second_moment = second_moment,
 };
 
 const ck_kernels *ck_avx2_table(void) { return &table; }

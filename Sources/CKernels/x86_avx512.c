@@ -815,6 +815,38 @@ AVX512 static void centroid_scores(
   }
 }
 
+// Second moments
+
+#define SECOND_MOMENT_TARGET AVX512
+#define SECOND_MOMENT_ROWS 8
+#define SECOND_MOMENT_COLUMNS 24
+
+/// 24 accumulators: 3 of 8 columns for each of 8 rows.
+AVX512_INLINE void second_moment_tile(
+  const double *rows, const double *columns, size_t tokens, double *h, size_t h_stride) {
+  __m512d sums[8][3];
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 8; i++) {
+    for (int j = 0; j < 3; j++) sums[i][j] = _mm512_loadu_pd(h + (size_t)i * h_stride + 8 * j);
+  }
+  for (size_t t = 0; t < tokens; t++, rows += 8, columns += 24) {
+    const __m512d c0 = _mm512_load_pd(columns), c1 = _mm512_load_pd(columns + 8), c2 = _mm512_load_pd(columns + 16);
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 8; i++) {
+      const __m512d factor = _mm512_set1_pd(rows[i]);
+      sums[i][0] = _mm512_fmadd_pd(factor, c0, sums[i][0]);
+      sums[i][1] = _mm512_fmadd_pd(factor, c1, sums[i][1]);
+      sums[i][2] = _mm512_fmadd_pd(factor, c2, sums[i][2]);
+    }
+  }
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 8; i++) {
+    for (int j = 0; j < 3; j++) _mm512_storeu_pd(h + (size_t)i * h_stride + 8 * j, sums[i][j]);
+  }
+}
+
+#include "second_moment_tiles.h"
+
 static const ck_kernels table = {
   .isa = CK_AVX512,
   .name = "avx512",
@@ -841,6 +873,7 @@ static const ck_kernels table = {
   .axpy = axpy,
   .nearest_centroid = nearest_centroid,
   .centroid_scores = centroid_scores,
+  .second_moment = second_moment,
 };
 
 const ck_kernels *ck_avx512_table(void) { return &table; }

@@ -1,5 +1,5 @@
-// AVX-512 with byte permutes (VBMI) and integer dot products (VNNI): products with small codebooks, whose int8 tables
-// stay in registers. Everything else is the AVX-512 table's.
+// AVX-512 with byte permutes (VBMI) and integer dot products (VNNI): products with small codebooks, whose tables of
+// bytes stay in registers. Everything else is the AVX-512 table's.
 
 #include "tables.h"
 
@@ -19,10 +19,10 @@ enum { ROW_BLOCK = 16 };
 /// How residual codes are kept.
 typedef enum { NO_RESIDUAL, NIBBLES, BYTES } residual_kind;
 
-/// One element of every centroid of a codebook: 256 int8 values, of which the first 64 are enough for small codebooks.
+/// One byte of one element of every centroid of a codebook: 256 values, of which the first 64 are enough for small codebooks.
 typedef struct { __m512i part[4]; } byte_table;
 
-VBMI_INLINE byte_table load_table(const int8_t *values, int small) {
+VBMI_INLINE byte_table load_table(const uint8_t *values, int small) {
   byte_table table;
   for (int i = 0; i < (small ? 1 : 4); i++) table.part[i] = _mm512_loadu_si512(values + 64 * i);
   return table;
@@ -35,6 +35,21 @@ VBMI_INLINE __m512i look_up(const byte_table *table, int small, __m512i codes) {
   const __m512i high = _mm512_permutex2var_epi8(table->part[2], codes, table->part[3]);
   return _mm512_mask_mov_epi8(low, _mm512_movepi8_mask(codes), high);
 }
+
+/// A residual table: of nibbles, its 16 values in every lane of 128 bits.
+VBMI_INLINE byte_table load_residual(residual_kind kind, const uint8_t *values) {
+  if (kind == BYTES) return load_table(values, 0);
+  byte_table table;
+  table.part[0] = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)values));
+  return table;
+}
+
+VBMI_INLINE __m512i look_up_residual(residual_kind kind, const byte_table *table, __m512i codes) {
+  return kind == NIBBLES ? _mm512_shuffle_epi8(table->part[0], codes) : look_up(table, 0, codes);
+}
+
+/// The two bytes of one element of every centroid of a stage.
+typedef struct { byte_table high, low; } stage_tables;
 
 /// Sums of integer products over the columns of one row, apart for the activation's bytes and for the two stages.
 typedef struct { __m512i main_high, main_low, residual_high, residual_low; } row_sum;
@@ -56,22 +71,24 @@ VBMI_INLINE __m512 joined(__m512i high, __m512i low) {
   return _mm512_fmadd_ps(_mm512_cvtepi32_ps(high), _mm512_set1_ps(256), _mm512_cvtepi32_ps(low));
 }
 
-/// The products of one row with `elements` (1 or 2) elements of its vectors, as float lanes to be summed.
-VBMI_INLINE void row_products(
-  residual_kind kind, int small, int elements, const ck_vq_planes *m, size_t n, size_t e, const byte_table *main,
-  const byte_table *residual, const uint8_t *high, const uint8_t *low, int ahead, __m512 *result) {
-  const uint8_t *row = m->codes + n * m->row_stride;
+/// Adds the products of one row's codes in the blocks [begin, end) of `x->order`, which have one scale, to `lanes`: float
+/// lanes to be summed, for `elements` (1 or 2) elements of the row's vectors.
+VBMI_INLINE void class_products(
+  residual_kind kind, int small, int elements, const ck_vq_planes *m, const uint8_t *row, const stage_tables *main,
+  const stage_tables *residual, const ck_split_activation *x, int class, size_t begin, size_t end, int ahead,
+  __m512 *lanes) {
   const uint8_t *rest = row + m->columns;
-  const int32_t *sums = m->row_sums + (n * m->vector_length + e) * 2;
   row_sum acc[2];
+  // Tables are biased by 128 in the high byte; the bias is taken out by where the sums start.
+  const __m512i start_high = _mm512_maskz_set1_epi32(1, -128 * x->sum_high[class]);
+  const __m512i start_low = _mm512_maskz_set1_epi32(1, -128 * x->sum_low[class]);
   for (int i = 0; i < elements; i++) {
-    // The high byte is biased by 128; the bias is taken out by where the sum starts.
-    acc[i].main_high = _mm512_maskz_set1_epi32(1, -128 * sums[2 * i]);
-    acc[i].residual_high = _mm512_maskz_set1_epi32(1, -128 * sums[2 * i + 1]);
-    acc[i].main_low = acc[i].residual_low = _mm512_setzero_si512();
+    acc[i].main_high = acc[i].residual_high = start_high;
+    acc[i].main_low = acc[i].residual_low = start_low;
   }
-  for (size_t c = 0; c < m->columns; c += 64) {
-    const __m512i x_high = _mm512_loadu_si512(high + c), x_low = _mm512_loadu_si512(low + c);
+  for (size_t k = begin; k < end; k++) {
+    const size_t c = 64 * (size_t)x->order[k];
+    const __m512i x_high = _mm512_loadu_si512(x->high + c), x_low = _mm512_loadu_si512(x->low + c);
     const __m512i codes = _mm512_loadu_si512(row + c);
     if (ahead) _mm_prefetch((const char *)row + ROW_BLOCK * m->row_stride + c, _MM_HINT_T0);
     __m512i rest_codes = _mm512_setzero_si512();
@@ -85,108 +102,168 @@ VBMI_INLINE void row_products(
       if (ahead && c % 128 == 0) _mm_prefetch((const char *)rest + ROW_BLOCK * m->row_stride + c / 2, _MM_HINT_T0);
     }
     for (int i = 0; i < elements; i++) {
-      const __m512i w = look_up(main + i, small, codes);
-      acc[i].main_high = _mm512_dpbusd_epi32(acc[i].main_high, x_high, w);
-      acc[i].main_low = _mm512_dpbusd_epi32(acc[i].main_low, x_low, w);
+      const __m512i high = look_up(&main[i].high, small, codes);
+      acc[i].main_high = _mm512_dpbusd_epi32(acc[i].main_high, high, x_high);
+      acc[i].main_low = _mm512_dpbusd_epi32(acc[i].main_low, high, x_low);
+      acc[i].main_low = _mm512_dpbusd_epi32(acc[i].main_low, look_up(&main[i].low, small, codes), x_high);
       if (kind != NO_RESIDUAL) {
-        const __m512i r = kind == NIBBLES ? _mm512_shuffle_epi8(residual[i].part[0], rest_codes)
-                                          : look_up(residual + i, 0, rest_codes);
-        acc[i].residual_high = _mm512_dpbusd_epi32(acc[i].residual_high, x_high, r);
-        acc[i].residual_low = _mm512_dpbusd_epi32(acc[i].residual_low, x_low, r);
+        const __m512i more = look_up_residual(kind, &residual[i].high, rest_codes);
+        acc[i].residual_high = _mm512_dpbusd_epi32(acc[i].residual_high, more, x_high);
+        acc[i].residual_low = _mm512_dpbusd_epi32(acc[i].residual_low, more, x_low);
+        const __m512i fine = look_up_residual(kind, &residual[i].low, rest_codes);
+        acc[i].residual_low = _mm512_dpbusd_epi32(acc[i].residual_low, fine, x_high);
       }
     }
   }
+  const __m512 main_scale = _mm512_set1_ps(m->main_scale * x->scale[class]);
+  const __m512 residual_scale = _mm512_set1_ps(m->residual_scale * x->scale[class]);
   for (int i = 0; i < elements; i++) {
-    result[i] = _mm512_mul_ps(joined(acc[i].main_high, acc[i].main_low), _mm512_set1_ps(m->main_scale));
-    if (kind != NO_RESIDUAL) {
-      const __m512 extra = joined(acc[i].residual_high, acc[i].residual_low);
-      result[i] = _mm512_fmadd_ps(extra, _mm512_set1_ps(m->residual_scale), result[i]);
-    }
+    lanes[i] = _mm512_fmadd_ps(joined(acc[i].main_high, acc[i].main_low), main_scale, lanes[i]);
+    if (kind == NO_RESIDUAL) continue;
+    lanes[i] = _mm512_fmadd_ps(joined(acc[i].residual_high, acc[i].residual_low), residual_scale, lanes[i]);
+  }
+}
+
+/// The products of row `n` with both classes of blocks.
+VBMI_INLINE void row_products(
+  residual_kind kind, int small, int elements, const ck_vq_planes *m, size_t n, const stage_tables *main,
+  const stage_tables *residual, const ck_split_activation *x, int ahead, __m512 *lanes) {
+  const uint8_t *row = m->codes + n * m->row_stride;
+  if (x->large > 0) {
+    class_products(kind, small, elements, m, row, main, residual, x, 0, 0, x->large, ahead, lanes);
+  }
+  if (x->blocks > x->large) {
+    class_products(kind, small, elements, m, row, main, residual, x, 1, x->large, x->blocks, ahead, lanes);
   }
 }
 
 /// Elements [e, e + elements) of all vector rows [first, last): the tables are loaded once, rows are taken in pairs.
 VBMI_INLINE void element_pass(
   residual_kind kind, int small, int elements, const ck_vq_planes *m, size_t first, size_t last, size_t e,
-  const uint8_t *high, const uint8_t *low, float x_scale, int ahead, float *y) {
-  byte_table main[2], residual[2];
+  const ck_split_activation *x, int ahead, float *y) {
+  stage_tables main[2], residual[2];
   for (int i = 0; i < elements; i++) {
-    main[i] = load_table(m->main_table + (e + (size_t)i) * 256, small);
-    if (kind == NIBBLES) {
-      const int8_t *values = m->residual_table + (e + (size_t)i) * 256;
-      residual[i].part[0] = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)values));
-    } else if (kind == BYTES) {
-      residual[i] = load_table(m->residual_table + (e + (size_t)i) * 256, 0);
+    const size_t at = (e + (size_t)i) * 256;
+    main[i].high = load_table(m->main_high + at, small);
+    main[i].low = load_table(m->main_low + at, small);
+    if (kind != NO_RESIDUAL) {
+      residual[i].high = load_residual(kind, m->residual_high + at);
+      residual[i].low = load_residual(kind, m->residual_low + at);
     }
   }
   for (size_t n = first; n < last; n += 2) {
     __m512 lanes[4];
     const int rows = last - n < 2 ? 1 : 2;
     for (int i = 0; i < 4; i++) lanes[i] = _mm512_setzero_ps();
-    row_products(kind, small, elements, m, n, e, main, residual, high, low, ahead, lanes);
-    if (rows == 2) row_products(kind, small, elements, m, n + 1, e, main, residual, high, low, ahead, lanes + 2);
+    for (int r = 0; r < rows; r++) {
+      row_products(kind, small, elements, m, n + (size_t)r, main, residual, x, ahead, lanes + 2 * r);
+    }
     float sums[4];
     _mm_storeu_ps(sums, sum_lanes4(lanes[0], lanes[1], lanes[2], lanes[3]));
     for (int r = 0; r < rows; r++) {
       for (int i = 0; i < elements; i++) {
-        y[(n + (size_t)r - first) * m->vector_length + e + (size_t)i] += x_scale * sums[2 * r + i];
+        y[(n + (size_t)r - first) * m->vector_length + e + (size_t)i] += sums[2 * r + i];
       }
     }
   }
 }
 
 VBMI_INLINE void all_passes(
-  residual_kind kind, int small, int elements, const ck_vq_planes *m, size_t first, size_t last, const uint8_t *high,
-  const uint8_t *low, float x_scale, float *y) {
+  residual_kind kind, int small, int elements, const ck_vq_planes *m, size_t first, size_t last,
+  const ck_split_activation *x, float *y) {
   const size_t v = m->vector_length;
   for (size_t n = first; n < last; n += ROW_BLOCK) {
     const size_t end = last - n < ROW_BLOCK ? last : n + ROW_BLOCK;
     float *target = y + (n - first) * v;
     size_t e = 0;
     for (; e + (size_t)elements <= v; e += (size_t)elements) {
-      const int ahead = e + (size_t)elements >= v;
-      if (ahead) element_pass(kind, small, elements, m, n, end, e, high, low, x_scale, 1, target);
-      else element_pass(kind, small, elements, m, n, end, e, high, low, x_scale, 0, target);
+      // The codes of the rows to come are asked for while the last elements are computed.
+      element_pass(kind, small, elements, m, n, end, e, x, e + (size_t)elements >= v, target);
     }
-    for (; e < v; e++) element_pass(kind, small, 1, m, n, end, e, high, low, x_scale, 0, target);
+    for (; e < v; e++) element_pass(kind, small, 1, m, n, end, e, x, 1, target);
   }
 }
 
 VBMI static void vq_planes(
-  const ck_vq_planes *m, size_t first, size_t last, const uint8_t *high, const uint8_t *low, float x_scale, float *y) {
+  const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y) {
   const int small = m->main_count <= 64;
-  if (!m->residual_table) {
-    if (small) all_passes(NO_RESIDUAL, 1, 2, m, first, last, high, low, x_scale, y);
-    else all_passes(NO_RESIDUAL, 0, 2, m, first, last, high, low, x_scale, y);
+  if (!m->residual_high) {
+    if (small) all_passes(NO_RESIDUAL, 1, 2, m, first, last, x, y);
+    else all_passes(NO_RESIDUAL, 0, 2, m, first, last, x, y);
   } else if (m->residual_nibbles) {
-    if (small) all_passes(NIBBLES, 1, 2, m, first, last, high, low, x_scale, y);
-    else all_passes(NIBBLES, 0, 2, m, first, last, high, low, x_scale, y);
+    if (small) all_passes(NIBBLES, 1, 2, m, first, last, x, y);
+    else all_passes(NIBBLES, 0, 2, m, first, last, x, y);
   } else {
-    all_passes(BYTES, 0, 1, m, first, last, high, low, x_scale, y);
+    all_passes(BYTES, 0, 1, m, first, last, x, y);
   }
 }
 
-VBMI static float split_activation(const float *x, size_t n, size_t padded, uint8_t *high, uint8_t *low) {
+/// The mask of those of the 16 values from `i` on that lie below `n`.
+VBMI_INLINE __mmask16 lanes_below(size_t i, size_t n) {
+  return i >= n ? 0 : n - i < 16 ? (__mmask16)((1u << (n - i)) - 1) : 0xFFFF;
+}
+
+/// The largest magnitude of block `b` (lanes to be reduced), and which lanes hold no finite number.
+VBMI_INLINE __m512 block_peak(const float *x, size_t n, size_t b, __mmask16 *bad) {
   const __m512 sign = _mm512_set1_ps(-0.0f);
-  __m512 max = _mm512_setzero_ps();
+  __m512 peak = _mm512_setzero_ps();
+  for (size_t i = 64 * b; i < 64 * b + 64; i += 16) {
+    const __m512 magnitude = _mm512_andnot_ps(sign, _mm512_maskz_loadu_ps(lanes_below(i, n), x + i));
+    *bad |= _mm512_cmp_ps_mask(magnitude, _mm512_set1_ps(INFINITY), _CMP_NLT_UQ);
+    peak = _mm512_max_ps(peak, magnitude);
+  }
+  return peak;
+}
+
+VBMI static void split_activation(const float *x, size_t n, ck_split_activation *split) {
+  const float share = 1.0f / 32;
   __mmask16 bad = 0;
-  for (size_t i = 0; i < n; i += 16) {
-    const __mmask16 lanes = n - i < 16 ? (__mmask16)((1u << (n - i)) - 1) : 0xFFFF;
-    const __m512 magnitude = _mm512_andnot_ps(sign, _mm512_maskz_loadu_ps(lanes, x + i));
-    bad |= _mm512_cmp_ps_mask(magnitude, _mm512_set1_ps(INFINITY), _CMP_NLT_UQ);
-    max = _mm512_max_ps(max, magnitude);
+  __m512 peaks = _mm512_setzero_ps();
+  for (size_t b = 0; b < split->blocks; b++) peaks = _mm512_max_ps(peaks, block_peak(x, n, b, &bad));
+  const float largest = _mm512_reduce_max_ps(peaks);
+  if (bad) {
+    ck_portable_split_activation(x, n, split);
+    return;
   }
-  const float largest = _mm512_reduce_max_ps(max);
-  const float inverse = bad || largest == 0 ? 0 : 32767 / largest;
-  for (size_t i = 0; i < padded; i += 16) {
-    const __mmask16 lanes = i >= n ? 0 : n - i < 16 ? (__mmask16)((1u << (n - i)) - 1) : 0xFFFF;
-    const __m512 scaled = _mm512_mul_ps(_mm512_maskz_loadu_ps(lanes, x + i), _mm512_set1_ps(inverse));
-    const __m512i value = bad ? _mm512_set1_epi32(32768)
-                              : _mm512_add_epi32(_mm512_cvtps_epi32(scaled), _mm512_set1_epi32(32768));
-    _mm_storeu_si128((__m128i *)(high + i), _mm512_cvtepi32_epi8(_mm512_srli_epi32(value, 8)));
-    _mm_storeu_si128((__m128i *)(low + i), _mm512_cvtepi32_epi8(value));
+  float peak[2] = {largest, 0};
+  size_t small = 0;
+  split->large = 0;
+  // Small blocks are collected from the end and turned round afterwards.
+  for (size_t b = 0; b < split->blocks; b++) {
+    const float own = _mm512_reduce_max_ps(block_peak(x, n, b, &bad));
+    if (own > share * largest) {
+      split->order[split->large++] = (uint16_t)b;
+    } else {
+      split->order[split->blocks - ++small] = (uint16_t)b;
+      if (own > peak[1]) peak[1] = own;
+    }
   }
-  return bad ? NAN : largest / 32767;
+  for (size_t i = split->large, j = split->blocks; i + 1 < j; i++) {
+    const uint16_t kept = split->order[i];
+    split->order[i] = split->order[--j];
+    split->order[j] = kept;
+  }
+  const __m512i byte = _mm512_set1_epi32(255), half = _mm512_set1_epi32(128);
+  for (int class = 0; class < 2; class++) {
+    const __m512 inverse = _mm512_set1_ps(peak[class] > 0 ? 32512 / peak[class] : 0);
+    __m512i sum_high = _mm512_setzero_si512(), sum_low = _mm512_setzero_si512();
+    const size_t begin = class == 0 ? 0 : split->large, end = class == 0 ? split->large : split->blocks;
+    for (size_t k = begin; k < end; k++) {
+      for (size_t i = 64 * (size_t)split->order[k]; i < 64 * (size_t)split->order[k] + 64; i += 16) {
+        const __m512i value =
+          _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_maskz_loadu_ps(lanes_below(i, n), x + i), inverse));
+        const __m512i low = _mm512_sub_epi32(_mm512_and_si512(_mm512_add_epi32(value, half), byte), half);
+        const __m512i high = _mm512_srai_epi32(_mm512_sub_epi32(value, low), 8);
+        _mm_storeu_si128((__m128i *)(split->low + i), _mm512_cvtepi32_epi8(low));
+        _mm_storeu_si128((__m128i *)(split->high + i), _mm512_cvtepi32_epi8(high));
+        sum_low = _mm512_add_epi32(sum_low, low);
+        sum_high = _mm512_add_epi32(sum_high, high);
+      }
+    }
+    split->scale[class] = peak[class] / 32512;
+    split->sum_high[class] = _mm512_reduce_add_epi32(sum_high);
+    split->sum_low[class] = _mm512_reduce_add_epi32(sum_low);
+  }
 }
 
 static ck_kernels table;

@@ -1,3 +1,5 @@
+import CKernels
+
 #if canImport(Accelerate)
   import Accelerate
 #else
@@ -35,19 +37,23 @@ package enum LinearAlgebra {
     }
   }
 
-  /// Adds `Xᵀ X` of `tokens` rows of `n` doubles to the upper triangle (by tiles) of `h[n, n]`.
+  /// Adds `Xᵀ X` of `tokens` rows of `n` floats to the upper triangle of `h[n, n]`, in double precision; parallel over
+  /// tiles of `h`.
+  ///
+  /// Each element is one chain of additions in rising order of rows, so parts add up to exactly the sum of the whole.
+  /// Some elements next to the diagonal are written below it too.
   package static func accumulateSecondMoment(
-    _ x: UnsafePointer<Double>, tokens: Int, n: Int, into h: UnsafeMutablePointer<Double>
+    _ x: UnsafePointer<Float>, tokens: Int, n: Int, into h: UnsafeMutablePointer<Double>
   ) {
-    _ = singleThreaded
-    let tile = 192
-    let tiles = (n + tile - 1) / tile
-    let pairs = (0..<tiles).flatMap { row in (row..<tiles).map { (row * tile, $0 * tile) } }
-    parallelFor(pairs.count) { index in
-      let (row, column) = pairs[index]
-      cblas_dgemm(
-        CblasRowMajor, CblasTrans, CblasNoTrans, blasInt(min(tile, n - row)), blasInt(min(tile, n - column)),
-        blasInt(tokens), 1, x + row, blasInt(n), x + column, blasInt(n), 1, h + row * n + column, blasInt(n))
+    let (tileRows, tileColumns) = (48, 384)
+    let kernel = ck_active().pointee.second_moment
+    let tiles = stride(from: 0, to: n, by: tileRows).flatMap { row in
+      stride(from: row, to: n, by: tileColumns).map { (row: row, column: $0) }
+    }
+    parallelFor(tiles.count) { index in
+      let (row, column) = tiles[index]
+      kernel(
+        x, n, tokens, row, min(row + tileRows, n), column, min(column + tileColumns, n), h, n)
     }
   }
 

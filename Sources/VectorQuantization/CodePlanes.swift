@@ -3,8 +3,8 @@ import Tensors
 
 /// The codes of one part in the order of the integer kernel, with its codebooks as int8 (see `ck_vq_planes`).
 ///
-/// A second copy of the codes, made once at load: it takes 8 bits for a main code and 4 or 8 for a residual one. A
-/// centroid's element is off by at most half of `largest element / 127`; sums are exact.
+/// A second copy of the codes, made once at load: it takes 8 bits for a main code and 4 or 8 for a residual one. An
+/// element of a centroid is off by at most half of `largest / 32512`; sums are exact.
 struct CodePlanes: @unchecked Sendable {
   /// Columns with those that pad a row to whole registers; they hold code 0 and meet activations of 0.
   let paddedColumns: Int
@@ -28,26 +28,25 @@ struct CodePlanes: @unchecked Sendable {
     let stride = padded + (residualCount == 0 ? 0 : isNibbles ? padded / 2 : padded)
     let codes = Self.codes(
       matrix, rows: rows, padded: padded, stride: stride, isNibbles: isNibbles, hasResidual: residualCount > 0)
-    let mainTable = Self.table(main, vectorLength: vectorLength)
-    let residualTable = residual.map { Self.table($0, vectorLength: vectorLength) }
-    var planes = ck_vq_planes(
+    let mainTable = Self.tables(main, vectorLength: vectorLength)
+    let residualTable = residual.map { Self.tables($0, vectorLength: vectorLength) }
+    planes = ck_vq_planes(
       codes: codes.address(), row_stride: stride, columns: padded, vector_length: UInt32(vectorLength),
-      main_count: UInt32(mainCount), residual_nibbles: isNibbles ? 1 : 0, main_table: mainTable.values.address(),
-      residual_table: residualTable?.values.address(), row_sums: mainTable.values.address(),
-      main_scale: mainTable.scale, residual_scale: residualTable?.scale ?? 0)
-    let sums = Self.rowSums(planes, rows: rows, vectorLength: vectorLength, kernels: kernels)
-    planes.row_sums = sums.address()
-    self.planes = planes
+      main_count: UInt32(mainCount), residual_nibbles: isNibbles ? 1 : 0, main_high: mainTable.high.address(),
+      main_low: mainTable.low.address(), residual_high: residualTable?.high.address(),
+      residual_low: residualTable?.low.address(), main_scale: mainTable.scale,
+      residual_scale: residualTable?.scale ?? 0)
     paddedColumns = padded
-    memory = [codes, mainTable.values, sums] + (residualTable.map { [$0.values] } ?? [])
+    memory = [codes, mainTable.high, mainTable.low] + (residualTable.map { [$0.high, $0.low] } ?? [])
   }
 
   /// Adds the products of vector rows `rows` to `sums`, as `vq_gemv` does.
   func accumulate(
-    _ x: SplitActivation, rows: Range<Int>, into sums: UnsafeMutablePointer<Float>, kernels: ck_kernels
+    _ x: UnsafePointer<ck_split_activation>, rows: Range<Int>, into sums: UnsafeMutablePointer<Float>,
+    kernels: ck_kernels
   ) {
     withUnsafePointer(to: planes) {
-      kernels.vq_planes($0, rows.lowerBound, rows.upperBound, x.high, x.low, x.scale, sums)
+      kernels.vq_planes($0, rows.lowerBound, rows.upperBound, x, sums)
     }
   }
 
@@ -87,60 +86,21 @@ struct CodePlanes: @unchecked Sendable {
     }
   }
 
-  /// `values[count, vectorLength]` as int8 in `[vectorLength, 256]`, and what one unit stands for.
-  private static func table(_ values: [Float], vectorLength: Int) -> (values: Tensor, scale: Float) {
+  /// `values[count, vectorLength]` as 16-bit integers in two bytes, each in `[vectorLength, 256]`, and what one unit of the
+  /// high byte stands for: value = scale · (high − 128 + low / 256).
+  private static func tables(_ values: [Float], vectorLength: Int) -> (high: Tensor, low: Tensor, scale: Float) {
     let largest = values.reduce(0) { max($0, abs($1)) }
-    let scale = largest > 0 ? largest / 127 : 0
-    let inverse = largest > 0 ? 127 / largest : 0
-    let tensor = Tensor(dtype: .int8, shape: [vectorLength, 256]) { bytes in
-      for (index, value) in values.enumerated() {
-        let rounded = Int8(max(-127, min(127, (value * inverse).rounded(.toNearestOrEven))))
-        bytes[index % vectorLength * 256 + index / vectorLength] = UInt8(bitPattern: rounded)
-      }
-    }
-    return (tensor, scale)
-  }
-
-  /// Sums of int8 values of every output over its columns, `[rows, vectorLength, 2]`.
-  ///
-  /// The kernel itself adds them up: with an activation of ones in the low byte, one stage at a time.
-  private static func rowSums(
-    _ planes: ck_vq_planes, rows: Int, vectorLength: Int, kernels: ck_kernels
-  ) -> Tensor {
-    let zeros = Tensor(dtype: .int32, shape: [rows, vectorLength, 2]) { _ in }
-    let high = Tensor(dtype: .uint8, shape: [planes.columns]) { _ in }
-    let low = Tensor(dtype: .uint8, shape: [planes.columns]) { $0.initializeMemory(as: UInt8.self, repeating: 1) }
-    return Tensor(dtype: .int32, shape: [rows, vectorLength, 2]) { bytes in
-      let sums = bytes.bindMemory(to: Int32.self)
-      guard let target = sums.baseAddress else { return }
-      for stage in 0..<(planes.residual_table == nil ? 1 : 2) {
-        var probe = planes
-        probe.row_sums = zeros.address()
-        probe.main_scale = stage == 0 ? 1 : 0
-        probe.residual_scale = stage == 0 ? 0 : 1
-        let rowsPerTask = 64
-        parallelFor((rows + rowsPerTask - 1) / rowsPerTask) { task in
-          let range = (task * rowsPerTask)..<min((task + 1) * rowsPerTask, rows)
-          withScratch(count: range.count * vectorLength) { line in
-            line.update(repeating: 0, count: range.count * vectorLength)
-            withUnsafePointer(to: probe) {
-              kernels.vq_planes($0, range.lowerBound, range.upperBound, high.address(), low.address(), 1, line)
-            }
-            for i in 0..<(range.count * vectorLength) {
-              target[(range.lowerBound * vectorLength + i) * 2 + stage] = Int32(line[i])
-            }
-          }
+    let inverse = largest > 0 ? 32512 / largest : 0
+    let integers = values.map { Int(($0 * inverse).rounded(.toNearestOrEven)) + 32768 }
+    func bytes(_ part: (Int) -> Int) -> Tensor {
+      Tensor(dtype: .uint8, shape: [vectorLength, 256]) { bytes in
+        for (index, value) in integers.enumerated() {
+          bytes[index % vectorLength * 256 + index / vectorLength] = UInt8(part(value))
         }
       }
     }
+    return (bytes { $0 >> 8 }, bytes { $0 & 255 }, largest / 127)
   }
-}
-
-/// One token's activation for one part as 16-bit integers (see `split_activation`).
-struct SplitActivation {
-  let high: UnsafePointer<UInt8>
-  let low: UnsafePointer<UInt8>
-  let scale: Float
 }
 
 extension Tensor {

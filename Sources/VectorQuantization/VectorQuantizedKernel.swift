@@ -87,7 +87,8 @@ public final class VectorQuantizedKernel: Sendable {
           sums.update(repeating: 0, count: rows.count * vectorLength)
           for (index, part) in parts.enumerated() {
             part.accumulate(
-              x + token * inFeatures + part.firstColumn, split: splits?[token, index], outputs: outputs, into: sums,
+              x + token * inFeatures + part.firstColumn, split: splits?.split(token: token, part: index),
+              outputs: outputs, into: sums,
               kernels: kernels)
           }
           let target = y + token * outFeatures + outputs.lowerBound
@@ -110,50 +111,5 @@ public final class VectorQuantizedKernel: Sendable {
           columns: (low - part.firstColumn)..<(high - part.firstColumn), kernels: kernels)
       }
     }
-  }
-}
-
-/// The activations of some tokens as integers, for those parts of a layer that have planes.
-private final class SplitActivations {
-  private let memory: UnsafeMutablePointer<UInt8>
-  private let bytesPerToken: Int
-  private let partOffsets: [Int?]
-  private let paddedColumns: [Int]
-  private var scales: [Float]
-
-  /// Nil if no part has planes.
-  init?(
-    _ x: UnsafePointer<Float>, tokens: Int, inFeatures: Int, parts: [VectorQuantizedPart], kernels: ck_kernels
-  ) {
-    var bytes = 0
-    var offsets: [Int?] = []
-    for part in parts {
-      offsets.append(part.planes == nil ? nil : bytes)
-      bytes += 2 * (part.planes?.paddedColumns ?? 0)
-    }
-    guard bytes > 0 else { return nil }
-    bytesPerToken = bytes
-    partOffsets = offsets
-    paddedColumns = parts.map { $0.planes?.paddedColumns ?? 0 }
-    memory = .allocate(capacity: tokens * bytes)
-    scales = [Float](repeating: 0, count: tokens * parts.count)
-    for token in 0..<tokens {
-      for (index, part) in parts.enumerated() {
-        guard let offset = offsets[index] else { continue }
-        let high = memory + token * bytes + offset
-        scales[token * parts.count + index] = kernels.split_activation(
-          x + token * inFeatures + part.firstColumn, part.columnCount, paddedColumns[index], high,
-          high + paddedColumns[index])
-      }
-    }
-  }
-
-  deinit { memory.deallocate() }
-
-  subscript(token: Int, part: Int) -> SplitActivation? {
-    guard let offset = partOffsets[part] else { return nil }
-    let high = memory + token * bytesPerToken + offset
-    return SplitActivation(
-      high: high, low: high + paddedColumns[part], scale: scales[token * partOffsets.count + part])
   }
 }

@@ -86,7 +86,8 @@ struct VectorQuantizedPart: @unchecked Sendable {
   /// `sums` has room for whole vectors where `outputs` starts with one; else vectors that cross the borders of
   /// `outputs` are summed aside and only the wanted share is added.
   func accumulate(
-    _ x: UnsafePointer<Float>, split: SplitActivation?, outputs: Range<Int>, into sums: UnsafeMutablePointer<Float>,
+    _ x: UnsafePointer<Float>, split: UnsafePointer<ck_split_activation>?, outputs: Range<Int>,
+    into sums: UnsafeMutablePointer<Float>,
     kernels: ck_kernels
   ) {
     let rows = vectorRows(of: outputs)

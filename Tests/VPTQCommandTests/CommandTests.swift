@@ -6,36 +6,8 @@ import VPTQ
 /// The commands on a two-block random model: what they print, what they refuse and with which exit code.
 @Suite("Commands", .serialized)
 struct CommandTests {
-  /// A random Llama without a tokenizer, as `folder/model`.
   private func tinyModel(in folder: URL) throws -> String {
-    let path = folder.appendingPathComponent("model").path
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    var shapes: [(String, Shape)] = [("model.embed_tokens.weight", [64, 32]), ("model.norm.weight", [32])]
-    for block in 0..<2 {
-      let prefix = "model.layers.\(block)"
-      for norm in ["input_layernorm", "post_attention_layernorm"] { shapes.append(("\(prefix).\(norm).weight", [32])) }
-      for name in ["q_proj", "o_proj"] { shapes.append(("\(prefix).self_attn.\(name).weight", [32, 32])) }
-      for name in ["k_proj", "v_proj"] { shapes.append(("\(prefix).self_attn.\(name).weight", [16, 32])) }
-      for name in ["gate_proj", "up_proj"] { shapes.append(("\(prefix).mlp.\(name).weight", [48, 32])) }
-      shapes.append(("\(prefix).mlp.down_proj.weight", [32, 48]))
-    }
-    shapes.sort { $0.0 < $1.0 }
-    let writer = try CheckpointWriter(folder: path, declarations: shapes.map { ($0.0, DType.float16, $0.1) })
-    for (index, entry) in shapes.enumerated() {
-      let random = CounterRandom(seed: 3, stream: UInt64(index))
-      let isNorm = entry.0.contains("norm")
-      let values = (0..<entry.1.elementCount).map { Float(random.uniform(at: UInt64($0)) - 0.5) + (isNorm ? 1 : 0) }
-      try writer.write(entry.0, Tensor(values, shape: entry.1, dtype: .float16))
-    }
-    try writer.finish()
-    let json = """
-      {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 32, "intermediate_size": 48,
-       "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 64,
-       "rms_norm_eps": 1e-5, "max_position_embeddings": 128, "tie_word_embeddings": true, "torch_dtype": "float16",
-       "bos_token_id": 1, "eos_token_id": 2}
-      """
-    try AtomicFile.write(Array(json.utf8), to: path + "/config.json")
-    return path
+    try RandomModel(hidden: 32, blocks: 2, vocabulary: 64).write(in: folder)
   }
 
   private func inFolder(_ body: (URL) throws -> Void) throws {

@@ -1,5 +1,11 @@
 import Foundation
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
 /// The built program, run as a user runs it.
 enum Program {
   /// What a run left behind.
@@ -19,11 +25,28 @@ enum Program {
     return folder.appendingPathComponent("vptq")
   }
 
+  /// A signal that a run is to get.
+  struct Interference {
+    let signal: Int32
+    /// Asked again and again while the program runs; the signal is sent once it says so.
+    let isDue: (_ seconds: Double) -> Bool
+  }
+
   /// Runs `vptq` with arguments and waits for it; standard input is empty.
-  static func run(_ arguments: [String], environment: [String: String] = [:]) throws -> Outcome {
+  ///
+  /// `fileLimit` is the largest file it may write, in units of `ulimit -f`.
+  static func run(
+    _ arguments: [String], environment: [String: String] = [:], fileLimit: Int? = nil,
+    interference: Interference? = nil
+  ) throws -> Outcome {
     let process = Process()
-    process.executableURL = url
-    process.arguments = arguments
+    if let fileLimit {
+      process.executableURL = URL(fileURLWithPath: "/bin/sh")
+      process.arguments = ["-c", "ulimit -f \(fileLimit); exec \"$@\"", "sh", url.path] + arguments
+    } else {
+      process.executableURL = url
+      process.arguments = arguments
+    }
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("vptq-run-\(UUID().uuidString)")
@@ -35,6 +58,11 @@ enum Program {
     process.standardOutput = try FileHandle(forWritingTo: out)
     process.standardError = try FileHandle(forWritingTo: err)
     try process.run()
+    if let interference {
+      let start = ContinuousClock.now
+      while process.isRunning, !interference.isDue(Double(start.duration(to: .now) / .seconds(1))) { usleep(500) }
+      if process.isRunning { kill(process.processIdentifier, interference.signal) }
+    }
     process.waitUntilExit()
     return Outcome(
       status: process.terminationStatus, output: String(decoding: try Data(contentsOf: out), as: UTF8.self),

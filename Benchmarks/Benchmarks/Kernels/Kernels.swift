@@ -12,6 +12,7 @@ let benchmarks: @Sendable () -> Void = {
     addVectorQuantized(kernels, name)
     addSmall(kernels, name)
     addNearestCentroid(kernels, name)
+    addSecondMoment(kernels, name)
   }
 }
 
@@ -108,5 +109,15 @@ func addNearestCentroid(_ kernels: ck_kernels, _ name: String) {
       kernels.nearest_centroid(vectors, count, length, table, halves, 16, &indices, nil)
     }
     blackHole(indices)
+  }
+}
+
+func addSecondMoment(_ kernels: ck_kernels, _ name: String) {
+  let (tokens, columns) = (512, 576)
+  let x = ramp(tokens * columns)
+  Benchmark("second moments of 512 tokens, 48 rows x 576 columns, \(name)") { benchmark in
+    var h = [Double](repeating: 0, count: 48 * columns)
+    for _ in benchmark.scaledIterations { kernels.second_moment(x, columns, tokens, 0, 48, 0, columns, &h, columns) }
+    blackHole(h)
   }
 }

@@ -53,14 +53,13 @@ typedef struct {
 } ck_vq_matrix;
 
 /// A vector-quantized matrix of small codebooks in the order in which the integer kernel reads it: at most 256 centroids
-/// in each stage, kept as int8 with one scale per stage.
+/// in each stage, kept as 16-bit integers in two unsigned bytes, with a scale per stage.
 ///
 /// Row `n` (one per vector of `vector_length` outputs) starts at `codes + n * row_stride`: `columns` bytes of main codes,
 /// then, with a residual, `columns` bytes of residual codes, or `columns / 2` bytes if they are nibbles (`columns[64 b +
 /// i]` and `[64 b + 32 + i]` in the low and high half of byte `32 b + i`). `columns` is a multiple of 64.
-/// `main_table[e * 256 + k]` is element `e` of centroid `k`; likewise `residual_table`, or NULL without a residual.
-/// `row_sums[(n * vector_length + e) * 2]` is the sum of the main int8 values of output `n * vector_length + e` over all
-/// `columns`, and the next number that of the residual values.
+/// Element `e` of main centroid `k` is `main_scale * (main_high[e * 256 + k] - 128 + main_low[e * 256 + k] / 256)`; likewise
+/// of a residual one, whose tables are NULL without a residual.
 typedef struct {
   const uint8_t *codes;
   size_t row_stride;
@@ -68,12 +67,29 @@ typedef struct {
   uint32_t vector_length;
   uint32_t main_count;
   int residual_nibbles;
-  const int8_t *main_table;
-  const int8_t *CK_NULLABLE residual_table;
-  const int32_t *row_sums;
+  const uint8_t *main_high;
+  const uint8_t *main_low;
+  const uint8_t *CK_NULLABLE residual_high;
+  const uint8_t *CK_NULLABLE residual_low;
   float main_scale;
   float residual_scale;
 } ck_vq_planes;
+
+/// An activation as 16-bit integers in two signed bytes, with two scales: blocks of 64 columns in which some value is large
+/// have the first, all others the second, so that a few huge values cost the rest no precision.
+///
+/// `x[c] = scale[class of block c / 64] * (256 * high[c] + low[c])` to within half a scale. `order` names the blocks, first
+/// the `large` ones, each class in rising order. `sum_high` and `sum_low` are the sums of the bytes of each class.
+typedef struct {
+  int8_t *high;
+  int8_t *low;
+  uint16_t *order;
+  size_t blocks;
+  size_t large;
+  float scale[2];
+  int32_t sum_high[2];
+  int32_t sum_low[2];
+} ck_split_activation;
 
 typedef struct {
   ck_isa isa;
@@ -113,14 +129,15 @@ typedef struct {
 
   // Whether `vq_planes` is much faster than `vq_gemv` here, so that building planes pays.
   int prefers_planes;
-  // An activation as 16-bit integers in two bytes: x[i] = scale * (high[i] * 256 + low[i] - 32768), i < n, to within half a
-  // scale; [n, padded) stand for 0. Returns the scale, max |x| / 32767 (NaN if a value is not finite).
-  float (*split_activation)(const float *x, size_t n, size_t padded, uint8_t *high, uint8_t *low);
-  // As `vq_gemv` for vector rows [first, last), from planes and a split activation: adds
-  // y[(n - first) * vector_length + e] += x_scale * sum over c of x_int[c] * (main_scale * main + residual_scale * residual),
-  // the sums of integers being exact. Rows of more than 65536 columns are not allowed.
+  // Fills `split` (whose three arrays hold `blocks` blocks of 64 columns) with n <= 64 * blocks values; what follows them is
+  // 0. Scales are NaN if a value is not finite, so that the outputs are no numbers either.
+  void (*split_activation)(const float *x, size_t n, ck_split_activation *split);
+  // As `vq_gemv` for vector rows [first, last), from planes and a split activation of as many columns: adds to
+  // y[(n - first) * vector_length + e] the sum over c of x[c] * Q[n * vector_length + e, c]. Sums of integers are exact; the
+  // product of the two low bytes of activation and centroid is left out (2^-16 of the largest product).
+  // More than 65536 columns are not allowed.
   void (*vq_planes)(
-    const ck_vq_planes *m, size_t first, size_t last, const uint8_t *high, const uint8_t *low, float x_scale, float *y);
+    const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y);
 
   // Tile dequantization for prompts: vector rows [first, last), columns [c0, c1), to
   // panel[(c - c0) * CK_PANEL + (n - first) * vector_length + e - skip] for entries where that output offset
@@ -167,6 +184,13 @@ typedef struct {
   void (*centroid_scores)(
     const float *vector, size_t dimension, const float *blocked, const float *half_norms, size_t blocks,
     float *scores);
+
+  // Second moments: h[i * h_stride + j] += sum_t x[t * x_stride + i] * x[t * x_stride + j] for i0 <= i < i1,
+  // j0 <= j < j1, t < tokens. Inputs are widened to double, where products of floats are exact; each output is one
+  // chain of additions in rising t. So all variants, and all ways to cut tokens, rows and columns, give the same bits.
+  void (*second_moment)(
+    const float *x, size_t x_stride, size_t tokens, size_t i0, size_t i1, size_t j0, size_t j1, double *h,
+    size_t h_stride);
 } ck_kernels;
 
 /// The best table this machine can run (environment variable VPTQ_ISA = portable|avx2|avx512|avx512vbmi|neon lowers it).

@@ -43,7 +43,7 @@ public enum GGUFConversion {
     }
     let base = URL(fileURLWithPath: folder)
     let configurationPath = base.appendingPathComponent("config.json").path
-    try? FileManager.default.removeItem(atPath: configurationPath)
+    try AtomicFile.remove(configurationPath)
     try writer.finish()
     for (name, content) in companions { try JSONFile.write(content, to: base.appendingPathComponent(name).path) }
     try JSONFile.write(configuration, to: configurationPath)

@@ -1,3 +1,9 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
 /// Small files that are complete or absent.
 public enum AtomicFile {
   /// Writes `bytes` under a temporary name in the same folder, forces them to the disk and renames.
@@ -8,5 +14,14 @@ public enum AtomicFile {
     let file = try TemporaryFile(path: path, expectedBytes: bytes.count)
     try bytes.withUnsafeBytes { try file.write($0) }
     try file.publish()
+  }
+
+  /// Removes the file at `path` if there is one: what marks a folder as complete goes before its content is replaced.
+  ///
+  /// - Throws: `CheckpointError` (`cannotWrite`) with the path and the reason.
+  public static func remove(_ path: String) throws {
+    if unlink(path) != 0, errno != ENOENT {
+      throw CheckpointError(.cannotWrite, "cannot replace \(path): \(String(cString: strerror(errno)))")
+    }
   }
 }

@@ -111,12 +111,12 @@ public struct FolderConversion: Sendable {
   private func write(
     _ declarations: [(String, DType, Shape)], _ progress: any ProgressListener, tensor: (Int) throws -> Tensor
   ) throws {
-    try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
     let writer = try CheckpointWriter(folder: output, declarations: declarations)
     for (index, declaration) in declarations.enumerated() {
       try writer.write(declaration.0, try tensor(index))
       progress.report("writing \(output)", completed: index + 1, total: declarations.count)
     }
+    try AtomicFile.remove(output + "/config.json")
     try writer.finish()
   }
 

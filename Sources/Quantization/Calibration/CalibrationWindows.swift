@@ -73,7 +73,9 @@ public struct CalibrationWindows: Sendable {
   }
 
   private static func documents(_ data: Data, file: String) throws -> [String] {
-    try data.split(separator: UInt8(ascii: "\n")).enumerated().map { line, bytes in
+    let lines = data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    return try lines.enumerated().compactMap { line, bytes -> String? in
+      if bytes.allSatisfy({ [0x09, 0x0D, 0x20].contains($0) }) { return nil }
       guard let text = try? JSONValue.parse([UInt8](bytes))["text"]?.stringValue else {
         throw QuantizationError(.badCalibration, "\(file), line \(line + 1): not a JSON object with a \"text\" field")
       }

@@ -17,9 +17,6 @@ struct SecondMoments {
 
   private var sums: [LinearInput: Sum] = [:]
 
-  /// Rows turned to double precision together.
-  private static let rowsPerPass = 1024
-
   /// Adds rows `x[rows, width]` of one input.
   mutating func add(_ input: LinearInput, _ x: UnsafePointer<Float>, rows: Int, width: Int) {
     let sum: Sum
@@ -29,13 +26,9 @@ struct SecondMoments {
       sum = Sum(width: width)
       sums[input] = sum
     }
-    for first in stride(from: 0, to: rows, by: Self.rowsPerPass) {
-      let count = min(Self.rowsPerPass, rows - first)
-      let doubles = (0..<(count * width)).map { Double(x[first * width + $0]) }
-      sum.values.withUnsafeMutableBufferPointer { h in
-        guard let h = h.baseAddress else { return }
-        LinearAlgebra.accumulateSecondMoment(doubles, tokens: count, n: width, into: h)
-      }
+    sum.values.withUnsafeMutableBufferPointer { h in
+      guard let h = h.baseAddress else { return }
+      LinearAlgebra.accumulateSecondMoment(x, tokens: rows, n: width, into: h)
     }
     sum.tokens += rows
   }

@@ -51,15 +51,12 @@ package enum MatrixQuantizer {
         "\(name): \(weight.count) weights and \(h.count) second moments do not belong to \(outFeatures) x \(inFeatures)"
       )
     }
-    if let index = weight.firstIndex(where: { !$0.isFinite }) {
-      throw QuantizationError(
-        .nonFiniteWeight,
-        "\(name): weight[\(index / inFeatures), \(index % inFeatures)] is \(weight[index]); the model file is damaged")
-    }
+    try FiniteWeights.check(weight, columns: inFeatures, name: name + ": weight")
     if let index = h.firstIndex(where: { !$0.isFinite }) {
       throw QuantizationError(
         .nonFiniteStatistic,
-        "\(name): second moment[\(index / inFeatures), \(index % inFeatures)] is \(h[index]); the activations overflow")
+        "\(name): second moment[\(index / inFeatures), \(index % inFeatures)] of its input is "
+          + "\(h[index].isNaN ? "nan" : "infinite"); the activations overflow, or a norm weight before it is damaged")
     }
   }
 

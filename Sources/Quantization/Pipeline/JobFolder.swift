@@ -3,10 +3,16 @@ import Foundation
 import JSONReader
 import Tensors
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
 /// The finished blocks of a quantization, kept on disk until the model is assembled.
 ///
 /// `job.json` names the fingerprint; `block-00007.safetensors` holds the tensors of one block and, in its metadata, the
-/// report of its matrices. A block file appears under its name only when it is complete.
+/// report of its matrices and a digest of the weights that it depends on. A block file appears under its name only when it is complete.
 struct JobFolder {
   let path: String
 
@@ -15,9 +21,10 @@ struct JobFolder {
   /// - Throws: `QuantizationError` (`jobMismatch`) if it belongs to other work, (`cannotWrite`) if it cannot be made.
   init(path: String, fingerprint: String) throws {
     self.path = path
-    let marker = path + "/job.json"
-    if let data = FileManager.default.contents(atPath: marker) {
+    let marker = Self.marker(path)
+    if let data = FileManager.default.contents(atPath: marker),
       let recorded = try? JSONValue.parse([UInt8](data))["fingerprint"]?.stringValue
+    {
       guard recorded == fingerprint else {
         throw QuantizationError(
           .jobMismatch,
@@ -25,16 +32,20 @@ struct JobFolder {
       }
       return
     }
+    // Blocks without a marker that can be read belong to nobody.
+    removeBlocks()
     do {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
       let json = JSONValue.object([("version", .integer(1)), ("fingerprint", .string(fingerprint))])
       try AtomicFile.write([UInt8](json.serialized(pretty: true).utf8), to: marker)
-    } catch let error as QuantizationError {
-      throw error
-    } catch {
-      throw QuantizationError(.cannotWrite, "cannot write the job folder \(path): \(error)")
+    } catch let error as CheckpointError {
+      throw QuantizationError(.cannotWrite, "cannot write the job folder \(path): \(error.message)")
     }
   }
+
+  /// Whether work is under way in a folder.
+  static func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: marker(path)) }
+
+  private static func marker(_ path: String) -> String { path + "/job.json" }
 
   /// The file of one block.
   func file(block: Int) -> String {
@@ -42,25 +53,50 @@ struct JobFolder {
     return path + "/block-" + String(repeating: "0", count: max(0, 5 - digits.count)) + digits + ".safetensors"
   }
 
-  /// A finished block, if it is there and whole.
-  func finished(block: Int) -> SafetensorsFile? {
+  /// A finished block, if it is there, whole, of these matrices and made from weights of this digest.
+  func finished(block: Int, matrices: [MatrixPlan], weights: String) -> FinishedBlock? {
     let name = file(block: block)
-    guard FileManager.default.fileExists(atPath: name) else { return nil }
-    return try? SafetensorsFile(path: name)
+    guard FileManager.default.fileExists(atPath: name), let file = try? SafetensorsFile(path: name),
+      file.metadata["weights"] == weights, let text = file.metadata["report"],
+      let list = try? JSONValue.parse([UInt8](text.utf8)).arrayValue
+    else { return nil }
+    let reports = list.compactMap(MatrixReport.init)
+    guard reports.map(\.name) == matrices.map(\.module) else { return nil }
+    return FinishedBlock(file: file, reports: reports)
   }
 
   /// Writes a block under its final name, complete or not at all.
-  func write(block: Int, tensors: [(name: String, tensor: Tensor)], report: JSONValue) throws {
+  func write(
+    block: Int, tensors: [(name: String, tensor: Tensor)], reports: [MatrixReport], weights: String
+  ) throws -> FinishedBlock {
     let writer = try SafetensorsWriter(
       path: file(block: block),
       declarations: tensors.map { ($0.name, $0.tensor.dtype, $0.tensor.shape) },
-      metadata: ["report": report.serialized(pretty: false)])
+      metadata: ["report": JSONValue.array(reports.map(\.json)).serialized(pretty: false), "weights": weights])
     for entry in tensors { try writer.append(entry.name, entry.tensor) }
     try writer.finish()
+    return FinishedBlock(file: try SafetensorsFile(path: file(block: block)), reports: reports)
   }
 
-  /// Removes the folder and everything this program put there.
+  /// Removes what this program put into the folder, the marker last, and the folder itself if nothing else is there.
   func remove() {
-    try? FileManager.default.removeItem(atPath: path)
+    removeBlocks()
+    unlink(Self.marker(path))
+    rmdir(path)
   }
+
+  private func removeBlocks() {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    for name in names {
+      let isBlock = name.hasPrefix("block-") && name.hasSuffix(".safetensors")
+      let isTemporary = (name.hasPrefix(".block-") || name.hasPrefix(".job.json.")) && name.hasSuffix(".partial")
+      if isBlock || isTemporary { unlink(path + "/" + name) }
+    }
+  }
+}
+
+/// A block of a job folder.
+struct FinishedBlock {
+  let file: SafetensorsFile
+  let reports: [MatrixReport]
 }

@@ -40,8 +40,14 @@ public struct ModelQuantizer: Sendable {
     self.plan = plan
     self.calibration = calibration
     self.output = output
-    self.job = job ?? output + ".job"
+    self.job = job ?? Self.defaultJob(output: output)
   }
+
+  /// The job folder of an output for which none is named.
+  package static func defaultJob(output: String) -> String { output + ".job" }
+
+  /// Whether an earlier run has left finished work in a job folder.
+  package static func hasJob(at path: String) -> Bool { JobFolder.exists(path) }
 
   /// Does all the work and assembles the output folder.
   ///
@@ -53,21 +59,20 @@ public struct ModelQuantizer: Sendable {
     let configuration = try ModelConfiguration(model)
     let folder = try JobFolder(path: job, fingerprint: fingerprint())
     var runner = try BlockRunner(model, windows: calibration.windows)
-    var reports: [MatrixReport] = []
     var notices = calibration.notices
-    var resumed = 0
     let windows = calibration.windows.count
     let lastPlanned = plan.matrices.map(\.block).max() ?? 0
-    let firstMissing = (0...lastPlanned).first { folder.finished(block: $0) == nil } ?? (lastPlanned + 1)
-    for index in 0...lastPlanned {
-      let matrices = plan.matrices.filter { $0.block == index }
-      let done = folder.finished(block: index)
-      if let done {
-        resumed += 1
-        reports += try Self.reports(of: done)
-      }
-      // Nothing after the last missing block needs hidden states.
-      if firstMissing > lastPlanned { continue }
+    let digests = try WeightDigests(model, blocks: lastPlanned + 1).digests
+    let matricesOfBlock = Dictionary(grouping: plan.matrices, by: \.block)
+    var finished = digests.indices.map {
+      folder.finished(block: $0, matrices: matricesOfBlock[$0] ?? [], weights: digests[$0])
+    }
+    let resumed = finished.count { $0 != nil }
+    // Nothing behind the last missing block needs hidden states.
+    let lastMissing = finished.lastIndex { $0 == nil } ?? -1
+    for index in 0..<(lastMissing + 1) {
+      let matrices = matricesOfBlock[index] ?? []
+      let isDone = finished[index] != nil
       let block = try runner.block(index)
       var moments = SecondMoments()
       let inputs = Set(matrices.map(\.input))
@@ -77,22 +82,25 @@ public struct ModelQuantizer: Sendable {
           progress.report("block \(index + 1)/\(lastPlanned + 1): statistics", completed: completed, total: windows)
           if isCancelled() { throw interrupted }
         },
-        observe: done != nil
+        observe: isDone
           ? nil
           : { input, x, rows in
             if inputs.contains(input) {
               moments.add(input, x, rows: rows, width: configuration.width(of: input))
             }
           })
-      if done != nil { continue }
+      if isDone { continue }
       let (tensors, blockReports) = try quantize(
         matrices, moments, block: index, blocks: lastPlanned + 1, progress, isCancelled, &notices)
-      try folder.write(block: index, tensors: tensors, report: .array(blockReports.map(\.json)))
-      reports += blockReports
+      finished[index] = try folder.write(
+        block: index, tensors: tensors, reports: blockReports, weights: digests[index])
     }
-    try OutputAssembly(model: model, plan: plan, job: folder, output: output).write(progress)
+    let blocks = finished.compactMap(\.self)
+    try OutputAssembly(model: model, plan: plan, blocks: blocks, output: output).write(progress) {
+      if isCancelled() { throw interrupted }
+    }
     folder.remove()
-    return Summary(matrices: reports, resumedBlocks: resumed, notices: notices)
+    return Summary(matrices: blocks.flatMap(\.reports), resumedBlocks: resumed, notices: notices)
   }
 
   private var interrupted: QuantizationError {
@@ -130,13 +138,6 @@ public struct ModelQuantizer: Sendable {
     }
     progress.report("block \(block + 1)/\(blocks): quantized", completed: matrices.count, total: matrices.count)
     return (tensors, reports)
-  }
-
-  private static func reports(of file: SafetensorsFile) throws -> [MatrixReport] {
-    guard let text = file.metadata["report"], let list = try JSONValue.parse([UInt8](text.utf8)).arrayValue else {
-      return []
-    }
-    return list.compactMap(MatrixReport.init)
   }
 
   /// Everything that decides the output: configuration, weights' layout, text and recipes.

@@ -8,7 +8,7 @@ import VectorQuantization
 struct OutputAssembly {
   let model: ModelDirectory
   let plan: QuantizationPlan
-  let job: JobFolder
+  let blocks: [FinishedBlock]
   let output: String
 
   /// Files beside the weights that a model needs to be used; each is copied if it is there.
@@ -17,35 +17,34 @@ struct OutputAssembly {
     "vocab.json", "merges.txt", "chat_template.jinja", "generation_config.json",
   ]
 
-  func write(_ progress: any ProgressListener) throws {
+  /// Writes the folder; `step` is called before each tensor and may throw to stop the work.
+  func write(_ progress: any ProgressListener, step: () throws -> Void) throws {
     let replaced = Set(plan.matrices.map { $0.module + ".weight" })
-    let blocks = Set(plan.matrices.map(\.block)).sorted()
     var sources: [(name: String, source: any TensorSource)] = []
     for name in model.tensorNames where !replaced.contains(name) { sources.append((name, model)) }
     for block in blocks {
-      guard let file = job.finished(block: block) else {
-        throw QuantizationError(.jobMismatch, "\(job.file(block: block)) is missing; run the same command again")
-      }
-      for name in file.tensorNames where !model.contains(name) { sources.append((name, file)) }
+      for name in block.file.tensorNames where !model.contains(name) { sources.append((name, block.file)) }
     }
     sources.sort { $0.name < $1.name }
     let declarations = try sources.map { entry in
       let tensor = try entry.source.tensor(named: entry.name)
       return (entry.name, tensor.dtype, tensor.shape)
     }
-    try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
     let writer = try CheckpointWriter(folder: output, declarations: declarations)
     for (index, entry) in sources.enumerated() {
+      try step()
       try writer.write(entry.name, try entry.source.tensor(named: entry.name))
       progress.report("writing \(output)", completed: index + 1, total: sources.count)
     }
+    let configurationPath = output + "/config.json"
+    try AtomicFile.remove(configurationPath)
     try writer.finish()
     for name in Self.companions {
       let file = model.url(for: name)
       guard let data = FileManager.default.contents(atPath: file.path) else { continue }
       try AtomicFile.write([UInt8](data), to: output + "/" + name)
     }
-    try AtomicFile.write([UInt8](configuration().serialized(pretty: true).utf8), to: output + "/config.json")
+    try AtomicFile.write([UInt8](configuration().serialized(pretty: true).utf8), to: configurationPath)
   }
 
   /// The model's configuration with the settings of every quantized layer.

@@ -33,7 +33,8 @@ struct CalibrationOptions: ParsableArguments {
 
   /// The windows of tokens these options describe.
   func windows(
-    folder: ModelDirectory, configuration: ModelConfiguration, seed: UInt64, progress: any ProgressListener
+    folder: ModelDirectory, configuration: ModelConfiguration, seed: UInt64, progress: any ProgressListener,
+    isCancelled: () -> Bool
   ) throws -> CalibrationWindows {
     let length = sequenceLength ?? min(1024, configuration.maximumPositions)
     guard length <= configuration.maximumPositions else {
@@ -43,12 +44,32 @@ struct CalibrationOptions: ParsableArguments {
       )
     }
     if calibration.isEmpty || calibration == ["self"] {
-      let model = try ModelRegistry.load(folder)
       return CalibrationWindows(
-        windows: try SelfCalibration.sample(
-          model, sequences: samples, length: length, seed: seed, progress: progress))
+        windows: try sampled(
+          folder, length: length, seed: seed, progress: progress, isCancelled: isCancelled))
     }
     return try CalibrationWindows(
       files: calibration, tokenizer: try ModelArgument.tokenizer(folder), samples: samples, length: length)
+  }
+
+  /// Text of the model's own; where it cannot write any, the weight at fault is named.
+  private func sampled(
+    _ folder: ModelDirectory, length: Int, seed: UInt64, progress: any ProgressListener, isCancelled: () -> Bool
+  ) throws -> [[Int]] {
+    do {
+      return try SelfCalibration.sample(
+        try ModelRegistry.load(folder), sequences: samples, length: length, seed: seed, progress: progress,
+        isCancelled: isCancelled)
+    } catch is CancellationError {
+      throw Failure(
+        exit: .interrupted, code: "interrupted",
+        message: "interrupted while sampling calibration text; nothing is kept of it, run the same command again")
+    } catch let error as GenerationError where error.code == .noDistribution {
+      try FiniteWeights.check(folder)
+      throw Failure(
+        exit: .badData, code: error.code.rawValue,
+        message: "\(error.message): its weights are finite, so activations overflow",
+        hint: "give a text with --calibration to see in which layer")
+    }
   }
 }

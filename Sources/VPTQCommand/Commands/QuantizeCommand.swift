@@ -67,7 +67,9 @@ struct QuantizeCommand: ParsableCommand {
   func run() throws {
     common.apply()
     let start = ContinuousClock.now
-    if !dryRun { try OutputArgument.check(output, force: force) }
+    // A run that was killed behind its last step has left its job folder: the same command then tidies up.
+    let isResuming = ModelQuantizer.hasJob(at: job ?? ModelQuantizer.defaultJob(output: output))
+    if !dryRun, !isResuming { try OutputArgument.check(output, force: force) }
     let folder = try ModelArgument.folder(model, quiet: common.quiet)
     let configuration = try ModelConfiguration(folder)
     let plan = try QuantizationPlan(
@@ -78,6 +80,7 @@ struct QuantizeCommand: ParsableCommand {
       return
     }
     let interruption = Interruption()
+    defer { withExtendedLifetime(interruption) {} }
     let progress = ConsoleProgress(quiet: common.quiet)
     if !common.quiet {
       Console.writeError(
@@ -85,7 +88,8 @@ struct QuantizeCommand: ParsableCommand {
       )
     }
     let windows = try calibration.windows(
-      folder: folder, configuration: configuration, seed: common.seed, progress: progress)
+      folder: folder, configuration: configuration, seed: common.seed, progress: progress,
+      isCancelled: { interruption.isRequested })
     progress.clear()
     common.show(windows.notices)
     let quantizer = ModelQuantizer(

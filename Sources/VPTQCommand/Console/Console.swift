@@ -1,5 +1,11 @@
 import Foundation
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
 /// Standard output and standard error as the commands use them.
 enum Console {
   /// Whether standard error is a terminal.
@@ -7,12 +13,35 @@ enum Console {
 
   /// Writes a line to standard error.
   static func writeError(_ line: String) {
-    FileHandle.standardError.write(Data((line + "\n").utf8))
+    writeRawError(line + "\n")
   }
 
-  /// Writes text to standard output at once, without a line end.
+  /// Writes text to standard error as it is; what cannot be written is lost, and the work goes on.
+  static func writeRawError(_ text: String) {
+    _ = write(text, to: STDERR_FILENO)
+  }
+
+  /// Writes text to standard output at once, without a line end; ends the program if nobody can read it.
   static func write(_ text: String) {
-    FileHandle.standardOutput.write(Data(text.utf8))
+    guard write(text, to: STDOUT_FILENO) else { exit(ExitStatus.cannotWrite.rawValue) }
+  }
+
+  /// Whether all of the text was written. `FileHandle` would end the process on a closed pipe or a full disk.
+  private static func write(_ text: String, to descriptor: Int32) -> Bool {
+    Array(text.utf8).withUnsafeBytes { bytes in
+      var rest = bytes[...]
+      while !rest.isEmpty {
+        #if canImport(Glibc)
+          let written = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+        #else
+          let written = Darwin.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+        #endif
+        if written < 0, errno == EINTR { continue }
+        if written <= 0 { return false }
+        rest = rest.dropFirst(written)
+      }
+      return true
+    }
   }
 
   /// `1536000` as `1.5 MB`, in powers of 1000.

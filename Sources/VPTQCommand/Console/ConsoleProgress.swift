@@ -34,7 +34,7 @@ final class ConsoleProgress: ProgressListener {
       state.lastShown = now
       let line = Self.line(stage, completed, total, seconds: Double(state.stageStart.duration(to: now) / .seconds(1)))
       if isTerminal {
-        FileHandle.standardError.write(Data("\r\u{1B}[2K\(line)".utf8))
+        Console.writeRawError("\r\u{1B}[2K\(line)")
         state.drawn = true
       } else {
         Console.writeError(line)
@@ -45,7 +45,7 @@ final class ConsoleProgress: ProgressListener {
   /// Takes the bar away, so that other output starts on an empty line.
   func clear() {
     state.withLock { state in
-      if state.drawn { FileHandle.standardError.write(Data("\r\u{1B}[2K".utf8)) }
+      if state.drawn { Console.writeRawError("\r\u{1B}[2K") }
       state.drawn = false
     }
   }

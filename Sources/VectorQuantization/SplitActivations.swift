@@ -1,0 +1,47 @@
+import CKernels
+
+/// The activations of some tokens as integers, for those parts of a layer that have planes.
+final class SplitActivations {
+  private let bytes: UnsafeMutablePointer<Int8>
+  private let order: UnsafeMutablePointer<UInt16>
+  private let splits: UnsafeMutablePointer<ck_split_activation>
+  private let partCount: Int
+  private let hasPlanes: [Bool]
+
+  /// Splits `x[tokens, inFeatures]` (in storage order) part by part; nil if no part has planes.
+  init?(
+    _ x: UnsafePointer<Float>, tokens: Int, inFeatures: Int, parts: [VectorQuantizedPart], kernels: ck_kernels
+  ) {
+    let padded = parts.map { $0.planes?.paddedColumns ?? 0 }
+    let perToken = padded.reduce(0, +)
+    guard perToken > 0 else { return nil }
+    partCount = parts.count
+    hasPlanes = padded.map { $0 > 0 }
+    bytes = .allocate(capacity: 2 * tokens * perToken)
+    order = .allocate(capacity: tokens * perToken / 64)
+    splits = .allocate(capacity: tokens * parts.count)
+    var next = 0
+    for token in 0..<tokens {
+      for (index, part) in parts.enumerated() where padded[index] > 0 {
+        let split = splits + token * parts.count + index
+        split.initialize(
+          to: ck_split_activation(
+            high: bytes + 2 * next, low: bytes + 2 * next + padded[index], order: order + next / 64,
+            blocks: padded[index] / 64, large: 0, scale: (0, 0), sum_high: (0, 0), sum_low: (0, 0)))
+        kernels.split_activation(x + token * inFeatures + part.firstColumn, part.columnCount, split)
+        next += padded[index]
+      }
+    }
+  }
+
+  deinit {
+    bytes.deallocate()
+    order.deallocate()
+    splits.deallocate()
+  }
+
+  /// One token's activation for one part, or nil if that part has no planes.
+  func split(token: Int, part: Int) -> UnsafePointer<ck_split_activation>? {
+    hasPlanes[part] ? UnsafePointer(splits + token * partCount + part) : nil
+  }
+}
