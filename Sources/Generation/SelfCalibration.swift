@@ -8,7 +8,7 @@ public import Tensors
 /// begins in the same window. Sequences advance in groups, so that each step reads the weights once for a whole group.
 public enum SelfCalibration {
   /// Sequences that advance together: enough to be bound by arithmetic, few enough to bound the memory of their caches.
-  static let groupSize = 64
+  static let groupSize = 32
 
   /// Samples `sequences` windows of `length` tokens; the same seed gives the same windows at any thread count.
   ///

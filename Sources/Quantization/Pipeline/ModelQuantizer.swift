@@ -70,6 +70,7 @@ public struct ModelQuantizer: Sendable {
     let resumed = finished.count { $0 != nil }
     // Nothing behind the last missing block needs hidden states.
     let lastMissing = finished.lastIndex { $0 == nil } ?? -1
+    let meter = BlockMeter(progress, blocks: lastMissing + 1)
     for index in 0..<(lastMissing + 1) {
       let matrices = matricesOfBlock[index] ?? []
       let isDone = finished[index] != nil
@@ -79,7 +80,7 @@ public struct ModelQuantizer: Sendable {
       try runner.advance(
         through: block,
         progress: { completed in
-          progress.report("block \(index + 1)/\(lastPlanned + 1): statistics", completed: completed, total: windows)
+          meter.report(block: index, "statistics", share: Double(completed) / Double(2 * windows))
           if isCancelled() { throw interrupted }
         },
         observe: isDone
@@ -91,7 +92,7 @@ public struct ModelQuantizer: Sendable {
           })
       if isDone { continue }
       let (tensors, blockReports) = try quantize(
-        matrices, moments, block: index, blocks: lastPlanned + 1, progress, isCancelled, &notices)
+        matrices, moments, block: index, meter, isCancelled, &notices)
       finished[index] = try folder.write(
         block: index, tensors: tensors, reports: blockReports, weights: digests[index])
     }
@@ -108,14 +109,17 @@ public struct ModelQuantizer: Sendable {
   }
 
   private func quantize(
-    _ matrices: [MatrixPlan], _ moments: SecondMoments, block: Int, blocks: Int, _ progress: any ProgressListener,
-    _ isCancelled: () -> Bool, _ notices: inout [String]
+    _ matrices: [MatrixPlan], _ moments: SecondMoments, block: Int, _ meter: BlockMeter, _ isCancelled: () -> Bool,
+    _ notices: inout [String]
   ) throws -> (tensors: [(name: String, tensor: Tensor)], reports: [MatrixReport]) {
     var tensors: [(name: String, tensor: Tensor)] = []
     var reports: [MatrixReport] = []
-    for (position, matrix) in matrices.enumerated() {
+    let weights = matrices.reduce(0) { $0 + $1.shape.elementCount }
+    var done = 0
+    for matrix in matrices {
       if isCancelled() { throw interrupted }
-      progress.report("block \(block + 1)/\(blocks): \(matrix.name)", completed: position, total: matrices.count)
+      meter.report(block: block, matrix.name, share: 0.5 + Double(done) / Double(2 * weights))
+      done += matrix.shape.elementCount
       let start = ContinuousClock.now
       let weight = try model.tensor(named: matrix.module + ".weight").floats()
       guard let moment = moments.mean(matrix.input) else {
@@ -136,7 +140,6 @@ public struct ModelQuantizer: Sendable {
           codebookBits: bits.codebook, storedBits: bits.total, relativeError: quantized.relativeError,
           seconds: Double(start.duration(to: .now) / .seconds(1))))
     }
-    progress.report("block \(block + 1)/\(blocks): quantized", completed: matrices.count, total: matrices.count)
     return (tensors, reports)
   }
 

@@ -77,7 +77,7 @@ struct GenerateCommand: ParsableCommand {
     if common.json {
       print(Self.document(result, loadSeconds: loadSeconds, withLogprobs: logprobs != nil).serialized(pretty: true))
     } else {
-      print("")
+      Console.write("\n")
       if !common.quiet {
         Console.writeError(
           "\(result.promptTokenCount) prompt tokens at \(Console.fixed(result.prefillTokensPerSecond, 1))/s, "

@@ -7,7 +7,10 @@ final class ConsoleProgress: ProgressListener {
   private struct State {
     var stage = ""
     var stageStart = ContinuousClock.now
-    var lastShown: ContinuousClock.Instant?
+    /// What was done when the stage was first heard of, for instance by an earlier run.
+    var doneAtStart = 0
+    /// Work that ends before the first pause is over prints no line where there is no terminal.
+    var lastShown = ContinuousClock.now
     var drawn = false
   }
 
@@ -20,7 +23,7 @@ final class ConsoleProgress: ProgressListener {
     isTerminal = Console.errorIsTerminal
   }
 
-  func report(_ stage: String, completed: Int, total: Int) {
+  func report(_ stage: String, detail: String, completed: Int, total: Int) {
     if isQuiet { return }
     state.withLock { state in
       let now = ContinuousClock.now
@@ -28,11 +31,15 @@ final class ConsoleProgress: ProgressListener {
       if isNew {
         state.stage = stage
         state.stageStart = now
+        state.doneAtStart = completed
       }
       let pause: Duration = isTerminal ? .milliseconds(100) : .seconds(15)
-      if let last = state.lastShown, last.duration(to: now) < pause, !(isTerminal && completed == total) { return }
+      if state.lastShown.duration(to: now) < pause, !(isTerminal && completed == total) { return }
       state.lastShown = now
-      let line = Self.line(stage, completed, total, seconds: Double(state.stageStart.duration(to: now) / .seconds(1)))
+      var line = Self.line(
+        stage, completed, total, since: state.doneAtStart,
+        seconds: Double(state.stageStart.duration(to: now) / .seconds(1)))
+      if !detail.isEmpty { line += "  \(detail)" }
       if isTerminal {
         Console.writeRawError("\r\u{1B}[2K\(line)")
         state.drawn = true
@@ -50,14 +57,16 @@ final class ConsoleProgress: ProgressListener {
     }
   }
 
-  private static func line(_ stage: String, _ completed: Int, _ total: Int, seconds: Double) -> String {
+  private static func line(
+    _ stage: String, _ completed: Int, _ total: Int, since start: Int, seconds: Double
+  ) -> String {
     guard total > 0 else { return stage }
     let share = Double(completed) / Double(total)
     let filled = Int(share * 24)
     var line = "\(stage) [\(String(repeating: "=", count: filled))\(String(repeating: " ", count: 24 - filled))] "
     line += "\(completed)/\(total)"
-    if completed > 0, seconds > 0.5 {
-      let rate = Double(completed) / seconds
+    if completed > start, seconds > 0.5 {
+      let rate = Double(completed - start) / seconds
       line += "  \(Console.fixed(rate, rate < 10 ? 2 : 0))/s"
       if completed < total { line += "  \(Console.clock(Double(total - completed) / rate)) left" }
     }
