@@ -1,5 +1,4 @@
 public import Checkpoints
-import Foundation
 import JSONReader
 public import Tensors
 import VectorQuantization
@@ -16,12 +15,6 @@ public struct FolderConversion: Sendable {
     self.model = model
     self.output = output
   }
-
-  /// Files that a rewritten model keeps as they are.
-  static let companions = [
-    "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json", "added_tokens.json",
-    "vocab.json", "merges.txt", "chat_template.jinja", "generation_config.json",
-  ]
 
   /// Writes every tensor dense, floating ones as `dtype`; `quantization_config` is dropped.
   ///
@@ -121,10 +114,7 @@ public struct FolderConversion: Sendable {
   }
 
   private func finish(_ configuration: JSONValue) throws {
-    for name in Self.companions {
-      guard let data = FileManager.default.contents(atPath: model.url(for: name).path) else { continue }
-      try AtomicFile.write([UInt8](data), to: output + "/" + name)
-    }
+    try model.copyCompanions(to: output)
     try AtomicFile.write([UInt8](configuration.serialized(pretty: true).utf8), to: output + "/config.json")
   }
 }

@@ -1,5 +1,4 @@
 import Checkpoints
-import Foundation
 import JSONReader
 import Tensors
 import VectorQuantization
@@ -10,12 +9,6 @@ struct OutputAssembly {
   let plan: QuantizationPlan
   let blocks: [FinishedBlock]
   let output: String
-
-  /// Files beside the weights that a model needs to be used; each is copied if it is there.
-  private static let companions = [
-    "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json", "added_tokens.json",
-    "vocab.json", "merges.txt", "chat_template.jinja", "generation_config.json",
-  ]
 
   /// Writes the folder; `step` is called before each tensor and may throw to stop the work.
   func write(_ progress: any ProgressListener, step: () throws -> Void) throws {
@@ -39,11 +32,7 @@ struct OutputAssembly {
     let configurationPath = output + "/config.json"
     try AtomicFile.remove(configurationPath)
     try writer.finish()
-    for name in Self.companions {
-      let file = model.url(for: name)
-      guard let data = FileManager.default.contents(atPath: file.path) else { continue }
-      try AtomicFile.write([UInt8](data), to: output + "/" + name)
-    }
+    try model.copyCompanions(to: output)
     try AtomicFile.write([UInt8](configuration().serialized(pretty: true).utf8), to: configurationPath)
   }
 

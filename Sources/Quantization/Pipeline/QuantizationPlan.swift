@@ -54,7 +54,9 @@ public struct QuantizationPlan: Sendable {
       for linear in configuration.blockLinears {
         let module = "model.layers.\(block).\(linear.name)"
         if skipPatterns.contains(where: { Self.matches($0, module) }) { continue }
-        let chosen = rules.last { Self.matches($0.0, module) }?.1 ?? recipe
+        var chosen = rules.last { Self.matches($0.0, module) }?.1 ?? recipe
+        // Codebooks take the model's own 16-bit type, as the format has it.
+        chosen.storageType = configuration.dtype == .bfloat16 ? .bfloat16 : .float16
         let settings = try chosen.settings(
           outFeatures: linear.shape[0], inFeatures: linear.shape[1], module: module, bias: false)
         matrices.append(
