@@ -8,9 +8,13 @@ public import Tensors
 public struct ArchitectureFixture {
   /// A tensor of the checkpoint: uniform values of half-width `scale` around `offset`.
   public struct Declaration {
+    /// Its name in the checkpoint.
     public let name: String
+    /// Its shape.
     public let shape: Shape
+    /// Half the width of the range of values.
     public let scale: Double
+    /// The middle of the range.
     public let offset: Double
   }
 
@@ -26,6 +30,7 @@ public struct ArchitectureFixture {
   private static let root = SharedData.packageRoot.appendingPathComponent(
     "Tests/LanguageModelsTests/Fixtures/architectures", isDirectory: true)
 
+  /// The folder of the case.
   public let name: String
   /// The ids whose logits were recorded.
   public let prompt: [Int]
@@ -34,6 +39,7 @@ public struct ArchitectureFixture {
   private let seed: Int
   private let expected: SafetensorsFile
 
+  /// Reads one case by the name of its folder.
   public init(_ name: String) throws {
     self.name = name
     let folder = Self.root.appendingPathComponent(name)
