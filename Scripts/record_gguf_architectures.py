@@ -204,7 +204,8 @@ def logits(folder):
 FIXTURES.mkdir(parents=True, exist_ok=True)
 for case in list(CASES) + list(OLD):
     origin = OLD.get(case, case)
-    folder = pathlib.Path(tempfile.mkdtemp())
+    temporary = pathlib.Path(tempfile.mkdtemp())
+    folder = temporary / origin  # The file keeps this name.
     tensors = make_model(origin, folder)
     target = FIXTURES / f"{case}.gguf"
     if case == origin:
@@ -234,4 +235,4 @@ for case in list(CASES) + list(OLD):
     print(case, target.stat().st_size, "bytes", note, flush=True)
     if options.keep:
         shutil.copytree(folder, options.keep / case, dirs_exist_ok=True)
-    shutil.rmtree(folder)
+    shutil.rmtree(temporary)
