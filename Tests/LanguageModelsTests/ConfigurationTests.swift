@@ -28,10 +28,10 @@ struct ConfigurationTests {
     let new = try configuration(#""rope_parameters": {"rope_theta": 500000, "rope_type": "llama3", \#(numbers)}"#)
     let short = try configuration(
       #""rope_theta": 500000, "rope_scaling": {"type": "llama3", \#(numbers)}, "dtype": "bfloat16""#)
-    #expect(old.rotaryTheta == 500000)
-    #expect(new.rotaryTheta == 500000)
-    #expect(old.rotaryScaling == new.rotaryScaling)
-    #expect(old.rotaryScaling == short.rotaryScaling)
+    #expect(old.rotaries[0].theta == 500000)
+    #expect(new.rotaries[0].theta == 500000)
+    #expect(old.rotaries == new.rotaries)
+    #expect(old.rotaries == short.rotaries)
     #expect(short.dtype == .bfloat16)
   }
 
