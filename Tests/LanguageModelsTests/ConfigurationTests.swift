@@ -123,7 +123,9 @@ struct ConfigurationTests {
     for (key, value) in [
       ("num_hidden_layers", "0"), ("hidden_size", "-64"), ("vocab_size", "3.5"), ("head_dim", "15"),
       ("num_key_value_heads", "3"), ("rms_norm_eps", "0"), ("rope_theta", "-1"), ("hidden_size", "1e30"),
-      ("partial_rotary_factor", "0.03"),
+      ("partial_rotary_factor", "0.03"), ("num_hidden_layers", "2000000000"),
+      ("intermediate_size", "9000000000000000000"),
+      ("num_attention_heads", "4194304"),
     ] {
       #expect("\(key) \(value)") {
         try configuration("\"\(key)\": \(value)")

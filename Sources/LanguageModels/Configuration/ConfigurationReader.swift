@@ -23,19 +23,24 @@ struct ConfigurationReader {
     return nil
   }
 
+  /// The largest width that is believed; the widest published models stay below 2^18.
+  static let widthLimit = 1 << 22
+
   /// A positive whole number.
-  func count(_ key: String) throws -> Int {
-    guard let value = try optionalCount(key) else {
-      throw LanguageModelError(.badConfiguration, "config.json: \"\(key)\" must be a positive whole number")
+  func count(_ key: String, atMost limit: Int = widthLimit) throws -> Int {
+    guard let value = try optionalCount(key, atMost: limit) else {
+      throw LanguageModelError(
+        .badConfiguration, "config.json: there is no \"\(key)\"; it must be a positive whole number")
     }
     return value
   }
 
   /// A positive whole number, or nothing.
-  func optionalCount(_ key: String) throws -> Int? {
+  func optionalCount(_ key: String, atMost limit: Int = Int(Int32.max)) throws -> Int? {
     guard let value = self[key] else { return nil }
-    guard let number = value.intValue, number > 0, number <= Int(Int32.max) else {
-      throw LanguageModelError(.badConfiguration, "config.json: \"\(key)\" must be a positive whole number")
+    guard let number = value.intValue, number > 0, number <= limit else {
+      throw LanguageModelError(
+        .badConfiguration, "config.json: \"\(key)\" must be a whole number from 1 to \(limit)")
     }
     return number
   }
