@@ -23,7 +23,7 @@ public struct FolderConversion: Sendable {
     let modules = try quantizedModules()
     var plan: [(name: String, shape: Shape, dtype: DType, module: String?)] = []
     for (module, shape) in modules { plan.append((module + ".weight", shape, dtype, module)) }
-    let plain = PlainTensors(model)
+    let plain = PlainTensors(model, decodedType: dtype)
     for name in plain.tensorNames where !belongs(name, to: modules) {
       let (stored, shape) = try plain.declaration(of: name)
       plan.append((name, shape, FloatConversion.canWiden(stored) ? dtype : stored, nil))
