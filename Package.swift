@@ -75,7 +75,7 @@ let package = Package(
     tests("CKernels"),
     tests("Tensors"),
     tests("JSONReader"),
-    tests("Checkpoints", ["Tensors", "JSONReader"]),
+    tests("Checkpoints", ["Tensors", "JSONReader", "Tokenizers"]),
     tests("VectorQuantization", ["Checkpoints", "Tensors", "JSONReader"]),
     tests("LanguageModels", ["Checkpoints", "Tensors", "JSONReader", "VectorQuantization"]),
     tests("ChatTemplates", ["JSONReader"]),
