@@ -136,6 +136,11 @@ struct Inspection {
     print(
       "  \(c.layerCount) blocks, width \(c.hiddenSize), feed-forward \(c.intermediateSize), "
         + "\(c.headCount) heads (\(c.keyValueHeadCount) for keys and values) of \(c.headDimension)")
+    if let experts = c.experts {
+      print(
+        "  \(experts.blocks) blocks with \(experts.count) experts, \(experts.perToken) for each token"
+          + (experts.hasShared ? " and a shared one" : ""))
+    }
     print("  vocabulary \(c.vocabularySize)\(c.tiedEmbeddings ? " (tied head)" : ""), context \(c.maximumPositions)")
     print("  \(parameters) parameters, \(quantizedParameters) of them quantized")
     print("  \(Console.fixed(bitsPerWeight, 3)) bits per weight as stored in the matrices of the blocks")
