@@ -25,19 +25,21 @@ extension Tokenizer {
         .malformedFile, "\(file): control token id \(outside) is outside the \(vocabulary.tokens.count) tokens")
     }
     var table = BytePairVocabulary(file: file)
-    table.entries = vocabulary.tokens.enumerated().map { ($1, $0) }
+    for (id, token) in vocabulary.tokens.enumerated() { table.vocabulary.pieces.append(token.utf8, id: id) }
     table.ignoresMerges = pattern.ignoresMerges
-    table.merges = try vocabulary.merges.enumerated().map { try splitMerge($1, rank: $0, file: file) }
+    for (rank, merge) in vocabulary.merges.enumerated() where !table.merges.append(spaced: merge.utf8) {
+      throw TokenizerError(.malformedFile, "\(file): merge \(rank) is not two tokens with one space between")
+    }
     for (id, type) in vocabulary.tokenTypes.enumerated() where type == 3 || type == 4 {
-      table.addedTokens.append(AddedToken(id: id, content: Array(vocabulary.tokens[id].utf8), special: type == 3))
+      table.vocabulary.addedTokens.append(AddedToken(id: id, content: Array(vocabulary.tokens[id].utf8), special: type == 3))
     }
     let tables = try table.tables()
     var template = SpecialTokenTemplate()
     if vocabulary.addsBOS ?? pattern.addsBOS, let bos = vocabulary.bosID { template.prefix = [bos] }
     self.init(
       TokenizerParts(
-        pieces: tables.pieces, model: tables.model, addedTokens: table.addedTokens, normalizer: pattern.normalizer,
-        preTokenizerSteps: pattern.steps, decoder: .byteLevel, template: template, bosID: vocabulary.bosID,
+        pieces: tables.pieces, model: .bytePairEncoding(tables.model), cuts: tables.cuts, addedTokens: table.vocabulary.addedTokens, normalizer: pattern.normalizer,
+        preTokenizerSteps: pattern.steps, decoder: TokenDecoder(steps: [.byteLevel]), template: template, bosID: vocabulary.bosID,
         eosIDs: vocabulary.eosIDs))
   }
 }
@@ -53,7 +55,7 @@ struct GGUFPreTokenizer {
   init?(name: String) {
     switch name {
     case "gpt-2", "gpt2": steps = [.known(.gpt2)]
-    case "smollm", "starcoder", "refact", "command-r": steps = [.digits(individual: true), .known(.gpt2)]
+    case "smollm", "starcoder", "refact", "command-r": steps = [.scalars(ScalarMatcher(matching: .number, behavior: .isolated)), .known(.gpt2)]
     case "llama-bpe", "llama3", "llama-v3":
       steps = [.known(.llama3)]
       ignoresMerges = true
@@ -64,16 +66,4 @@ struct GGUFPreTokenizer {
     default: return nil
     }
   }
-}
-
-/// The two sides of a merge written with a space between.
-func splitMerge(_ merge: String, rank: Int, file: String) throws -> (left: String, right: String) {
-  let bytes = merge.utf8
-  guard let space = bytes.firstIndex(of: UInt8(ascii: " ")), space != bytes.startIndex,
-    bytes.index(after: space) != bytes.endIndex,
-    !bytes[bytes.index(after: space)...].contains(UInt8(ascii: " "))
-  else {
-    throw TokenizerError(.malformedFile, "\(file): merge \(rank) is not two tokens with one space between")
-  }
-  return (String(merge[..<space]), String(merge[bytes.index(after: space)...]))
 }

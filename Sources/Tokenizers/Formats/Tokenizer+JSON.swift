@@ -4,12 +4,12 @@ import JSONReader
 extension Tokenizer {
   /// The tokenizer of a `tokenizer.json` file.
   public convenience init(tokenizerJSON path: String) throws {
-    try self.init(TokenizerJSON(file: path, root: readJSON(path)).parts())
+    try self.init(tokenizerJSON: readFile(path), file: path)
   }
 
   /// The tokenizer of the bytes of a `tokenizer.json`; `file` names them in messages.
   public convenience init(tokenizerJSON bytes: [UInt8], file: String = "tokenizer.json") throws {
-    try self.init(TokenizerJSON(file: file, root: parseJSON(bytes, file)).parts())
+    try self.init(Self.parts(bytes, file))
   }
 
   /// The tokenizer of a model folder.
@@ -19,11 +19,19 @@ extension Tokenizer {
   public convenience init(folder: String) throws {
     let folder = URL(fileURLWithPath: folder, isDirectory: true)
     let path = folder.appendingPathComponent("tokenizer.json").path
-    var parts = try TokenizerJSON(file: path, root: readJSON(path)).parts()
+    var parts = try Self.parts(readFile(path), path)
     let config = try readJSONIfPresent(folder.appendingPathComponent("tokenizer_config.json").path)
     let generation = try readJSONIfPresent(folder.appendingPathComponent("generation_config.json").path)
     parts.applyConfiguration(config, generation: generation)
     self.init(parts)
+  }
+
+  private static func parts(_ bytes: [UInt8], _ file: String) throws -> TokenizerParts {
+    do {
+      return try TokenizerJSON(file: file, content: TokenizerJSONScanner.read(bytes)).parts()
+    } catch let error as JSONError {
+      throw TokenizerError(.malformedFile, "\(file): \(error)")
+    }
   }
 }
 
@@ -53,18 +61,21 @@ extension TokenizerParts {
   }
 }
 
-private func readJSONIfPresent(_ path: String) throws -> JSONValue {
+func readJSONIfPresent(_ path: String) throws -> JSONValue {
   FileManager.default.fileExists(atPath: path) ? try readJSON(path) : .null
 }
 
-private func readJSON(_ path: String) throws -> JSONValue {
+func readJSON(_ path: String) throws -> JSONValue { try parseJSON(readFile(path), path) }
+
+/// The bytes of a file.
+func readFile(_ path: String) throws -> [UInt8] {
   guard let data = FileManager.default.contents(atPath: path) else {
     throw TokenizerError(.cannotReadFile, "\(path): cannot be read; check that the file exists")
   }
-  return try parseJSON([UInt8](data), path)
+  return [UInt8](data)
 }
 
-private func parseJSON(_ bytes: [UInt8], _ file: String) throws -> JSONValue {
+func parseJSON(_ bytes: [UInt8], _ file: String) throws -> JSONValue {
   do {
     return try JSONValue.parse(bytes)
   } catch {
