@@ -16,16 +16,15 @@ import Testing
   @Test(
     "unsupported parts",
     arguments: [
-      (#"{"model":{"type":"Unigram","vocab":[]}}"#, "model \"Unigram\""),
-      (#"{"model":{"type":"WordPiece","vocab":{}}}"#, "model \"WordPiece\""),
+      (#"{"model":{"type":"Bigram","vocab":[]}}"#, "model \"Bigram\""),
       (#"{"model":{"type":"BPE","vocab":{},"merges":[],"dropout":0.1}}"#, "\"dropout\""),
-      (#"{"model":{"type":"BPE","vocab":{},"merges":[],"end_of_word_suffix":"</w>"}}"#, "\"end_of_word_suffix\""),
-      (#"{"model":{"type":"BPE","vocab":{},"merges":[]},"pre_tokenizer":{"type":"Bert"}}"#, "pre_tokenizer \"Bert\""),
-      (#"{"model":{"type":"BPE","vocab":{},"merges":[]},"normalizer":{"type":"Nmt"}}"#, "normalizer \"Nmt\""),
-      (#"{"model":{"type":"BPE","vocab":{},"merges":[]},"decoder":{"type":"CTC"}}"#, "decoder \"CTC\""),
+      (#"{"model":{"type":"BPE","vocab":{},"merges":[]},"pre_tokenizer":{"type":"Mecab"}}"#, "\"Mecab\""),
+      (#"{"model":{"type":"BPE","vocab":{},"merges":[]},"normalizer":{"type":"Rot13"}}"#, "normalizer \"Rot13\""),
+      (#"{"model":{"type":"BPE","vocab":{},"merges":[]},"decoder":{"type":"Rot13"}}"#, "decoder \"Rot13\""),
+      (#"{"model":{"type":"BPE","vocab":{},"merges":[]},"post_processor":{"type":"Pair"}}"#, "\"Pair\""),
       (
-        #"{"model":{"type":"BPE","vocab":{},"merges":[]},"post_processor":{"type":"BertProcessing"}}"#,
-        "post_processor \"BertProcessing\""
+        #"{"model":{"type":"BPE","vocab":{},"merges":[]},"pre_tokenizer":{"type":"Split","behavior":"Isolated","#
+          + #""pattern":{"Regex":"(?<=a)b"}}}"#, "(?<=a)b"
       ),
     ])
   func unsupported(json: String, part: String) throws {

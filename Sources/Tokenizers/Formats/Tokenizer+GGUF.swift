@@ -31,15 +31,18 @@ extension Tokenizer {
       throw TokenizerError(.malformedFile, "\(file): merge \(rank) is not two tokens with one space between")
     }
     for (id, type) in vocabulary.tokenTypes.enumerated() where type == 3 || type == 4 {
-      table.vocabulary.addedTokens.append(AddedToken(id: id, content: Array(vocabulary.tokens[id].utf8), special: type == 3))
+      table.vocabulary.addedTokens.append(
+        AddedToken(id: id, content: Array(vocabulary.tokens[id].utf8), special: type == 3))
     }
     let tables = try table.tables()
     var template = SpecialTokenTemplate()
     if vocabulary.addsBOS ?? pattern.addsBOS, let bos = vocabulary.bosID { template.prefix = [bos] }
     self.init(
       TokenizerParts(
-        pieces: tables.pieces, model: .bytePairEncoding(tables.model), cuts: tables.cuts, addedTokens: table.vocabulary.addedTokens, normalizer: pattern.normalizer,
-        preTokenizerSteps: pattern.steps, decoder: TokenDecoder(steps: [.byteLevel]), template: template, bosID: vocabulary.bosID,
+        pieces: tables.pieces, model: .bytePairEncoding(tables.model), cuts: tables.cuts,
+        addedTokens: table.vocabulary.addedTokens, normalizer: pattern.normalizer,
+        preTokenizerSteps: pattern.steps, decoder: TokenDecoder(steps: [.byteLevel]), template: template,
+        bosID: vocabulary.bosID,
         eosIDs: vocabulary.eosIDs))
   }
 }
@@ -55,7 +58,8 @@ struct GGUFPreTokenizer {
   init?(name: String) {
     switch name {
     case "gpt-2", "gpt2": steps = [.known(.gpt2)]
-    case "smollm", "starcoder", "refact", "command-r": steps = [.scalars(ScalarMatcher(matching: .number, behavior: .isolated)), .known(.gpt2)]
+    case "smollm", "starcoder", "refact", "command-r":
+      steps = [.scalars(ScalarMatcher(matching: .number, behavior: .isolated)), .known(.gpt2)]
     case "llama-bpe", "llama3", "llama-v3":
       steps = [.known(.llama3)]
       ignoresMerges = true

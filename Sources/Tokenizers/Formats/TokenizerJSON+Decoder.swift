@@ -26,7 +26,8 @@ extension TokenizerJSON {
       return .replacePattern(try expression(pattern, "Replace"), with: bytes("content"))
     case "Strip":
       return .strip(
-        bytes("content"), start: max(0, part.field("start").intValue ?? 0), stop: max(0, part.field("stop").intValue ?? 0))
+        bytes("content"), start: max(0, part.field("start").intValue ?? 0),
+        stop: max(0, part.field("stop").intValue ?? 0))
     case "Metaspace":
       let scheme = part.field("prepend_scheme").stringValue
       let addsPrefix = part.field("add_prefix_space").boolValue ?? true

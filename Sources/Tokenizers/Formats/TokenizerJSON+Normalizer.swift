@@ -47,9 +47,11 @@ extension TokenizerJSON {
   }
 
   /// A compiled pattern; refuses by name what the engine does not read.
-  func expression(_ pattern: String, _ part: String) throws -> RegularExpressionPattern {
+  func expression(
+    _ pattern: String, _ part: String, _ dialect: RegexParser.Dialect = .oniguruma
+  ) throws -> RegularExpressionPattern {
     do throws(RegularExpressionPattern.Refusal) {
-      return try RegularExpressionPattern(pattern)
+      return try RegularExpressionPattern(pattern, dialect)
     } catch {
       throw unsupported("pattern of \(part) (\(error.reason))", pattern)
     }

@@ -17,7 +17,7 @@ extension TokenizerJSON {
         guard let behavior = SplitBehavior(spelling: name) else { throw unsupported("Punctuation behavior", name) }
         return [.scalars(ScalarMatcher(matching: .punctuation, behavior: behavior))]
       case "Whitespace":
-        return [.expression(try expression(#"\w+|[^\w\s]+"#, type), .removed, inverted: true)]
+        return [.expression(try expression(#"\w+|[^\w\s]+"#, type, .rust), .removed, inverted: true)]
       case "WhitespaceSplit": return [.scalars(ScalarMatcher(matching: .whitespace, behavior: .removed))]
       case "BertPreTokenizer":
         return [

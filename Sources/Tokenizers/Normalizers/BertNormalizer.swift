@@ -19,7 +19,7 @@ struct BertNormalizer: Sendable {
     }
     if stripsAccents ?? lowercases {
       NormalizationForm.nfd.apply(to: &text)
-      text.rewriteScalars { ScalarCategory.bits(of: $0) & ScalarCategory.nonspacingMark != 0 ? [] : nil }
+      text.rewriteScalars { LegacyClasses.isNonspacingMark($0) ? [] : nil }
     }
     if lowercases { try Normalizer.lowercase.apply(to: &text) }
   }
@@ -27,10 +27,8 @@ struct BertNormalizer: Sendable {
   private static func cleaned(_ scalar: UInt32) -> [UInt8]? {
     if scalar == 0x20 { return nil }
     if scalar == 0x9 || scalar == 0xa || scalar == 0xd { return [0x20] }
-    let bits = ScalarCategory.bits(of: scalar)
-    let removed = ScalarCategory.other & ~ScalarCategory.unassigned
-    if scalar == 0 || scalar == 0xfffd || bits & removed != 0 { return [] }
-    return bits & ScalarCategory.whitespace != 0 ? [0x20] : nil
+    if scalar == 0 || scalar == 0xfffd || LegacyClasses.isOther(scalar) { return [] }
+    return ScalarCategory.bits(of: scalar) & ScalarCategory.whitespace != 0 ? [0x20] : nil
   }
 
   private static func isIdeograph(_ scalar: UInt32) -> Bool {

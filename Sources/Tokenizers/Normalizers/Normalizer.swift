@@ -43,7 +43,7 @@ enum Normalizer: Sendable {
         let bytes = Array(lower.utf8)
         return bytes.count < 5 && UTF8Scalar.scalars(of: bytes) == [scalar] ? nil : bytes
       }
-    case .stripAccents: text.rewriteScalars { ScalarCategory.bits(of: $0) & ScalarCategory.mark != 0 ? [] : nil }
+    case .stripAccents: text.rewriteScalars { LegacyClasses.isMark($0) ? [] : nil }
     case .machineTranslation: text.rewriteScalars(MachineTranslationRules.replacement)
     case .bert(let normalizer): try normalizer.apply(to: &text)
     case .precompiled(let map): map.apply(to: &text)

@@ -57,7 +57,7 @@ struct AddedTokenMatcher: Sendable {
     return match.upperBound == range.upperBound || !isWord(UTF8Scalar.decode(bytes, at: match.upperBound).scalar)
   }
 
-  private func isWord(_ scalar: UInt32) -> Bool { ScalarCategory.bits(of: scalar) & ScalarCategory.word != 0 }
+  private func isWord(_ scalar: UInt32) -> Bool { ScalarCategory.isWord(scalar) }
 
   private func startOfSpaces(before end: Int, downTo limit: Int, _ bytes: UnsafeBufferPointer<UInt8>) -> Int {
     var start = end

@@ -18,7 +18,7 @@ struct ScalarMatcher: Sendable {
         if scalar < 0x80 {
           return 0x21...0x2f ~= scalar || 0x3a...0x40 ~= scalar || 0x5b...0x60 ~= scalar || 0x7b...0x7e ~= scalar
         }
-        return ScalarCategory.bits(of: scalar) & ScalarCategory.punctuation != 0
+        return LegacyClasses.isPunctuation(scalar)
       case .scalar(let wanted): return scalar == wanted
       }
     }

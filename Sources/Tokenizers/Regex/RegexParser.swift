@@ -8,7 +8,14 @@ struct RegexParser {
   private static let depthLimit = 64
   private static let repetitionLimit = 1000
 
+  /// The engine whose `\w` is meant.
+  enum Dialect: Sendable {
+    case oniguruma
+    case rust
+  }
+
   private let scalars: [UInt32]
+  private let dialect: Dialect
   private var index = 0
   private var depth = 0
   private var ignoresCase = false
@@ -16,14 +23,17 @@ struct RegexParser {
   private var isExtended = false
 
   /// The tree of a pattern.
-  static func parse(_ pattern: String) throws(Refusal) -> RegexSyntax {
-    var parser = RegexParser(scalars: pattern.unicodeScalars.map(\.value))
+  static func parse(_ pattern: String, _ dialect: Dialect = .oniguruma) throws(Refusal) -> RegexSyntax {
+    var parser = RegexParser(scalars: pattern.unicodeScalars.map(\.value), dialect)
     let tree = try parser.alternation()
     if parser.index < parser.scalars.count { throw Refusal(reason: "a parenthesis without its other half") }
     return tree
   }
 
-  private init(scalars: [UInt32]) { self.scalars = scalars }
+  private init(scalars: [UInt32], _ dialect: Dialect) {
+    self.scalars = scalars
+    self.dialect = dialect
+  }
 
   private func peek(_ offset: Int = 0) -> Unicode.Scalar? {
     index + offset < scalars.count ? Unicode.Scalar(scalars[index + offset]) : nil
@@ -216,8 +226,23 @@ struct RegexParser {
       return .place(place)
     }
     var set = ScalarSet()
-    if try insertEscape(into: &set) == .single, ignoresCase { set.ignoreCase() }
+    if scalar == "W" {
+      index += 2
+      insertWord(into: &set)
+      set.negate()
+    } else if try insertEscape(into: &set) == .single, ignoresCase {
+      set.ignoreCase()
+    }
     return .set(finished(set))
+  }
+
+  private func insertWord(into set: inout ScalarSet) {
+    set.insert(categories: ScalarCategory.word)
+    switch dialect {
+    case .rust: set.insert(0x200c...0x200d)
+    case .oniguruma:
+      for range in [0xb2...0xb3, 0xb9...0xb9, 0xbc...0xbe] as [ClosedRange<UInt32>] { set.insert(range) }
+    }
   }
 
   private enum EscapeKind {
@@ -235,7 +260,7 @@ struct RegexParser {
     case "S": set.insert(complementOf: ScalarCategory.whitespace)
     case "d": set.insert(categories: ScalarCategory.decimalNumber)
     case "D": set.insert(complementOf: ScalarCategory.decimalNumber)
-    case "w": set.insert(categories: ScalarCategory.word)
+    case "w": insertWord(into: &set)
     case "W": set.insert(complementOf: ScalarCategory.word)
     case "p", "P": try insertProperty(negated: scalar == "P", into: &set)
     default:

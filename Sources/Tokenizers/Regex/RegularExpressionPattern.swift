@@ -9,10 +9,10 @@ struct RegularExpressionPattern: Sendable {
   private let program: RegexProgram
 
   /// Compiles the pattern; throws where its syntax goes beyond what split patterns use.
-  init(_ pattern: String) throws(Refusal) {
+  init(_ pattern: String, _ dialect: RegexParser.Dialect = .oniguruma) throws(Refusal) {
     self.pattern = pattern
     do {
-      guard let program = RegexProgram(try RegexParser.parse(pattern)) else {
+      guard let program = RegexProgram(try RegexParser.parse(pattern, dialect)) else {
         throw RegexParser.Refusal(reason: "a pattern that is too long")
       }
       self.program = program

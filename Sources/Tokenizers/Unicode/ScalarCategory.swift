@@ -32,7 +32,8 @@ enum ScalarCategory {
   static let unassigned: UInt32 = 1 << 29
   /// Not a category: the property White_Space.
   static let whitespace: UInt32 = 1 << 30
-  /// Not a category: `\w` of Unicode Technical Standard 18, annex C.
+  /// Not a category: what the flavors of `\w` have in common, which is alphabetic, a mark, a decimal number or a
+  /// connector. Rust adds the join controls, Oniguruma the other numbers of Latin-1.
   static let word: UInt32 = 1 << 31
 
   static let letter: UInt32 = 0x1f
@@ -62,11 +63,22 @@ enum ScalarCategory {
     value < 0x10000 ? CategoryPlane.basic.bits[Int(value)] : computed(value)
   }
 
+  /// `\w` of Unicode Technical Standard 18, annex C, as the `regex` crate of Rust has it.
+  static func isWord(_ scalar: UInt32) -> Bool {
+    bits(of: scalar) & word != 0 || scalar == 0x200c || scalar == 0x200d
+  }
+
+  /// Whether a version of Unicode already had the scalar.
+  static func isAssigned(_ scalar: UInt32, before major: Int) -> Bool {
+    guard let age = Unicode.Scalar(scalar)?.properties.age else { return false }
+    return age.major < major
+  }
+
   fileprivate static func computed(_ value: UInt32) -> UInt32 {
     guard let properties = Unicode.Scalar(value)?.properties else { return surrogate }
     var bits = category(properties.generalCategory)
     if properties.isWhitespace { bits |= whitespace }
-    if bits & (mark | decimalNumber | connectorPunctuation) != 0 || properties.isAlphabetic || properties.isJoinControl {
+    if bits & (mark | decimalNumber | connectorPunctuation) != 0 || properties.isAlphabetic {
       bits |= word
     }
     return bits

@@ -23,9 +23,11 @@ enum UnicodeMappings {
     if 0xac00...0xd7a3 ~= scalar { return Hangul.decomposition(of: scalar) }
     let compute = { (scalar: UInt32, memory: inout Memory) in
       if let known = memory.decompositions[scalar] { return known }
-      guard let value = Unicode.Scalar(scalar) else { return [scalar] }
+      // The tables of the `tokenizers` library are those of Unicode 11.
+      guard let value = Unicode.Scalar(scalar), value.properties.age?.major ?? 0 < 12 else { return [scalar] }
       let text = String(Character(value))
-      let mapped = isCompatible ? text.decomposedStringWithCompatibilityMapping : text.decomposedStringWithCanonicalMapping
+      let mapped =
+        isCompatible ? text.decomposedStringWithCompatibilityMapping : text.decomposedStringWithCanonicalMapping
       let result = mapped.unicodeScalars.map(\.value)
       memory.decompositions[scalar] = result
       return result
@@ -38,6 +40,7 @@ enum UnicodeMappings {
   static func composition(of first: UInt32, _ second: UInt32) -> UInt32? {
     if let syllable = Hangul.composition(of: first, second) { return syllable }
     if second < 0x300 { return nil }
+    if first == 0xcca, second == 0xcd5 { return 0xccb }
     let key = UInt64(first) << 32 | UInt64(second)
     let found = canonical.withLock { memory in
       if let known = memory.compositions[key] { return known }
