@@ -70,7 +70,8 @@ let package = Package(
       ],
       swiftSettings: settings),
     .target(
-      name: "TestSupport", dependencies: ["JSONReader"], path: "Tests/TestSupport", swiftSettings: settings),
+      name: "TestSupport", dependencies: ["JSONReader", "Checkpoints", "Tensors"], path: "Tests/TestSupport",
+      swiftSettings: settings),
     tests("CKernels"),
     tests("Tensors"),
     tests("JSONReader"),

@@ -148,28 +148,35 @@ import Testing
     #expect(try refusal(builder).message.contains("rope_freqs.weight"))
   }
 
-  @Test("a SentencePiece tokenizer is left out with a note")
-  func sentencePiece() throws {
-    try convert(Self.setting("tokenizer.ggml.model", .string("llama"))) { folder, notes in
-      #expect(notes.count == 1)
-      #expect(!FileManager.default.fileExists(atPath: folder.appendingPathComponent("tokenizer.json").path))
-      #expect(FileManager.default.fileExists(atPath: folder.appendingPathComponent("config.json").path))
+  @Test("a tokenizer that is not known is left out with a note that names it")
+  func unknownTokenizer() throws {
+    for (key, name) in [("tokenizer.ggml.pre", "tekken"), ("tokenizer.ggml.model", "rwkv")] {
+      try convert(Self.setting(key, .string(name))) { folder, notes in
+        #expect(notes.count == 1)
+        #expect(notes.first?.contains("\"\(name)\"") == true)
+        #expect(!FileManager.default.fileExists(atPath: folder.appendingPathComponent("tokenizer.json").path))
+        #expect(FileManager.default.fileExists(atPath: folder.appendingPathComponent("config.json").path))
+      }
     }
   }
 
   @Test("what is not converted is named, and nothing is written")
   func refused() throws {
     #expect(try refusal(Self.setting("general.architecture", .string("mamba"))).message.contains("mamba"))
-    #expect(try refusal(Self.setting("tokenizer.ggml.pre", .string("tekken"))).message.contains("tekken"))
-    #expect(try refusal(Self.setting("llama.rope.scaling.type", .string("yarn"))).message.contains("yarn"))
+    #expect(try refusal(Self.setting("llama.rope.scaling.type", .string("yarn"))).message.contains("scaling.factor"))
+    #expect(try refusal(Self.setting("llama.rope.scaling.type", .string("ntk"))).message.contains("\"ntk\""))
+    #expect(try refusal(Self.setting("llama.logit_scale", .float32(16))).message.contains("llama.logit_scale"))
     #expect(try refusal(Self.setting("llama.block_count", .uint32(2))).message.contains("blk.1.attn_norm.weight"))
     #expect(try refusal(Self.setting("llama.embedding_length", nil)).message.contains("embedding_length"))
     let scores = Self.setting(
       "tokenizer.ggml.scores", .raw(9, [0, 0, 0, 0] + GGUFBuilder.bytes(UInt64(4)) + [1, 2, 3, 4]))
     #expect(try refusal(scores).message.contains("scores"))
     var stranger = Self.model
-    stranger.add("blk.0.attn_q.bias", [8], [Float](repeating: 0, count: 8))
-    #expect(try refusal(stranger).message.contains("blk.0.attn_q.bias"))
+    stranger.add("blk.0.attn_q_norm.weight", [4], [1, 1, 1, 1])
+    #expect(try refusal(stranger).message.contains("blk.0.attn_q_norm.weight"))
+    var unfinished = Self.model
+    unfinished.add("blk.0.attn_q.bias", [8], [Float](repeating: 0, count: 8))
+    #expect(try refusal(unfinished).message.contains("blk.0.attn_k.bias"))
     var large = Self.model
     large.data.replaceSubrange(0..<4, with: GGUFBuilder.bytes(Float(65520).bitPattern))
     #expect(try refusal(large).message.contains("bfloat16"))
