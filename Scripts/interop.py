@@ -45,6 +45,10 @@ RECIPES = {
 }
 
 
+# The reference reads residual codes with the width of main codes.
+WRONG = ["--vector-length", "8", "--centroids", "16", "--residual-centroids", "64"]
+
+
 def program(*arguments):
     result = subprocess.run([os.environ["VPTQ"], *arguments], capture_output=True, text=True)
     if result.returncode:
@@ -119,15 +123,30 @@ def reference(loader, folder, ids):
 failures = 0
 
 
-def compare(title, folder, loader, tolerance, reference_folder=None, *options):
-    """Compares the log-probabilities of `folder` here with those of `reference_folder` (or the same) there."""
-    global failures
+def difference(folder, loader, reference_folder=None, *options):
+    """The largest difference of log-probabilities of `folder` here and of `reference_folder` (or the same) there."""
     ids, steps = continuation(folder, *options)
     rows = reference(loader, reference_folder or folder, PROMPT + ids)
-    worst = max(abs(value - row[index]) for step, row in zip(steps, rows) for index, value in step.items())
-    verdict = "equal" if worst <= tolerance else "DIFFERENT"
+    return max(abs(value - row[index]) for step, row in zip(steps, rows) for index, value in step.items())
+
+
+def compare(title, folder, loader, tolerance, reference_folder=None, *options):
+    global failures
+    worst = difference(folder, loader, reference_folder, *options)
     failures += worst > tolerance
+    verdict = "equal" if worst <= tolerance else "DIFFERENT"
     print(f"  {title}: {worst:.1e} (at most {tolerance:.0e}) {verdict}", flush=True)
+
+
+def expect_status(folder, loader, status):
+    """`vptq inspect --compatibility` must foretell what the reference does."""
+    global failures
+    prefix = {"transformers": "transformers 4", "package": "vptq 0.0.5.post1 on"}[loader]
+    report = json.loads(program("inspect", folder, "--compatibility", "--json"))["compatibility"]
+    foretold = [entry["status"] for entry in report if entry["runtime"].startswith(prefix) and "CPU" in entry["runtime"]]
+    if foretold != [status]:
+        failures += 1
+        print(f"  inspect --compatibility says {foretold} of {loader}, which is {status}: DIFFERENT")
 
 
 # --- the models -----------------------------------------------------------------------------------------------------
@@ -166,6 +185,8 @@ def write_model(folder, architecture, tied, dtype):
 
 
 def check_quantized(title, folder, work, has_package):
+    expect_status(folder, "transformers", "runs")
+    expect_status(folder, "package", "runs" if has_package else "fails")
     compare(f"{title}, transformers, --exact", folder, "transformers", EXACT, None, "--exact")
     compare(f"{title}, transformers", folder, "transformers", FAST)
     if has_package:
@@ -183,6 +204,7 @@ def check_dense_forms(title, folder, work):
 
 
 def main(folders):
+    global failures
     text = pathlib.Path(__file__).parent.parent / "README.md"
     with tempfile.TemporaryDirectory() as name:
         work = pathlib.Path(name)
@@ -204,6 +226,12 @@ def main(folders):
             program("convert", output, "-o", absorbed, "--absorb-permutation", "--force", "--quiet")
             print(f"{architecture} absorbed permutation", flush=True)
             check_quantized("absorbed permutation", absorbed, work, has_package=not tied)
+            program("quantize", model, "-o", output, *WRONG, "--calibration", text, "--samples", "4",
+                    "--sequence-length", "128", "--force", "--quiet")
+            expect_status(output, "transformers", "wrong")
+            worst = difference(output, "transformers", None, "--exact")
+            failures += worst <= EXACT
+            print(f"{architecture} more residual than main centroids\n  transformers is wrong by {worst:.1e}, as foretold")
         for given in map(pathlib.Path, folders):
             configuration = json.loads((given / "config.json").read_text())
             folder = given
