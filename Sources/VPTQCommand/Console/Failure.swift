@@ -84,10 +84,10 @@ struct Failure: CommandError {
 
   private static func status(_ code: CheckpointError.Code) -> ExitStatus {
     switch code {
-    case .missingFile: .missingInput
+    case .missingFile, .notFound, .accessDenied, .unreachable: .missingInput
     case .cannotWrite: .cannotWrite
     case .wrongDeclaration: .internalError
-    case .malformedFile, .unsupported, .missingTensor: .badData
+    case .malformedFile, .unsupported, .missingTensor, .badAnswer, .damagedDownload: .badData
     }
   }
 
