@@ -8,7 +8,7 @@ import Testing
 @Suite("GGUF block formats") struct GGUFBlocksTests {
   @Test(
     "values equal those of the PyPI package gguf to the bit (recorded by Scripts/record_gguf_blocks.py)",
-    arguments: [GGUFTensorType.f16, .bf16, .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .q4_K, .q5_K, .q6_K])
+    arguments: GGUFTensorType.allCases.filter { $0 != .f32 })
   func golden(type: GGUFTensorType) throws {
     let path = SharedData.packageRoot.appendingPathComponent("Tests/CheckpointsTests/Fixtures/gguf_blocks.json").path
     let entry = try #require(try JSONFile.read(path)[type.name])

@@ -67,17 +67,27 @@ import Testing
     }
   }
 
-  @Test("versions and types that are not read are named")
-  func unsupported() throws {
-    var version = Self.sound
-    version.version = 1
-    var type = Self.sound
-    type.tensors[0].type = 17
-    for (builder, name) in [(version, "version 1"), (type, "IQ2_XS")] {
-      let error = try #require(throws: CheckpointError.self) { try builder.withFile { _ in } }
-      #expect(error.code == .unsupported)
-      #expect(error.message.contains(name))
-    }
+  @Test("a version that is not read is named")
+  func unsupportedVersion() throws {
+    var builder = Self.sound
+    builder.version = 1
+    let error = try #require(throws: CheckpointError.self) { try builder.withFile { _ in } }
+    #expect(error.code == .unsupported)
+    #expect(error.message.contains("version 1"))
+  }
+
+  @Test(
+    "types that ggml gave up are refused by their name (ggml.h, enum ggml_type)",
+    arguments: [
+      (4, "Q4_2"), (5, "Q4_3"), (31, "Q4_0_4_4"), (32, "Q4_0_4_8"), (33, "Q4_0_8_8"), (36, "IQ4_NL_4_4"),
+      (37, "IQ4_NL_4_8"), (38, "IQ4_NL_8_8"),
+    ] as [(UInt32, String)])
+  func retired(type: UInt32, name: String) throws {
+    var builder = Self.sound
+    builder.tensors[0].type = type
+    let error = try #require(throws: CheckpointError.self) { try builder.withFile { _ in } }
+    #expect(error.code == .unsupported)
+    #expect(error.message.contains("\"t\" has the type \(name),"))
   }
 
   private func damaged(_ what: String) -> GGUFBuilder {

@@ -15,6 +15,9 @@ struct MemorySource: TensorSource {
     return tensor
   }
 
+  /// The given tensors.
+  init(tensors: [String: Tensor]) { self.tensors = tensors }
+
   /// Random weights of the shapes that `configuration` needs; `head` adds an output head.
   init(_ configuration: ModelConfiguration, head: Bool) {
     let c = configuration

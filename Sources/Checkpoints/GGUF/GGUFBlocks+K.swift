@@ -1,5 +1,51 @@
 /// Super-blocks of 256 elements, whose sub-blocks have scales of few bits.
 extension GGUFBlocks {
+  /// 16 bytes of scale (low) and minimum (high) nibbles, 64 bytes of bit pairs, `d`, `dmin`: d · s · q − dmin · m for
+  /// each 16.
+  static func unpackQ2_K(_ block: UnsafeRawPointer, _ values: UnsafeMutablePointer<Float>) {
+    let d = half(block, 80)
+    let dmin = half(block, 82)
+    for group in 0..<16 {
+      let packed = byte(block, group)
+      let factor = d * Float(packed & 15)
+      let offset = dmin * Float(packed >> 4)
+      let pairs = block + 16 + pairStart(group)
+      for index in 0..<16 {
+        values[group * 16 + index] = factor * Float(byte(pairs, index) >> pairShift(group) & 3) - offset
+      }
+    }
+  }
+
+  /// 32 bytes of third bits, 64 bytes of bit pairs, 16 six-bit scales in 12 bytes, `d`: d · (s − 32) · q for each 16,
+  /// where q is the pair, less 4 if its third bit is clear.
+  static func unpackQ3_K(_ block: UnsafeRawPointer, _ values: UnsafeMutablePointer<Float>) {
+    let d = half(block, 108)
+    for group in 0..<16 {
+      let low = byte(block, 96 + group % 8) >> Int32(group / 8 * 4) & 15
+      let high = byte(block, 104 + group % 4) >> Int32(group / 4 * 2) & 3
+      let factor = d * Float((low | high << 4) - 32)
+      let pairs = block + 32 + pairStart(group)
+      let thirdBits = block + group % 2 * 16
+      for index in 0..<16 {
+        let isSet = byte(thirdBits, index) >> Int32(group / 2) & 1
+        values[group * 16 + index] = factor * Float((byte(pairs, index) >> pairShift(group) & 3) - 4 * (1 - isSet))
+      }
+    }
+  }
+
+  /// `d` in 32 bits, 256 signed bytes, 16 sums: d · q.
+  static func unpackQ8_K(_ block: UnsafeRawPointer, _ values: UnsafeMutablePointer<Float>) {
+    let d = Float(bitPattern: word(block, 0))
+    for index in 0..<256 { values[index] = d * Float(signedByte(block, 4 + index)) }
+  }
+
+  /// Where the bytes of a sub-block of 16 bit pairs start: 32 bytes hold 128 elements, the first 32 in the lowest bits.
+  @inline(__always)
+  private static func pairStart(_ group: Int) -> Int { group / 8 * 32 + group % 2 * 16 }
+
+  @inline(__always)
+  private static func pairShift(_ group: Int) -> Int32 { Int32(group % 8 / 2 * 2) }
+
   /// `d`, `dmin`, 8 six-bit scales and minima in 12 bytes, 128 bytes of nibbles: d · s · q − dmin · m for each 32.
   static func unpackQ4_K(_ block: UnsafeRawPointer, _ values: UnsafeMutablePointer<Float>) {
     let d = half(block, 0)

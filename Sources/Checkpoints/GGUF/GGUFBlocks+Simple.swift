@@ -49,6 +49,26 @@ extension GGUFBlocks {
     for index in 0..<32 { values[index] = d * Float(signedByte(block, 2 + index)) }
   }
 
+  /// As Q8_0, with the sum of the elements after `d` (ggml's C layout: two 16-bit numbers; never seen in a file).
+  static func unpackQ8_1(_ block: UnsafeRawPointer, _ values: UnsafeMutablePointer<Float>) {
+    let d = half(block, 0)
+    for index in 0..<32 { values[index] = d * Float(signedByte(block, 4 + index)) }
+  }
+
+  /// `d`, 128 bits: d where the bit is set, −d elsewhere.
+  static func unpackQ1_0(_ block: UnsafeRawPointer, _ values: UnsafeMutablePointer<Float>) {
+    let d = half(block, 0)
+    for index in 0..<128 { values[index] = byte(block, 2 + index / 8) >> Int32(index % 8) & 1 == 1 ? d : -d }
+  }
+
+  /// `d`, 64 bit pairs: d · (q − 1).
+  static func unpackQ2_0(_ block: UnsafeRawPointer, _ values: UnsafeMutablePointer<Float>) {
+    let d = half(block, 0)
+    for index in 0..<64 {
+      values[index] = d * Float((byte(block, 2 + index / 4) >> Int32(index % 4 * 2) & 3) - 1)
+    }
+  }
+
   @inline(__always)
   private static func fifthBit(_ bits: UInt32, _ index: Int) -> Int32 {
     Int32((bits >> UInt32(index) & 1) << 4)

@@ -93,12 +93,13 @@ struct GGUFHeader {
   private mutating func type(of name: String) throws -> GGUFTensorType {
     let raw = try cursor.integer(UInt32.self)
     if let type = GGUFTensorType(rawValue: raw) { return type }
-    guard let unread = GGUFTensorType.unreadNames[raw] else {
-      throw cursor.refuse("\"\(name)\" has the unknown type \(raw)")
+    if let retired = GGUFTensorType.retiredNames[raw] {
+      throw CheckpointError(
+        .unsupported,
+        "\(cursor.file.path): \"\(name)\" has the type \(retired), which ggml gave up; make the file anew from its model"
+      )
     }
-    let readable = GGUFTensorType.allCases.map(\.name).joined(separator: ", ")
-    throw CheckpointError(
-      .unsupported, "\(cursor.file.path): \"\(name)\" has the type \(unread), which is not read (only \(readable))")
+    throw cursor.refuse("\"\(name)\" has the unknown type \(raw)")
   }
 
   private func bytes(_ dimensions: [Int], _ type: GGUFTensorType, _ name: String) throws -> Int {
