@@ -28,7 +28,7 @@ struct Failure: CommandError {
   let exit: ExitStatus
   let code: String
   let message: String
-  let hint: String?
+  var hint: String?
 
   init(exit: ExitStatus, code: String, message: String, hint: String? = nil) {
     self.exit = exit
