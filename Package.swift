@@ -72,7 +72,8 @@ let package = Package(
       ],
       swiftSettings: settings),
     .target(
-      name: "TestSupport", dependencies: ["JSONReader"], path: "Tests/TestSupport", swiftSettings: settings),
+      name: "TestSupport", dependencies: ["JSONReader", .product(name: "Crypto", package: "swift-crypto")],
+      path: "Tests/TestSupport", swiftSettings: settings),
     tests("CKernels"),
     tests("Tensors"),
     tests("JSONReader"),

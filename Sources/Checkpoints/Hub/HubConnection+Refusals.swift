@@ -36,7 +36,8 @@ extension HubConnection {
     case (_, 403):
       throw CheckpointError(
         .accessDenied,
-        "\(hub) denies access to \(model.id)\(said.isEmpty ? "" : " (\(said))"): set HF_TOKEN to a token that may read it")
+        "\(hub) denies access to \(model.id)\(said.isEmpty ? "" : " (\(said))"): set HF_TOKEN to a token that may read it"
+      )
     default:
       throw CheckpointError(.badAnswer, "\(hub) answers HTTP \(answer.status) for \(file ?? model.id)")
     }
