@@ -48,12 +48,16 @@ struct HTTPAnswer {
     return nil
   }
 
-  /// The whole body, nil if it is longer than `limit`.
+  /// The whole body, nil if it is longer than `limit`, which is at most that of `HTTPStream`.
   mutating func body(limit: Int) async throws -> [UInt8]? {
     var bytes: [UInt8] = []
-    while let data = try await next() {
-      guard bytes.count + data.count <= limit else { return nil }
-      bytes.append(contentsOf: data)
+    do {
+      while let data = try await next() {
+        guard bytes.count + data.count <= limit else { return nil }
+        bytes.append(contentsOf: data)
+      }
+    } catch is HTTPStream.Overrun {
+      return nil
     }
     return bytes
   }

@@ -8,7 +8,7 @@ import Synchronization
 /// One answer on its way from the session, which pushes, to its reader, who pulls.
 ///
 /// The session cannot be slowed down on every system. So an answer whose reader falls behind by more than `limit` bytes is
-/// broken off (`HTTPStream.Overrun`); the reader takes what has arrived and asks for the rest with a new request.
+/// broken off; the reader gets what has arrived, then `Overrun`, and asks for the rest with a new request.
 final class HTTPStream: Sendable {
   enum Event: Sendable {
     case head(HTTPURLResponse)
@@ -20,8 +20,10 @@ final class HTTPStream: Sendable {
 
   private struct State {
     var hasHead = false
+    /// Handed to the reader, but not yet taken.
     var waitingBytes = 0
     var limit = 32 << 20
+    var isOverrun = false
   }
 
   let events: AsyncThrowingStream<Event, any Error>
@@ -34,7 +36,7 @@ final class HTTPStream: Sendable {
     (events, continuation) = AsyncThrowingStream.makeStream()
     // A reader that goes away, or whose task is cancelled, ends the transfer.
     continuation.onTermination = { [task] termination in
-      if case .cancelled = termination { task.cancel() }
+      if case .cancelled = termination { Self.cancel(task) }
     }
   }
 
@@ -48,19 +50,23 @@ final class HTTPStream: Sendable {
   }
 
   func receive(_ data: Data) {
-    continuation.yield(.body(data))
-    let isOverrun = state.withLock { state in
+    let (isTaken, breaksOff) = state.withLock { state in
+      if state.isOverrun { return (false, false) }
       state.waitingBytes += data.count
-      return state.waitingBytes > state.limit
+      state.isOverrun = state.waitingBytes > state.limit
+      return (true, state.isOverrun)
     }
-    if isOverrun {
-      continuation.finish(throwing: Overrun())
-      task.cancel()
-    }
+    if isTaken { continuation.yield(.body(data)) }
+    if breaksOff { Self.cancel(task) }
+  }
+
+  /// Ends a transfer; not on this thread, for which the session may be waiting (see `DeliveryQueue`).
+  private static func cancel(_ task: URLSessionDataTask) {
+    DispatchQueue.global().async { task.cancel() }
   }
 
   func finish(_ error: (any Error)?) {
-    continuation.finish(throwing: error)
+    continuation.finish(throwing: state.withLock(\.isOverrun) ? Overrun() : error)
   }
 
   /// The reader has taken this many bytes.

@@ -21,7 +21,7 @@ final class HTTPTransport: Sendable {
     configuration.httpCookieAcceptPolicy = .never
     configuration.timeoutIntervalForRequest = silence
     configuration.httpMaximumConnectionsPerHost = 8
-    session = URLSession(configuration: configuration, delegate: delegate, delegateQueue: nil)
+    session = URLSession(configuration: configuration, delegate: delegate, delegateQueue: DeliveryQueue())
   }
 
   deinit { session.invalidateAndCancel() }

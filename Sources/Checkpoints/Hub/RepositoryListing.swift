@@ -9,7 +9,7 @@ struct RepositoryListing: Sendable {
   let paths: [String]
 
   /// A longer answer is refused; 100 000 files need about 10 MB.
-  private static let longestAnswer = 64 << 20
+  private static let longestAnswer = 32 << 20
 
   /// Asks the hub.
   ///
