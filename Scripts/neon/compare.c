@@ -326,6 +326,14 @@ static void vectors(const ck_kernels *p, const ck_kernels *k, size_t n, size_t o
   memcpy(b, x, n * 4);
   k->silu_multiply(b, w, b, n);
   check(all_near(a, b, n, 1e-6, 1e-37), "silu_multiply in place", n, odd, 0);
+  p->gelu_multiply(x, w, a, n);
+  k->gelu_multiply(x, w, b, n);
+  check(all_near(a, b, n, 2e-6, 1e-7), "gelu_multiply", n, odd, 0);
+  memcpy(a, x, n * sizeof(float));
+  memcpy(b, x, n * sizeof(float));
+  p->soft_cap(a, n, 30);
+  k->soft_cap(b, n, 30);
+  check(all_near(a, b, n, 0, 1e-5), "soft_cap", n, odd, 0);
 
   for (size_t i = 1; i < n; i += 5) x[i] = -INFINITY;
   memcpy(a, x, n * 4);

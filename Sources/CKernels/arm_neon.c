@@ -576,6 +576,34 @@ static void silu_multiply(const float *gate, const float *up, float *y, size_t n
   }
 }
 
+/// g / (1 + exp(-2 sqrt(2 / pi) (g + 0.044715 g^3))).
+INLINE float32x4_t gelu4(float32x4_t g) {
+  const float32x4_t cubic = vfmaq_f32(
+    vdupq_n_f32(-2 * 0.797884561f), vmulq_f32(g, g), vdupq_n_f32(-2 * 0.797884561f * 0.044715f));
+  return vdivq_f32(g, vaddq_f32(vdupq_n_f32(1), exp4(vmulq_f32(g, cubic))));
+}
+
+static void gelu_multiply(const float *gate, const float *up, float *y, size_t n) {
+  size_t i = 0;
+  for (; i + 4 <= n; i += 4) vst1q_f32(y + i, vmulq_f32(gelu4(vld1q_f32(gate + i)), vld1q_f32(up + i)));
+  if (i < n) {
+    const float32x4_t activation = gelu4(load_tail(gate, CK_F32, i, n - i));
+    store_tail(y + i, vmulq_f32(activation, load_tail(up, CK_F32, i, n - i)), n - i);
+  }
+}
+
+/// cap * tanh(x / cap) = cap - 2 cap / (1 + exp(2 x / cap)).
+INLINE float32x4_t soft_cap4(float32x4_t x, float cap) {
+  const float32x4_t e = exp4(vmulq_n_f32(x, 2 / cap));
+  return vsubq_f32(vdupq_n_f32(cap), vdivq_f32(vdupq_n_f32(2 * cap), vaddq_f32(vdupq_n_f32(1), e)));
+}
+
+static void soft_cap(float *x, size_t n, float cap) {
+  size_t i = 0;
+  for (; i + 4 <= n; i += 4) vst1q_f32(x + i, soft_cap4(vld1q_f32(x + i), cap));
+  if (i < n) store_tail(x + i, soft_cap4(load_tail(x, CK_F32, i, n - i), cap), n - i);
+}
+
 static void attention_scores(
   const float *q, const float *k, size_t k_stride, size_t positions, size_t head_dim, float scale, float *scores) {
   scaled_row_dots(k, CK_F32, k_stride, positions, head_dim, q, scale, scores);
@@ -733,6 +761,8 @@ static const ck_kernels table = {
   .rotary = rotary,
   .softmax = softmax,
   .silu_multiply = silu_multiply,
+  .gelu_multiply = gelu_multiply,
+  .soft_cap = soft_cap,
   .attention_scores = attention_scores,
   .attention_mix = attention_mix,
   .dot = dot,

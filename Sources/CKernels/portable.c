@@ -271,6 +271,17 @@ static void silu_multiply(const float *gate, const float *up, float *y, size_t n
   for (size_t i = 0; i < n; i++) y[i] = gate[i] / (1 + expf(-gate[i])) * up[i];
 }
 
+static void gelu_multiply(const float *gate, const float *up, float *y, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    const float g = gate[i], u = 0.797884561f * (g + 0.044715f * g * g * g);
+    y[i] = g / (1 + expf(-2 * u)) * up[i];
+  }
+}
+
+static void soft_cap(float *x, size_t n, float cap) {
+  for (size_t i = 0; i < n; i++) x[i] = cap * tanhf(x[i] / cap);
+}
+
 static float dot(const float *a, const float *b, size_t n) {
   float sum = 0;
   for (size_t i = 0; i < n; i++) sum += a[i] * b[i];
@@ -359,6 +370,8 @@ const ck_kernels ck_portable_table = {
   .rotary = rotary,
   .softmax = softmax,
   .silu_multiply = silu_multiply,
+  .gelu_multiply = gelu_multiply,
+  .soft_cap = soft_cap,
   .attention_scores = attention_scores,
   .attention_mix = attention_mix,
   .dot = dot,

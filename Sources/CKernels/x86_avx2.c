@@ -679,6 +679,42 @@ AVX2 static void silu_multiply(const float *gate, const float *up, float *y, siz
   }
 }
 
+/// g / (1 + exp(-2 sqrt(2 / pi) (g + 0.044715 g^3))).
+AVX2_INLINE __m256 gelu8(__m256 g) {
+  const __m256 cubic = _mm256_fmadd_ps(
+    _mm256_mul_ps(g, g), _mm256_set1_ps(-2 * 0.797884561f * 0.044715f), _mm256_set1_ps(-2 * 0.797884561f));
+  return _mm256_div_ps(g, _mm256_add_ps(_mm256_set1_ps(1), exp8(_mm256_mul_ps(g, cubic))));
+}
+
+AVX2 static void gelu_multiply(const float *gate, const float *up, float *y, size_t n) {
+  size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    _mm256_storeu_ps(y + i, _mm256_mul_ps(gelu8(_mm256_loadu_ps(gate + i)), _mm256_loadu_ps(up + i)));
+  }
+  if (i < n) {
+    const __m256i lanes = first_lanes(n - i);
+    const __m256 activation = gelu8(_mm256_maskload_ps(gate + i, lanes));
+    _mm256_maskstore_ps(y + i, lanes, _mm256_mul_ps(activation, _mm256_maskload_ps(up + i, lanes)));
+  }
+}
+
+/// cap * tanh(x / cap) = cap - 2 cap / (1 + exp(2 x / cap)).
+AVX2_INLINE __m256 soft_cap8(__m256 x, __m256 cap, __m256 slope) {
+  const __m256 rest = _mm256_div_ps(
+    _mm256_add_ps(cap, cap), _mm256_add_ps(_mm256_set1_ps(1), exp8(_mm256_mul_ps(x, slope))));
+  return _mm256_sub_ps(cap, rest);
+}
+
+AVX2 static void soft_cap(float *x, size_t n, float cap) {
+  const __m256 caps = _mm256_set1_ps(cap), slope = _mm256_set1_ps(2 / cap);
+  size_t i = 0;
+  for (; i + 8 <= n; i += 8) _mm256_storeu_ps(x + i, soft_cap8(_mm256_loadu_ps(x + i), caps, slope));
+  if (i < n) {
+    const __m256i lanes = first_lanes(n - i);
+    _mm256_maskstore_ps(x + i, lanes, soft_cap8(_mm256_maskload_ps(x + i, lanes), caps, slope));
+  }
+}
+
 AVX2 static void attention_scores(
   const float *q, const float *k, size_t k_stride, size_t positions, size_t head_dim, float scale, float *scores) {
   scaled_row_dots(k, CK_F32, k_stride, positions, head_dim, q, scale, scores);
@@ -840,6 +876,8 @@ static const ck_kernels table = {
   .rotary = rotary,
   .softmax = softmax,
   .silu_multiply = silu_multiply,
+  .gelu_multiply = gelu_multiply,
+  .soft_cap = soft_cap,
   .attention_scores = attention_scores,
   .attention_mix = attention_mix,
   .dot = dot,

@@ -692,6 +692,29 @@ AVX512 static void silu_multiply(const float *gate, const float *up, float *y, s
   }
 }
 
+/// g / (1 + exp(-2 sqrt(2 / pi) (g + 0.044715 g^3))) * up.
+AVX512 static void gelu_multiply(const float *gate, const float *up, float *y, size_t n) {
+  const __m512 linear = _mm512_set1_ps(-2 * 0.797884561f), cubic = _mm512_set1_ps(-2 * 0.797884561f * 0.044715f);
+  for (size_t i = 0; i < n; i += 16) {
+    const __mmask16 lanes = first_lanes(n - i);
+    const __m512 g = _mm512_maskz_loadu_ps(lanes, gate + i);
+    const __m512 exponent = _mm512_mul_ps(g, _mm512_fmadd_ps(_mm512_mul_ps(g, g), cubic, linear));
+    const __m512 activation = _mm512_div_ps(g, _mm512_add_ps(_mm512_set1_ps(1), exp16(exponent)));
+    _mm512_mask_storeu_ps(y + i, lanes, _mm512_mul_ps(activation, _mm512_maskz_loadu_ps(lanes, up + i)));
+  }
+}
+
+/// cap * tanh(x / cap) = cap - 2 cap / (1 + exp(2 x / cap)).
+AVX512 static void soft_cap(float *x, size_t n, float cap) {
+  const __m512 caps = _mm512_set1_ps(cap), slope = _mm512_set1_ps(2 / cap);
+  for (size_t i = 0; i < n; i += 16) {
+    const __mmask16 lanes = first_lanes(n - i);
+    const __m512 e = exp16(_mm512_mul_ps(_mm512_maskz_loadu_ps(lanes, x + i), slope));
+    const __m512 rest = _mm512_div_ps(_mm512_add_ps(caps, caps), _mm512_add_ps(_mm512_set1_ps(1), e));
+    _mm512_mask_storeu_ps(x + i, lanes, _mm512_sub_ps(caps, rest));
+  }
+}
+
 AVX512 static void attention_scores(
   const float *q, const float *k, size_t k_stride, size_t positions, size_t head_dim, float scale, float *scores) {
   scaled_row_dots(k, CK_F32, k_stride, positions, head_dim, q, scale, scores);
@@ -867,6 +890,8 @@ static const ck_kernels table = {
   .rotary = rotary,
   .softmax = softmax,
   .silu_multiply = silu_multiply,
+  .gelu_multiply = gelu_multiply,
+  .soft_cap = soft_cap,
   .attention_scores = attention_scores,
   .attention_mix = attention_mix,
   .dot = dot,

@@ -6,7 +6,7 @@ import VectorQuantization
 package struct BlockRunner {
   package let configuration: ModelConfiguration
   private let loader: ParameterLoader
-  private let rotary: RotaryEmbedding
+  private let rotaries: [RotaryEmbedding]
   private let windows: Int
   private let length: Int
   /// The residual stream of every window, `[windows, length, hiddenSize]`.
@@ -17,39 +17,41 @@ package struct BlockRunner {
 
   /// Embeds windows of equal length.
   package init(_ folder: ModelDirectory, windows: [[Int]]) throws {
-    configuration = try ModelRegistry.configuration(of: folder)
+    configuration = try ModelConfiguration(folder)
     loader = ParameterLoader(source: folder, settings: try QuantizationSettings(folder.configuration))
-    rotary = RotaryEmbedding(configuration)
+    rotaries = configuration.rotaries.map(RotaryEmbedding.init)
     self.windows = windows.count
     let length = windows.first?.count ?? 0
     self.length = length
     precondition(windows.allSatisfy { $0.count == length }, "windows of unequal length")
     for window in windows {
-      let cache = KeyValueCache(configuration, layers: 0, capacity: window.count)
-      try LlamaModel.check([Segment(tokens: window, cache: cache)], configuration)
+      let cache = KeyValueCache([], capacity: window.count)
+      try DecoderModel.check([Segment(tokens: window, cache: cache)], configuration)
     }
-    let embedding = try LlamaModel.embedding(configuration, loader)
-    hidden = LlamaModel.embed(windows.flatMap(\.self), embedding)
+    let embedding = try loader.embedding(configuration)
+    hidden = DecoderModel.embed(windows.flatMap(\.self), embedding, scale: configuration.embeddingScale)
   }
 
   /// Block `index` with its weights as stored.
   package func block(_ index: Int) throws -> TransformerBlock {
-    try LlamaModel.block(index, configuration, loader)
+    try loader.block(index, configuration)
   }
 
-  /// Sends all windows through `block` and keeps its outputs; `observe` is told the inputs of its linear layers.
+  /// Sends all windows through block `index` and keeps its outputs; `observe` is told the inputs of its linear layers.
   package mutating func advance(
-    through block: TransformerBlock, progress: (_ completed: Int) throws -> Void = { _ in },
-    observe: TransformerBlock.Observer?
+    through block: TransformerBlock, at index: Int, progress: (_ completed: Int) throws -> Void = { _ in },
+    observe: InputObserver?
   ) throws {
     let width = configuration.hiddenSize
     let caches = (0..<min(Self.windowsPerPass, windows)).map { _ in
-      KeyValueCache(configuration, layers: 1, capacity: length)
+      let cache = KeyValueCache([configuration.blocks[index]], capacity: length)
+      cache.reserve(length)
+      return cache
     }
     let tokens = [Int](repeating: 0, count: length)
     for first in stride(from: 0, to: windows, by: Self.windowsPerPass) {
       let count = min(Self.windowsPerPass, windows - first)
-      let layout = BatchLayout(caches[..<count].map { Segment(tokens: tokens, cache: $0) }, rotary: rotary)
+      let layout = BatchLayout(caches[..<count].map { Segment(tokens: tokens, cache: $0) }, rotaries: rotaries)
       let offset = first * length * width
       hidden.withUnsafeMutableBufferPointer { buffer in
         guard let base = buffer.baseAddress else { return }

@@ -1,51 +1,98 @@
 /// The keys and values of one sequence, block by block.
 ///
-/// Each block keeps, per key-value head, `capacity` rows of `headDimension` floats. A cache belongs to one sequence
-/// and is used by one forward pass at a time.
+/// Each block keeps, per key-value head, rows of a key and of a value; latent attention keeps one row per position
+/// that serves all heads as both. Memory follows the positions in use, up to `capacity`. A cache belongs to one sequence and is used by one forward pass at a time.
 public final class KeyValueCache: @unchecked Sendable {
   /// The most positions this cache can hold.
   public let capacity: Int
   /// The positions filled so far.
-  public private(set) var count = 0
-  let headDimension: Int
-  let keyValueHeadCount: Int
-  private let keys: UnsafeMutablePointer<Float>
-  private let values: UnsafeMutablePointer<Float>
-  private let layerStride: Int
+  public var count: Int { tokens.count }
+  /// The ids at the filled positions.
+  public private(set) var tokens: [Int] = []
+  /// The length of the sequence when its last positions were filled: what decided their rotary frequencies.
+  private(set) var rotaryLength = 0
+  private var layers: [Layer]
+  /// The positions there is memory for.
+  private var allocated = 0
 
-  package init(_ configuration: ModelConfiguration, layers: Int? = nil, capacity: Int) {
+  /// What one block keeps.
+  struct Rows: Equatable {
+    let heads: Int
+    let keyDimension: Int
+    /// Zero where the key's row serves as the value too.
+    let valueDimension: Int
+
+    init(_ attention: AttentionConfiguration) {
+      switch attention.projections {
+      case .separate, .fused:
+        (heads, keyDimension, valueDimension) = (
+          attention.keyValueHeadCount, attention.headDimension, attention.headDimension
+        )
+      case .latent(let latent):
+        (heads, keyDimension, valueDimension) = (1, latent.keyValueRank + latent.rotaryDimension, 0)
+      }
+    }
+  }
+
+  private struct Layer {
+    let rows: Rows
+    var memory: UnsafeMutablePointer<Float>
+  }
+
+  /// Memory grows in steps of at least this many positions.
+  private static let smallestStep = 256
+
+  package init(_ blocks: [BlockConfiguration], capacity: Int) {
     self.capacity = capacity
-    headDimension = configuration.headDimension
-    keyValueHeadCount = configuration.keyValueHeadCount
-    layerStride = capacity * headDimension * keyValueHeadCount
-    let size = max(1, layerStride * (layers ?? configuration.layerCount))
-    // Untouched pages of a fresh allocation cost nothing, so a long context is paid for as it fills.
-    keys = .allocate(capacity: size)
-    values = .allocate(capacity: size)
+    layers = blocks.map { Layer(rows: Rows($0.attention), memory: .allocate(capacity: 1)) }
   }
 
   deinit {
-    keys.deallocate()
-    values.deallocate()
+    for layer in layers { layer.memory.deallocate() }
   }
 
   /// Forgets everything after the first `count` positions.
   public func truncate(to count: Int) {
     precondition(count >= 0 && count <= self.count)
-    self.count = count
+    tokens.removeLast(self.count - count)
   }
 
-  package func advance(by tokens: Int) {
-    count += tokens
+  /// Makes room for `positions` positions, twice as many as before or more, so that a growing sequence is seldom copied.
+  func reserve(_ positions: Int) {
+    guard positions > allocated else { return }
+    let next = min(capacity, max(positions, 2 * allocated, Self.smallestStep))
+    for index in layers.indices {
+      let (rows, old) = (layers[index].rows, layers[index].memory)
+      let new = UnsafeMutablePointer<Float>.allocate(
+        capacity: max(1, rows.heads * next * (rows.keyDimension + rows.valueDimension)))
+      for (offset, width) in [(0, rows.keyDimension), (rows.keyDimension, rows.valueDimension)] {
+        for head in 0..<rows.heads {
+          let from = old + allocated * rows.heads * offset + head * allocated * width
+          let to = new + next * rows.heads * offset + head * next * width
+          to.update(from: from, count: count * width)
+        }
+      }
+      old.deallocate()
+      layers[index].memory = new
+    }
+    allocated = next
   }
 
-  /// `[capacity, headDimension]` of one head of one block.
+  package func advance(by tokens: [Int]) {
+    self.tokens += tokens
+    rotaryLength = count
+  }
+
+  /// `[reserved positions, keyDimension]` of one head of one block.
   func keys(layer: Int, head: Int) -> UnsafeMutablePointer<Float> {
-    keys + layer * layerStride + head * capacity * headDimension
+    let layer = layers[layer]
+    return layer.memory + head * allocated * layer.rows.keyDimension
   }
 
-  /// `[capacity, headDimension]` of one head of one block.
-  func values(layer: Int, head: Int) -> UnsafeMutablePointer<Float> {
-    values + layer * layerStride + head * capacity * headDimension
+  /// `[reserved positions, valueDimension]` of one head of one block; the keys where they serve as values.
+  func values(layer index: Int, head: Int) -> UnsafeMutablePointer<Float> {
+    let layer = layers[index]
+    if layer.rows.valueDimension == 0 { return keys(layer: index, head: head) }
+    return layer.memory + allocated * (layer.rows.heads * layer.rows.keyDimension + head * layer.rows.valueDimension)
   }
 }

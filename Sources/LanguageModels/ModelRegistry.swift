@@ -5,8 +5,19 @@ import VectorQuantization
 
 /// Picks the architecture of a model folder by the class that its `config.json` names.
 public enum ModelRegistry {
+  /// The families this build knows.
+  private static let families: [any Architecture.Type] = [
+    Llama.self, Mistral.self, Mixtral.self, Qwen2.self, Qwen3.self, Qwen2Experts.self, Qwen3Experts.self, Phi3.self,
+    Gemma.self, Gemma2.self, Gemma3.self, DeepSeek.self,
+  ]
+
   /// The classes this build can run.
-  public static let architectures = ["LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM"]
+  public static let architectures = families.flatMap { $0.classes }
+
+  /// The family a class belongs to.
+  static func family(of name: String) -> (any Architecture.Type)? {
+    families.first { $0.classes.contains(name) }
+  }
 
   /// Opens the model in `folder`, dense or vector-quantized; weights are mapped, not read.
   ///
@@ -15,17 +26,19 @@ public enum ModelRegistry {
   /// - Throws: `LanguageModelError` that names an unknown architecture before any weight is opened, or the tensor or
   ///   key at fault.
   public static func load(_ folder: ModelDirectory, isExact: Bool = false) throws -> any CausalLanguageModel {
-    let configuration = try configuration(of: folder)
-    return try LlamaModel(
+    let configuration = try ModelConfiguration(folder)
+    return try DecoderModel(
       configuration, source: folder, settings: QuantizationSettings(folder.configuration), isExact: isExact)
   }
 
   /// What a user should know about the model in `folder`: settings that are ignored, a stored head that is not used.
   public static func notices(_ folder: ModelDirectory) throws -> [String] {
     var notices = (try QuantizationSettings(folder.configuration)?.notes ?? []).map { "config.json: \($0)" }
-    if try configuration(of: folder).tiedEmbeddings, folder.contains("lm_head.weight") {
+    let configuration = try ModelConfiguration(folder)
+    let head = configuration.headModule + ".weight"
+    if configuration.tiedEmbeddings, folder.contains(head) {
       let (head, embedding) = (
-        try folder.tensor(named: "lm_head.weight"), try folder.tensor(named: "model.embed_tokens.weight")
+        try folder.tensor(named: head), try folder.tensor(named: configuration.embeddingName)
       )
       let isCopy =
         head.dtype == embedding.dtype
@@ -33,23 +46,10 @@ public enum ModelRegistry {
           embedding.withUnsafeBytes { b in a.elementsEqual(b) }
         }
       if !isCopy {
-        notices.append("lm_head.weight is stored but not used: config.json ties the head to the embedding")
+        notices.append(
+          "\(configuration.headModule).weight is stored but not used: config.json ties the head to the embedding")
       }
     }
     return notices
-  }
-
-  /// The checked configuration of the model in `folder`.
-  package static func configuration(of folder: ModelDirectory) throws -> ModelConfiguration {
-    let configuration = try ModelConfiguration(folder)
-    guard architectures.contains(configuration.architecture) else {
-      throw LanguageModelError(
-        .unsupported,
-        "architecture \(configuration.architecture) is not supported; known: \(architectures.joined(separator: ", "))")
-    }
-    if configuration.architecture == "MistralForCausalLM", folder.configuration["sliding_window"]?.intValue != nil {
-      throw LanguageModelError(.unsupported, "config.json: attention with a sliding window is not supported yet")
-    }
-    return configuration
   }
 }

@@ -21,21 +21,47 @@ package struct ParameterLoader: Sendable {
     guard tensor.shape == [count] else {
       throw LanguageModelError(.badTensor, "\(name) has shape \(tensor.shape); this model needs [\(count)]")
     }
+    return try floats(of: tensor, name)
+  }
+
+  /// The values of a tensor of a floating type.
+  private func floats(of tensor: Tensor, _ name: String) throws -> [Float] {
+    guard FloatConversion.canWiden(tensor.dtype) else {
+      throw LanguageModelError(
+        .badTensor, "\(name) is \(tensor.dtype.rawValue); a floating type of 16 bits or more is needed")
+    }
     return try tensor.floats()
   }
 
   /// The matrix `module.weight`, or its vector-quantized form; a bias where `bias` says so or one is stored.
   package func linear(_ module: String, outFeatures: Int, inFeatures: Int, bias: Bool) throws -> any Linear {
-    let biasName = module + ".bias"
     if source.contains(module + ".centroids.weight") {
-      let quantized = try VectorQuantizedLinear(
-        reading: source, module: module, settings: settings?.settings(forModule: module), outFeatures: outFeatures,
-        inFeatures: inFeatures)
-      return try QuantizedLinear(quantized, isExact: isExact)
+      return try QuantizedLinear(
+        quantized(module, outFeatures: outFeatures, inFeatures: inFeatures), isExact: isExact)
+    }
+    let biasName = module + ".bias"
+    let values = bias || source.contains(biasName) ? try vector(biasName, count: outFeatures) : nil
+    let weight = try dense(module + ".weight", shape: [outFeatures, inFeatures])
+    if BlockScales.apply(to: weight) {
+      return BlockScaledLinear(weight: weight, scales: try BlockScales(module, of: weight, in: source), bias: values)
+    }
+    return try DenseLinear(name: module, weight: weight, bias: values)
+  }
+
+  /// The same matrix decoded to float32, `[outFeatures, inFeatures]`, whatever form it is stored in.
+  package func floats(_ module: String, outFeatures: Int, inFeatures: Int) throws -> [Float] {
+    if source.contains(module + ".centroids.weight") {
+      return try quantized(module, outFeatures: outFeatures, inFeatures: inFeatures).dequantized(roundingTo: nil)
     }
     let weight = try dense(module + ".weight", shape: [outFeatures, inFeatures])
-    let hasBias = bias || source.contains(biasName)
-    return try DenseLinear(name: module, weight: weight, bias: hasBias ? vector(biasName, count: outFeatures) : nil)
+    return BlockScales.apply(to: weight)
+      ? try BlockScales.floats(module, weight, in: source) : try floats(of: weight, module + ".weight")
+  }
+
+  private func quantized(_ module: String, outFeatures: Int, inFeatures: Int) throws -> VectorQuantizedLinear {
+    try VectorQuantizedLinear(
+      reading: source, module: module, settings: settings?.settings(forModule: module), outFeatures: outFeatures,
+      inFeatures: inFeatures)
   }
 
   /// A stored matrix of exactly this shape.

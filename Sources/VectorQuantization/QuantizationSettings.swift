@@ -51,8 +51,10 @@ public struct QuantizationSettings: Sendable {
   private static func locate(in place: JSONValue) throws -> (full: JSONValue?, shared: JSONValue?, whole: JSONValue)? {
     if let whole = place["quantization_config"], whole.objectValue != nil {
       if let method = whole["quant_method"]?.stringValue, method != "vptq" {
+        // Matrices of 8-bit floats with a scale for each block are read as they are; nothing in them is vector-quantized.
+        if method == "fp8", try isBlockScaled(whole) { return nil }
         throw VectorQuantizationError(
-          .unsupported, "config.json: quantization method \"\(method)\" is not supported; only \"vptq\" is")
+          .unsupported, "config.json: quantization method \"\(method)\" is not supported; \"vptq\" and \"fp8\" are")
       }
       let full = whole["config_for_layers"], shared = whole["shared_layer_config"]
       if holdsEntries(full) || holdsEntries(shared) { return (full, shared, whole) }
@@ -60,6 +62,14 @@ public struct QuantizationSettings: Sendable {
     }
     if let flat = place["quant_config"], isFlatMap(flat) { return (flat, nil, flat) }
     return nil
+  }
+
+  private static func isBlockScaled(_ settings: JSONValue) throws -> Bool {
+    guard settings["weight_block_size"]?.arrayValue?.compactMap(\.intValue) == [128, 128] else {
+      throw VectorQuantizationError(
+        .unsupported, "config.json: fp8 weights are read with \"weight_block_size\": [128, 128] only")
+    }
+    return true
   }
 
   private static func holdsEntries(_ map: JSONValue?) -> Bool { map?.objectValue?.isEmpty == false }

@@ -112,6 +112,52 @@ struct LayerTests {
     #expect(Array(extremes.dropFirst()) == [1e30, 0, 200])
   }
 
+  @Test("gelu_multiply: the tanh form of gelu(gate) * up, in place too", arguments: KernelVariant.all)
+  func gaussianErrorLinearUnit(_ variant: KernelVariant) {
+    var generator = SeededGenerator(state: 14)
+    for count in [0] + oddSizes {
+      withArena { arena in
+        let (gate, up) = (generator.floats(count, in: -6...12), generator.floats(count))
+        let (first, second) = (arena.place(gate + [9], offset: 1), arena.place(up + [9], offset: 1))
+        let apart = arena.place([Float](repeating: 9, count: count + 1), offset: 1)
+        variant.kernels.gelu_multiply(first, second, apart, count)
+        let expected = zip(gate, up).map { gate, up in
+          let g = Double(gate)
+          return 0.5 * g * (1 + tanh((2 / Double.pi).squareRoot() * (g + 0.044715 * g * g * g))) * Double(up)
+        }
+        // Far to the left the exponent is large, and so is the relative error of its exponential.
+        for (value, exact) in zip(apart.values(count), expected) {
+          #expect(abs(Double(value) - exact) <= 2e-6 * abs(exact) + 1e-7, "\(count)")
+        }
+        #expect(apart[count] == 9)
+        variant.kernels.gelu_multiply(first, second, first, count)
+        #expect(first.values(count + 1) == apart.values(count + 1))
+      }
+    }
+    var extremes = [Float](repeating: 1, count: 4)
+    variant.kernels.gelu_multiply([-1e30, 1e30, 0, 200], [1, 1, 1, 1], &extremes, 4)
+    #expect(extremes == [0, 1e30, 0, 200])
+  }
+
+  @Test("soft_cap: cap * tanh(x / cap)", arguments: KernelVariant.all)
+  func softCap(_ variant: KernelVariant) {
+    var generator = SeededGenerator(state: 15)
+    for (count, cap) in zip([0] + oddSizes, [Float(50), 30, 1, 7.5, 50, 30, 2, 50, 30, 50, 1, 30, 50, 30]) {
+      withArena { arena in
+        let x = generator.floats(count, in: -200...200)
+        let stored = arena.place(x + [9], offset: 1)
+        variant.kernels.soft_cap(stored, count, cap)
+        for (value, x) in zip(stored.values(count), x) {
+          #expect(abs(Double(value) - Double(cap) * tanh(Double(x) / Double(cap))) <= 3e-7 * Double(cap))
+        }
+        #expect(stored[count] == 9)
+      }
+    }
+    var extremes: [Float] = [-1e30, 1e30, -.infinity, .infinity]
+    variant.kernels.soft_cap(&extremes, 4, 50)
+    #expect(extremes == [-50, 50, -50, 50])
+  }
+
   @Test("attention: scaled dot products and weighted sums", arguments: KernelVariant.all)
   func attention(_ variant: KernelVariant) {
     var generator = SeededGenerator(state: 13)

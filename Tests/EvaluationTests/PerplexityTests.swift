@@ -18,7 +18,7 @@ private struct UniformModel: CausalLanguageModel {
     configuration = try ModelConfiguration(JSONValue.parse(Array(json.utf8)))
   }
 
-  func makeCache(capacity: Int) -> KeyValueCache { KeyValueCache(configuration, capacity: capacity) }
+  func makeCache(capacity: Int) -> KeyValueCache { KeyValueCache(configuration.blocks, capacity: capacity) }
 
   func forward(_ segments: [Segment], logits: LogitsRequest) throws -> Logits {
     let rows = segments.reduce(0) { $0 + $1.tokens.count }

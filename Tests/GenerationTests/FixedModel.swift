@@ -25,7 +25,7 @@ struct FixedModel: CausalLanguageModel {
   }
 
   func makeCache(capacity: Int) -> KeyValueCache {
-    KeyValueCache(configuration, capacity: capacity)
+    KeyValueCache(configuration.blocks, capacity: capacity)
   }
 
   func forward(_ segments: [Segment], logits: LogitsRequest) throws -> Logits {
@@ -33,7 +33,7 @@ struct FixedModel: CausalLanguageModel {
     for segment in segments {
       let end = segment.cache.count + segment.tokens.count
       let first = segment.cache.count
-      segment.cache.advance(by: segment.tokens.count)
+      segment.cache.advance(by: segment.tokens)
       switch logits {
       case .none: break
       case .last: values += rows[min(end - 1, rows.count - 1)]

@@ -28,10 +28,10 @@ struct ConfigurationTests {
     let new = try configuration(#""rope_parameters": {"rope_theta": 500000, "rope_type": "llama3", \#(numbers)}"#)
     let short = try configuration(
       #""rope_theta": 500000, "rope_scaling": {"type": "llama3", \#(numbers)}, "dtype": "bfloat16""#)
-    #expect(old.rotaryTheta == 500000)
-    #expect(new.rotaryTheta == 500000)
-    #expect(old.rotaryScaling == new.rotaryScaling)
-    #expect(old.rotaryScaling == short.rotaryScaling)
+    #expect(old.rotaries[0].theta == 500000)
+    #expect(new.rotaries[0].theta == 500000)
+    #expect(old.rotaries == new.rotaries)
+    #expect(old.rotaries == short.rotaries)
     #expect(short.dtype == .bfloat16)
   }
 
@@ -60,6 +60,79 @@ struct ConfigurationTests {
     let frequencies = RotaryScaling.linear(factor: 4).inverseFrequencies(half: 8, theta: 1e4)
     #expect(frequencies[0] == 0.25)
     #expect(abs(frequencies[1] - 0.079056941) < 1e-9)
+  }
+
+  @Test("yarn scaling, its attention factor included (case M03: values of transformers 4.48.3)")
+  func yarnFrequencies() throws {
+    let model = try configuration(
+      #""head_dim": 16, "rope_theta": 1e6, "rope_scaling": {"rope_type": "yarn", "factor": 4, "original_max_position_embeddings": 32768}"#
+    )
+    let rotary = model.rotaries[0]
+    let frequencies = rotary.scaling.inverseFrequencies(half: 8, theta: rotary.theta)
+    let expected = [
+      1, 0.17782793939, 0.03162277862, 0.00421755994, 0.00050000002, 4.44569851e-5, 7.90569356e-6, 1.40585337e-6,
+    ]
+    for (value, exact) in zip(frequencies, expected) { #expect(abs(value - exact) < 2e-7 * exact) }
+    #expect(abs(rotary.scaling.attentionFactor - 1.138629436) < 1e-9)
+  }
+
+  @Test("Where yarn names no original context it is the model's (as in transformers 4.48.3)")
+  func yarnDefaults() throws {
+    let short = try configuration(
+      #""head_dim": 16, "max_position_embeddings": 32768, "rope_theta": 1e6, "rope_scaling": {"type": "yarn", "factor": 4}"#
+    )
+    let long = try configuration(
+      #""head_dim": 16, "max_position_embeddings": 32768, "rope_theta": 1e6, "rope_scaling": {"type": "yarn", "factor": 4, "original_max_position_embeddings": 32768}"#
+    )
+    #expect(short.rotaries == long.rotaries)
+  }
+
+  @Test("An unknown architecture, activation, kind of layer or routing is refused by name, before any weight")
+  func unknownParts() {
+    func refuses(_ word: String, _ body: () throws -> ModelConfiguration) {
+      #expect {
+        try body()
+      } throws: { error in
+        (error as? LanguageModelError)?.code == .unsupported && "\(error)".contains(word)
+      }
+    }
+    func named(_ architecture: String, _ rest: String = "") throws -> ModelConfiguration {
+      let json = """
+        {"architectures": ["\(architecture)"], "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2,
+         "num_attention_heads": 4, "vocab_size": 32\(rest)}
+        """
+      return try ModelConfiguration(JSONValue.parse(Array(json.utf8)))
+    }
+    refuses("MambaForCausalLM") { try named("MambaForCausalLM") }
+    refuses("relu2") { try configuration(#""hidden_act": "relu2""#) }
+    refuses("quick_gelu") { try named("Gemma2ForCausalLM", #", "hidden_activation": "quick_gelu""#) }
+    refuses("linear_attention") {
+      try named("Qwen3ForCausalLM", #", "layer_types": ["linear_attention", "full_attention"]"#)
+    }
+    refuses("longrope") { try named("Phi3ForCausalLM", #", "rope_scaling": {"type": "linear", "factor": 2}"#) }
+    refuses("hash") {
+      try named(
+        "DeepseekV2ForCausalLM",
+        #", "kv_lora_rank": 8, "qk_nope_head_dim": 8, "qk_rope_head_dim": 8, "v_head_dim": 8, "n_routed_experts": 4, "moe_intermediate_size": 8, "num_experts_per_tok": 2, "topk_method": "hash""#
+      )
+    }
+  }
+
+  @Test("Impossible numbers are refused with their key")
+  func impossibleNumbers() {
+    for (key, value) in [
+      ("num_hidden_layers", "0"), ("hidden_size", "-64"), ("vocab_size", "3.5"), ("head_dim", "15"),
+      ("num_key_value_heads", "3"), ("rms_norm_eps", "0"), ("rope_theta", "-1"), ("hidden_size", "1e30"),
+      ("partial_rotary_factor", "0.03"), ("num_hidden_layers", "2000000000"),
+      ("intermediate_size", "9000000000000000000"),
+      ("num_attention_heads", "4194304"),
+    ] {
+      #expect("\(key) \(value)") {
+        try configuration("\"\(key)\": \(value)")
+      } throws: { error in
+        (error as? LanguageModelError)?.code == .badConfiguration
+      }
+    }
   }
 
   @Test("head_dim is what the file says, or hidden/heads where it says nothing (case M06)")

@@ -26,7 +26,7 @@ struct LlamaFormulaTests {
   func logits(heads: Int, keyValueHeads: Int, headDimension: Int?) throws {
     let configuration = try configuration(heads: heads, keyValueHeads: keyValueHeads, headDimension: headDimension)
     let source = MemorySource(configuration, head: false)
-    let model = try LlamaModel(configuration, source: source, settings: nil)
+    let model = try DecoderModel(configuration, source: source, settings: nil)
     let tokens = [3, 1, 16, 5, 5, 0, 9]
     let result = try model.forward([Segment(tokens: tokens, cache: model.makeCache(capacity: 8))], logits: .all)
     let expected = try Formula(configuration, source).logits(tokens)
@@ -40,7 +40,7 @@ struct LlamaFormulaTests {
     let untied = try configuration(heads: 4, keyValueHeads: 2, headDimension: 8, tied: false)
     let tokens = [1, 2, 3]
     func logits(_ configuration: ModelConfiguration, storedHead: Bool) throws -> [Float] {
-      let model = try LlamaModel(configuration, source: MemorySource(configuration, head: storedHead), settings: nil)
+      let model = try DecoderModel(configuration, source: MemorySource(configuration, head: storedHead), settings: nil)
       return try model.forward([Segment(tokens: tokens, cache: model.makeCache(capacity: 4))], logits: .last).values
     }
     let (absent, stale, own) = (
@@ -83,7 +83,7 @@ private struct Formula {
     var y = x
     for head in 0..<(x.count / d) {
       for i in 0..<half {
-        let angle = Double(position) * pow(c.rotaryTheta, -Double(i) / Double(half))
+        let angle = Double(position) * pow(c.rotaries[0].theta, -Double(i) / Double(half))
         let (a, b) = (x[head * d + i], x[head * d + half + i])
         y[head * d + i] = a * cos(angle) - b * sin(angle)
         y[head * d + half + i] = b * cos(angle) + a * sin(angle)

@@ -83,6 +83,16 @@ func addSmall(_ kernels: ck_kernels, _ name: String) {
     for _ in benchmark.scaledIterations { kernels.silu_multiply(values, values, &y, y.count) }
     blackHole(y)
   }
+  Benchmark("gelu multiply 4096, \(name)") { benchmark in
+    var y = values
+    for _ in benchmark.scaledIterations { kernels.gelu_multiply(values, values, &y, y.count) }
+    blackHole(y)
+  }
+  Benchmark("soft cap 4096, \(name)") { benchmark in
+    var y = values
+    for _ in benchmark.scaledIterations { kernels.soft_cap(&y, y.count, 50) }
+    blackHole(y)
+  }
   Benchmark("rms norm 4096, \(name)") { benchmark in
     var y = values
     for _ in benchmark.scaledIterations { kernels.rms_norm(values, values, 1e-5, y.count, &y) }

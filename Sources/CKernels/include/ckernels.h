@@ -154,11 +154,16 @@ typedef struct {
   void (*rotary)(
     float *x, size_t heads, size_t head_dim, size_t half, const float *cosine, const float *sine);
 
-  // In place: x[i] = exp(x[i] - max) / sum. -inf entries give 0. n >= 1. Relative error of exp <= 2e-7 or so.
+  // In place: x[i] = exp(x[i] - max) / sum. -inf entries give 0; at least one entry is finite. n >= 1. Relative error of exp <= 2e-7 or so.
   void (*softmax)(float *x, size_t n);
 
   // y[i] = gate[i] / (1 + exp(-gate[i])) * up[i]. y may alias gate or up.
   void (*silu_multiply)(const float *gate, const float *up, float *y, size_t n);
+  // y[i] = gelu(gate[i]) * up[i] by the tanh form: gelu(g) = g / (1 + exp(-2 u)), u = sqrt(2 / pi) (g + 0.044715 g^3).
+  // y may alias gate or up.
+  void (*gelu_multiply)(const float *gate, const float *up, float *y, size_t n);
+  // In place: x[i] = cap * tanh(x[i] / cap), to within 3e-7 * cap. cap > 0.
+  void (*soft_cap)(float *x, size_t n, float cap);
 
   // scores[p] = scale * dot(q, k + p * k_stride) for p < positions, head_dim values each (keys float32).
   void (*attention_scores)(

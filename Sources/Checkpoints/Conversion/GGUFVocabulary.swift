@@ -2,27 +2,41 @@ import JSONReader
 
 /// The tokenizer that a GGUF file keeps in its metadata.
 struct GGUFVocabulary {
-  /// Token types of ggml that make a token an added one.
-  private enum TokenType {
+  /// Token types of ggml.
+  enum TokenType {
+    static let unknown = 2
     static let control = 3
     static let userDefined = 4
   }
 
+  /// What becomes of a vocabulary.
+  enum Tokenizer {
+    /// `tokenizer.json` and `tokenizer_config.json`.
+    case files([(name: String, content: JSONValue)])
+    /// No tokenizer can be written, for this reason.
+    case none(reason: String)
+  }
+
   /// `gpt2` for byte-level BPE, `llama` for SentencePiece.
   let model: String
-  private let path: String
-  private let metadata: [String: GGUFValue]
-  private let tokens: [String]
-  private let types: [Int]
+  let path: String
+  let metadata: [String: GGUFValue]
+  let tokens: [String]
+  /// One for each token, or empty.
+  let types: [Int]
 
   init(_ file: GGUFFile) throws {
     path = file.path
     metadata = file.metadata
     model = file.metadata["tokenizer.ggml.model"]?.stringValue ?? "none"
-    guard let tokens = file.metadata["tokenizer.ggml.tokens"]?.arrayValue?.strings else {
-      throw CheckpointError(.malformedFile, "\(path): tokenizer.ggml.tokens is not a list of texts")
+    if let tokens = file.metadata["tokenizer.ggml.tokens"] {
+      guard let texts = tokens.arrayValue?.strings else {
+        throw CheckpointError(.malformedFile, "\(path): tokenizer.ggml.tokens is not a list of texts")
+      }
+      self.tokens = texts
+    } else {
+      tokens = []
     }
-    self.tokens = tokens
     if let types = file.metadata["tokenizer.ggml.token_type"] {
       guard let values = types.arrayValue?.integers, values.count == tokens.count else {
         throw CheckpointError(.malformedFile, "\(path): tokenizer.ggml.token_type does not give each token a type")
@@ -31,15 +45,12 @@ struct GGUFVocabulary {
     } else {
       types = []
     }
-    if let scores = file.metadata["tokenizer.ggml.scores"]?.arrayValue {
-      guard scores.elementType == .float32, scores.count == tokens.count else {
+    if let scores = file.metadata["tokenizer.ggml.scores"] {
+      guard let list = scores.arrayValue, list.elementType == .float32, list.count == tokens.count else {
         throw CheckpointError(.malformedFile, "\(path): tokenizer.ggml.scores does not give each token a 32-bit score")
       }
     }
   }
-
-  /// Whether the tokenizer is byte-level BPE.
-  var isByteLevel: Bool { model == "gpt2" }
 
   /// The id in `tokenizer.ggml.<role>_token_id`, if it names a token.
   func identifier(_ role: String) -> Int? {
@@ -48,6 +59,9 @@ struct GGUFVocabulary {
     }
     return id
   }
+
+  /// The truth value `tokenizer.ggml.<key>`, if the file has it.
+  func flag(_ key: String) -> Bool? { metadata["tokenizer.ggml.\(key)"]?.boolValue }
 
   /// The content of `generation_config.json`.
   var generationConfiguration: JSONValue {
@@ -61,10 +75,41 @@ struct GGUFVocabulary {
     return .object(members)
   }
 
+  /// The tokenizer in the form of the `tokenizers` library.
+  ///
+  /// - Throws: `CheckpointError` (`malformedFile`) for a vocabulary that contradicts itself.
+  func tokenizer() throws -> Tokenizer {
+    guard !tokens.isEmpty else { return .none(reason: "\(path) has no vocabulary") }
+    switch model {
+    case "gpt2":
+      let name = metadata["tokenizer.ggml.pre"]?.stringValue ?? "default"
+      guard let rules = GGUFPreTokenization(name: name) else {
+        return .none(reason: "the pre-tokenizer \"\(name)\" of \(path) is not known")
+      }
+      let addsBeginning = flag("add_bos_token") ?? rules.addsBeginning
+      return .files([
+        ("tokenizer.json", try byteLevelTokenizer(rules, addsBeginning: addsBeginning)),
+        ("tokenizer_config.json", configuration(addsBeginning: addsBeginning, addsEnd: flag("add_eos_token") ?? false)),
+      ])
+    case "llama":
+      guard let scores = metadata["tokenizer.ggml.scores"]?.arrayValue?.doubles else {
+        return .none(reason: "the SentencePiece vocabulary of \(path) has no scores")
+      }
+      let addsBeginning = flag("add_bos_token") ?? true
+      return .files([
+        ("tokenizer.json", sentencePieceTokenizer(scores: scores, addsBeginning: addsBeginning)),
+        ("tokenizer_config.json", configuration(addsBeginning: addsBeginning, addsEnd: flag("add_eos_token") ?? false)),
+      ])
+    default:
+      return .none(reason: "the tokenizer \"\(model)\" of \(path) is not converted")
+    }
+  }
+
   /// The content of `tokenizer_config.json`.
-  var tokenizerConfiguration: JSONValue {
+  private func configuration(addsBeginning: Bool, addsEnd: Bool) -> JSONValue {
     var members: [(key: String, value: JSONValue)] = [
-      ("add_bos_token", .bool(addsBeginning)), ("add_eos_token", .bool(addsEnd)),
+      ("add_bos_token", .bool(addsBeginning && identifier("bos") != nil)),
+      ("add_eos_token", .bool(addsEnd && identifier("eos") != nil)),
     ]
     for (key, role) in [("bos_token", "bos"), ("eos_token", "eos"), ("pad_token", "padding"), ("unk_token", "unknown")]
     {
@@ -74,95 +119,12 @@ struct GGUFVocabulary {
       members.append(("chat_template", .string(template)))
     }
     members.append(("clean_up_tokenization_spaces", false))
-    if let length = metadata["llama.context_length"]?.intValue {
+    let architecture = metadata["general.architecture"]?.stringValue ?? ""
+    if let length = metadata["\(architecture).context_length"]?.intValue {
       members.append(("model_max_length", .integer(length)))
     }
     members.append(("model_input_names", ["input_ids", "attention_mask"]))
     members.append(("tokenizer_class", "PreTrainedTokenizerFast"))
     return .object(members)
-  }
-
-  /// The content of `tokenizer.json`.
-  ///
-  /// - Throws: `CheckpointError` if the pre-tokenizer is not known (its name is told) or the merges are missing.
-  func tokenizer() throws -> JSONValue {
-    guard let merges = metadata["tokenizer.ggml.merges"]?.arrayValue?.strings else {
-      throw CheckpointError(.malformedFile, "\(path): tokenizer.ggml.merges is not a list of texts")
-    }
-    let rules = try preTokenization()
-    return [
-      "version": "1.0",
-      "truncation": .null,
-      "padding": .null,
-      "added_tokens": .array(addedTokens),
-      "normalizer": rules.normalizer,
-      "pre_tokenizer": rules.preTokenizer,
-      "post_processor": postProcessor,
-      "decoder": GGUFPreTokenization.byteLevel(trimOffsets: true, splits: true),
-      "model": [
-        "type": "BPE", "dropout": .null, "unk_token": .null, "continuing_subword_prefix": .null,
-        "end_of_word_suffix": .null, "fuse_unk": false, "byte_fallback": false,
-        "ignore_merges": .bool(rules.ignoresMerges),
-        "vocab": .object(tokens.enumerated().map { (key: $1, value: .integer($0)) }),
-        "merges": .array(merges.map(JSONValue.string)),
-      ],
-    ]
-  }
-
-  private var addsBeginning: Bool {
-    guard identifier("bos") != nil else { return false }
-    let fallback = (try? preTokenization().addsBeginning) ?? false
-    return metadata["tokenizer.ggml.add_bos_token"]?.boolValue ?? fallback
-  }
-
-  private var addsEnd: Bool {
-    identifier("eos") != nil && metadata["tokenizer.ggml.add_eos_token"]?.boolValue == true
-  }
-
-  private func preTokenization() throws -> GGUFPreTokenization {
-    let name = metadata["tokenizer.ggml.pre"]?.stringValue ?? "default"
-    guard let rules = GGUFPreTokenization(name: name) else {
-      throw CheckpointError(
-        .unsupported,
-        "\(path): the pre-tokenizer \"\(name)\" is not known "
-          + "(only \(GGUFPreTokenization.names.joined(separator: ", ")))"
-      )
-    }
-    return rules
-  }
-
-  private var addedTokens: [JSONValue] {
-    types.indices.compactMap { id in
-      guard types[id] == TokenType.control || types[id] == TokenType.userDefined else { return nil }
-      return [
-        "id": .integer(id), "content": .string(tokens[id]), "single_word": false, "lstrip": false, "rstrip": false,
-        "normalized": false, "special": .bool(types[id] == TokenType.control),
-      ]
-    }
-  }
-
-  /// Puts the tokens that begin and end a text around it.
-  private var postProcessor: JSONValue {
-    let beginning = addsBeginning ? identifier("bos") : nil
-    let end = addsEnd ? identifier("eos") : nil
-    if beginning == nil, end == nil { return .null }
-    func special(_ id: Int?, _ type: Int) -> [JSONValue] {
-      id.map { [["SpecialToken": ["id": .string(tokens[$0]), "type_id": .integer(type)]]] } ?? []
-    }
-    func sequence(_ name: String, _ type: Int) -> [JSONValue] {
-      let text: JSONValue = ["Sequence": ["id": .string(name), "type_id": .integer(type)]]
-      return special(beginning, type) + [text] + special(end, type)
-    }
-    let used = Set([beginning, end].compactMap { $0 }).sorted()
-    return [
-      "type": "TemplateProcessing",
-      "single": .array(sequence("A", 0)),
-      "pair": .array(sequence("A", 0) + sequence("B", 1)),
-      "special_tokens": .object(
-        used.map { id in
-          let token = JSONValue.string(tokens[id])
-          return (key: tokens[id], value: ["id": token, "ids": [.integer(id)], "tokens": [token]])
-        }),
-    ]
   }
 }

@@ -21,6 +21,9 @@ public struct GGUFArray: Sendable {
   /// The elements as numbers, or nil if they are of another type.
   public var doubles: [Double]? { decoded { $0.doubleValue } }
 
+  /// The elements as truth values, or nil if they are of another type.
+  public var booleans: [Bool]? { decoded { $0.boolValue } }
+
   private func decoded<Element>(_ convert: (GGUFValue) -> Element?) -> [Element]? {
     var cursor = GGUFCursor(file: file, position: start)
     var elements: [Element] = []

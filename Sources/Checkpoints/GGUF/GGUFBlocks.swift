@@ -5,7 +5,7 @@ enum GGUFBlocks {
   typealias Unpack = (UnsafeRawPointer, UnsafeMutablePointer<Float>) -> Void
 
   /// Elements that one thread unpacks at a time.
-  private static let chunkLength = 1 << 16
+  static let chunkLength = 1 << 16
 
   /// Fills `target`, whose count is a multiple of the block length, from the blocks in `source`.
   static func dequantize(
@@ -23,7 +23,7 @@ enum GGUFBlocks {
     }
   }
 
-  private static func dequantizeChunk(
+  static func dequantizeChunk(
     _ source: UnsafeRawBufferPointer, type: GGUFTensorType, into target: UnsafeMutableBufferPointer<Float>
   ) {
     guard var block = source.baseAddress, var values = target.baseAddress else { return }

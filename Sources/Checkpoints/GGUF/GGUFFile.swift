@@ -1,6 +1,8 @@
 public import Tensors
 
 /// A GGUF file (versions 2 and 3, little-endian), mapped; its header is checked as a whole when it is opened.
+///
+/// A model may be split into files `NAME-00001-of-00003.gguf` …; the first one stands for all.
 public struct GGUFFile: TensorSource {
   /// Where a tensor lies and how it is stored.
   public struct TensorDescription: Sendable {
@@ -10,8 +12,10 @@ public struct GGUFFile: TensorSource {
     public let type: GGUFTensorType
     /// The extents, outermost first (the file lists them innermost first).
     public let shape: Shape
-    /// Bytes from the start of the file.
+    /// Bytes from the start of its file.
     let range: Range<Int>
+    /// Which file of a split model holds it.
+    var fileIndex = 0
   }
 
   /// The path as given.
@@ -20,20 +24,35 @@ public struct GGUFFile: TensorSource {
   public let metadata: [String: GGUFValue]
   /// All tensors, in the order of the header.
   public let tensors: [TensorDescription]
-  private let file: MappedFile
+  private let files: [MappedFile]
   private let indices: [String: Int]
 
-  /// Maps the file and reads its header.
+  /// Maps the file, or all files of a split model given its first, and reads the headers.
   ///
   /// - Throws: `CheckpointError`: `malformedFile` with the path and the reason if a field contradicts the format or
-  ///   the length of the file, `unsupported` for a version or tensor type that is not read; `TensorError` if the file
-  ///   cannot be opened.
+  ///   the length of the file, `unsupported` for a version or tensor type that is not read, `missingFile` for an absent
+  ///   part of a split model; `TensorError` if the file cannot be opened.
   public init(path: String) throws {
     self.path = path
-    file = try MappedFile(path: path)
-    var header = try GGUFHeader(file)
-    metadata = try header.metadata()
-    tensors = try header.tensors(alignment: metadata["general.alignment"])
+    let (file, metadata, firstTensors) = try Self.open(path)
+    var tensors = firstTensors
+    self.metadata = metadata
+    var files = [file]
+    if let split = try GGUFSplit(path: path, metadata: metadata) {
+      for (index, part) in try split.otherPaths().enumerated() {
+        let (file, metadata, descriptions) = try Self.open(part)
+        try split.check(metadata, index: index + 1, path: part)
+        files.append(file)
+        tensors += descriptions.map { description in
+          var description = description
+          description.fileIndex = index + 1
+          return description
+        }
+      }
+      try split.check(tensorCount: tensors.count)
+    }
+    self.files = files
+    self.tensors = tensors
     var indices: [String: Int] = [:]
     for (index, tensor) in tensors.enumerated() {
       guard indices.updateValue(index, forKey: tensor.name) == nil else {
@@ -41,6 +60,22 @@ public struct GGUFFile: TensorSource {
       }
     }
     self.indices = indices
+  }
+
+  private static func open(_ path: String) throws -> (MappedFile, [String: GGUFValue], [TensorDescription]) {
+    let file = try MappedFile(path: path)
+    var header = try GGUFHeader(file)
+    let metadata = try header.metadata()
+    return (file, metadata, try header.tensors(alignment: metadata["general.alignment"]))
+  }
+
+  /// The bytes of a range of the tensor's file.
+  ///
+  /// - Throws: `CheckpointError` (`malformedFile`) if the file was cut since it was opened.
+  func bytes(_ range: Range<Int>, of description: TensorDescription) throws -> UnsafeRawBufferPointer {
+    let file = files[description.fileIndex]
+    try file.checkLength()
+    return UnsafeRawBufferPointer(rebasing: file.bytes[range])
   }
 
   /// What the header says about a tensor, or nil if there is none of this name.
@@ -56,8 +91,7 @@ public struct GGUFFile: TensorSource {
     guard let description = description(of: name) else {
       throw CheckpointError(.missingTensor, "\(path) has no tensor \"\(name)\"")
     }
-    try file.checkLength()
-    let source = UnsafeRawBufferPointer(rebasing: file.bytes[description.range])
+    let source = try bytes(description.range, of: description)
     return Tensor(dtype: .float32, shape: description.shape) { target in
       GGUFBlocks.dequantize(source, type: description.type, into: target.bindMemory(to: Float.self))
     }

@@ -23,9 +23,10 @@ public struct FolderConversion: Sendable {
     let modules = try quantizedModules()
     var plan: [(name: String, shape: Shape, dtype: DType, module: String?)] = []
     for (module, shape) in modules { plan.append((module + ".weight", shape, dtype, module)) }
-    for name in model.tensorNames where !belongs(name, to: modules) {
-      let tensor = try model.tensor(named: name)
-      plan.append((name, tensor.shape, FloatConversion.canWiden(tensor.dtype) ? dtype : tensor.dtype, nil))
+    let plain = PlainTensors(model, decodedType: dtype)
+    for name in plain.tensorNames where !belongs(name, to: modules) {
+      let (stored, shape) = try plain.declaration(of: name)
+      plan.append((name, shape, FloatConversion.canWiden(stored) ? dtype : stored, nil))
     }
     for module in modules.keys where model.contains(module + ".bias") {
       plan.append((module + ".bias", try model.tensor(named: module + ".bias").shape, dtype, nil))
@@ -37,7 +38,7 @@ public struct FolderConversion: Sendable {
         return Tensor(
           try layer(module, entry.shape).dequantized(roundingTo: nil), shape: entry.shape, dtype: entry.dtype)
       }
-      let tensor = try model.tensor(named: entry.name)
+      let tensor = try plain.tensor(named: entry.name)
       return FloatConversion.canWiden(tensor.dtype) && tensor.dtype != entry.dtype
         ? Tensor(try tensor.floats(), shape: tensor.shape, dtype: entry.dtype) : tensor
     }
@@ -79,11 +80,11 @@ public struct FolderConversion: Sendable {
   }
 
   private func quantizedModules() throws -> [String: Shape] {
-    let configuration = try ModelRegistry.configuration(of: model)
+    let configuration = try ModelConfiguration(model)
     var modules: [String: Shape] = [:]
     for block in 0..<configuration.layerCount {
-      for linear in configuration.blockLinears {
-        let module = "model.layers.\(block).\(linear.name)"
+      for linear in configuration.linears(ofBlock: block) {
+        let module = "\(configuration.blockModule(block)).\(linear.name)"
         if model.contains(module + ".centroids.weight") { modules[module] = linear.shape }
       }
     }
@@ -91,8 +92,9 @@ public struct FolderConversion: Sendable {
   }
 
   private func belongs(_ name: String, to modules: [String: Shape]) -> Bool {
-    // model.layers.N.part.matrix.…: the module is the first five components.
-    modules[name.split(separator: ".").prefix(5).joined(separator: ".")] != nil
+    // The tensors of a module are named below it, one component deeper or two.
+    let parts = name.split(separator: ".")
+    return [1, 2].contains { modules[parts.dropLast($0).joined(separator: ".")] != nil }
   }
 
   private func layer(_ module: String, _ shape: Shape) throws -> VectorQuantizedLinear {

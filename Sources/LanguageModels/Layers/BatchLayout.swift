@@ -11,24 +11,55 @@ struct BatchLayout {
     let firstPosition: Int
   }
 
+  /// The angles of every row for one rotary embedding.
+  struct Angles {
+    /// Pairs that are turned.
+    let half: Int
+    /// `[rows, half]`.
+    let cosine: [Float]
+    /// `[rows, half]`.
+    let sine: [Float]
+  }
+
   let spans: [Span]
   /// All rows together.
   let rows: Int
-  /// Cosine and sine of every row, `[rows, headDimension / 2]`.
-  let cosine: [Float]
-  let sine: [Float]
+  /// By rotary embedding, in the order of the model's.
+  let angles: [Angles]
 
-  init(_ segments: [Segment], rotary: RotaryEmbedding) {
+  init(_ segments: [Segment], rotaries: [RotaryEmbedding]) {
     var spans: [Span] = []
-    var positions: [Int] = []
+    var rows = 0
     for segment in segments {
-      let start = segment.cache.count
       spans.append(
-        Span(cache: segment.cache, firstRow: positions.count, count: segment.tokens.count, firstPosition: start))
-      positions += start..<(start + segment.tokens.count)
+        Span(
+          cache: segment.cache, firstRow: rows, count: segment.tokens.count, firstPosition: segment.cache.count))
+      rows += segment.tokens.count
     }
     self.spans = spans
-    rows = positions.count
-    (cosine, sine) = rotary.angles(of: positions)
+    self.rows = rows
+    angles = rotaries.map { rotary in
+      var cosine: [Float] = []
+      var sine: [Float] = []
+      cosine.reserveCapacity(rows * rotary.half)
+      sine.reserveCapacity(rows * rotary.half)
+      for span in spans {
+        rotary.append(span.firstPosition..<(span.firstPosition + span.count), cosine: &cosine, sine: &sine)
+      }
+      return Angles(half: rotary.half, cosine: cosine, sine: sine)
+    }
+  }
+
+  /// Runs `body` with the angles of one rotary embedding.
+  func withAngles(
+    _ rotary: Int, _ body: (_ half: Int, _ cosine: UnsafePointer<Float>, _ sine: UnsafePointer<Float>) -> Void
+  ) {
+    let entry = angles[rotary]
+    entry.cosine.withUnsafeBufferPointer { cosine in
+      entry.sine.withUnsafeBufferPointer { sine in
+        guard let cosine = cosine.baseAddress, let sine = sine.baseAddress else { return }
+        body(entry.half, cosine, sine)
+      }
+    }
   }
 }

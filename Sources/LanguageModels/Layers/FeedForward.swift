@@ -1,34 +1,75 @@
 import CKernels
 import Tensors
 
-/// The gated feed-forward layer: `down(silu(gate(x)) · up(x))`.
-struct FeedForward: Sendable {
-  /// `[intermediateSize, hiddenSize]`.
-  var gate: any Linear
-  /// `[intermediateSize, hiddenSize]`.
-  var up: any Linear
-  /// `[hiddenSize, intermediateSize]`.
-  var down: any Linear
-
-  /// Writes `y[rows, hiddenSize]`; `observe` is given the input of `down`, `[rows, intermediateSize]`.
+/// The feed-forward part of one block.
+protocol FeedForward: Sendable {
+  /// Writes `y[rows, hiddenSize]` from the normalised `x[rows, hiddenSize]`.
   func apply(
-    _ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>, observe: (UnsafePointer<Float>) -> Void
+    _ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>, observe: InputObserver?)
+}
+
+/// A gated feed-forward layer: `down(activation(gate(x)) · up(x))`.
+struct GatedFeedForward: FeedForward {
+  /// The matrices that read the input.
+  enum Inputs: Sendable {
+    /// Each `[width, hiddenSize]`.
+    case separate(gate: any Linear, up: any Linear)
+    /// Gate and up stacked, `[2 · width, hiddenSize]`.
+    case fused(any Linear)
+  }
+
+  let inputs: Inputs
+  /// `[hiddenSize, width]`.
+  let down: any Linear
+  let activation: Activation
+  /// The names of the two inputs.
+  let input: LinearInput
+  let output: LinearInput
+
+  func apply(
+    _ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>, observe: InputObserver?
   ) {
-    let kernels = ck_active().pointee
-    let width = gate.outFeatures
+    observe?(input, x, rows)
+    let width = down.inFeatures
     withScratch(count: 2 * rows * width) { gated in
-      let raised = gated + rows * width
-      gate.apply(x, tokens: rows, into: gated)
-      up.apply(x, tokens: rows, into: raised)
-      if rows < 4 {
-        kernels.silu_multiply(gated, raised, gated, rows * width)
-      } else {
-        parallelFor(rows) { row in
-          kernels.silu_multiply(gated + row * width, raised + row * width, gated + row * width, width)
+      switch inputs {
+      case .separate(let gate, let up):
+        let raised = gated + rows * width
+        gate.apply(x, tokens: rows, into: gated)
+        up.apply(x, tokens: rows, into: raised)
+        activate(gated, raised, rows: rows, stride: width, into: gated)
+      case .fused(let both):
+        // Rows hold gate and up side by side; the products then close ranks, front to back.
+        both.apply(x, tokens: rows, into: gated)
+        for row in 0..<rows {
+          let line = gated + row * 2 * width
+          multiply(line, line + width, into: line)
+          if row > 0 { (gated + row * width).update(from: line, count: width) }
         }
       }
-      observe(gated)
+      observe?(output, gated, rows)
       down.apply(gated, tokens: rows, into: y)
+    }
+  }
+
+  private func activate(
+    _ gate: UnsafePointer<Float>, _ up: UnsafePointer<Float>, rows: Int, stride: Int,
+    into y: UnsafeMutablePointer<Float>
+  ) {
+    if rows < 4 {
+      for row in 0..<rows { multiply(gate + row * stride, up + row * stride, into: y + row * stride) }
+    } else {
+      parallelFor(rows) { row in multiply(gate + row * stride, up + row * stride, into: y + row * stride) }
+    }
+  }
+
+  private func multiply(
+    _ gate: UnsafePointer<Float>, _ up: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>
+  ) {
+    let kernels = ck_active().pointee
+    switch activation {
+    case .silu: kernels.silu_multiply(gate, up, y, down.inFeatures)
+    case .gelu: kernels.gelu_multiply(gate, up, y, down.inFeatures)
     }
   }
 }

@@ -1,32 +1,32 @@
-import CKernels
 import Foundation
 
-/// Rotary position embedding in the halves convention: pairs `(x[i], x[i + half])` turn by `position · frequency[i]`.
+/// Rotary position embedding: pair `i` turns by `position · frequency[i]`.
 struct RotaryEmbedding: Sendable {
-  let inverseFrequencies: [Double]
-  let headDimension: Int
+  private let configuration: RotaryConfiguration
 
-  init(_ configuration: ModelConfiguration) {
-    headDimension = configuration.headDimension
-    inverseFrequencies = configuration.rotaryScaling.inverseFrequencies(
-      half: configuration.headDimension / 2, theta: configuration.rotaryTheta)
+  init(_ configuration: RotaryConfiguration) {
+    self.configuration = configuration
   }
 
-  /// Cosines and sines of `positions`, each `[positions.count, half]`.
+  /// Pairs that are turned.
+  var half: Int { configuration.dimension / 2 }
+
+  /// Which set of frequencies a sequence of `length` positions uses; keys of different regimes do not go together.
+  func regime(length: Int) -> Int { configuration.scaling.regime(length: length) }
+
+  /// Appends cosines and sines of `positions`, each `[positions.count, half]`, for a sequence that ends with them.
   ///
   /// The angle is formed in Float as the reference libraries form it, so that long positions agree with them.
-  func angles(of positions: [Int]) -> (cosine: [Float], sine: [Float]) {
-    var cosine: [Float] = []
-    var sine: [Float] = []
-    cosine.reserveCapacity(positions.count * inverseFrequencies.count)
-    sine.reserveCapacity(positions.count * inverseFrequencies.count)
+  func append(_ positions: Range<Int>, cosine: inout [Float], sine: inout [Float]) {
+    let frequencies = configuration.scaling.inverseFrequencies(
+      half: half, theta: configuration.theta, length: positions.upperBound)
+    let factor = Float(configuration.scaling.attentionFactor)
     for position in positions {
-      for frequency in inverseFrequencies {
+      for frequency in frequencies {
         let angle = Double(Float(position) * Float(frequency))
-        cosine.append(Float(cos(angle)))
-        sine.append(Float(sin(angle)))
+        cosine.append(Float(cos(angle)) * factor)
+        sine.append(Float(sin(angle)) * factor)
       }
     }
-    return (cosine, sine)
   }
 }

@@ -56,7 +56,6 @@ public struct ModelQuantizer: Sendable {
   public func run(
     progress: any ProgressListener = SilentProgress(), isCancelled: () -> Bool = { false }
   ) throws -> Summary {
-    let configuration = try ModelConfiguration(model)
     let folder = try JobFolder(path: job, fingerprint: fingerprint())
     var runner = try BlockRunner(model, windows: calibration.windows)
     var notices = calibration.notices
@@ -76,9 +75,9 @@ public struct ModelQuantizer: Sendable {
       let isDone = finished[index] != nil
       let block = try runner.block(index)
       var moments = SecondMoments()
-      let inputs = Set(matrices.map(\.input))
+      let widths = inputWidths(matrices)
       try runner.advance(
-        through: block,
+        through: block, at: index,
         progress: { completed in
           meter.report(block: index, "statistics", share: Double(completed) / Double(2 * windows))
           if isCancelled() { throw interrupted }
@@ -86,9 +85,7 @@ public struct ModelQuantizer: Sendable {
         observe: isDone
           ? nil
           : { input, x, rows in
-            if inputs.contains(input) {
-              moments.add(input, x, rows: rows, width: configuration.width(of: input))
-            }
+            if let width = widths[input] { moments.add(input, x, rows: rows, width: width) }
           })
       if isDone { continue }
       let (tensors, blockReports) = try quantize(
@@ -112,6 +109,7 @@ public struct ModelQuantizer: Sendable {
     _ matrices: [MatrixPlan], _ moments: SecondMoments, block: Int, _ meter: BlockMeter, _ isCancelled: () -> Bool,
     _ notices: inout [String]
   ) throws -> (tensors: [(name: String, tensor: Tensor)], reports: [MatrixReport]) {
+    let loader = ParameterLoader(source: model, settings: nil)
     var tensors: [(name: String, tensor: Tensor)] = []
     var reports: [MatrixReport] = []
     let weights = matrices.reduce(0) { $0 + $1.shape.elementCount }
@@ -121,10 +119,8 @@ public struct ModelQuantizer: Sendable {
       meter.report(block: block, matrix.name, share: 0.5 + Double(done) / Double(2 * weights))
       done += matrix.shape.elementCount
       let start = ContinuousClock.now
-      let weight = try model.tensor(named: matrix.module + ".weight").floats()
-      guard let moment = moments.mean(matrix.input) else {
-        throw QuantizationError(.badCalibration, "\(matrix.module): no calibration token reached it")
-      }
+      let weight = try loader.floats(matrix.module, outFeatures: matrix.shape[0], inFeatures: matrix.shape[1])
+      let moment = moment(of: matrix, moments, &notices)
       let quantized = try MatrixQuantizer.quantize(
         weight: weight, outFeatures: matrix.shape[0], inFeatures: matrix.shape[1], secondMoment: moment,
         recipe: matrix.recipe, name: matrix.module, notices: &notices)
@@ -141,6 +137,28 @@ public struct ModelQuantizer: Sendable {
           seconds: Double(start.duration(to: .now) / .seconds(1))))
     }
     return (tensors, reports)
+  }
+
+  /// The inputs that a block's matrices read or may fall back on, with their widths.
+  private func inputWidths(_ matrices: [MatrixPlan]) -> [LinearInput: Int] {
+    var widths: [LinearInput: Int] = [:]
+    for matrix in matrices {
+      widths[matrix.input] = matrix.shape[1]
+      if let substitute = matrix.substitute { widths[substitute] = matrix.shape[1] }
+    }
+    return widths
+  }
+
+  /// The second moment of what a matrix reads. An expert that no calibration token was sent to takes that of all tokens, or
+  /// weighs all inputs alike.
+  private func moment(of matrix: MatrixPlan, _ moments: SecondMoments, _ notices: inout [String]) -> [Double] {
+    if let moment = moments.mean(matrix.input) { return moment }
+    notices.append("\(matrix.module): no calibration token reached it; give more text for a better choice of codes")
+    if let moment = matrix.substitute.flatMap(moments.mean) { return moment }
+    let width = matrix.shape[1]
+    var identity = [Double](repeating: 0, count: width * width)
+    for index in 0..<width { identity[index * width + index] = 1 }
+    return identity
   }
 
   /// Everything that decides the output: configuration, weights' layout, text and recipes.

@@ -1,5 +1,6 @@
 import Checkpoints
 import JSONReader
+import LanguageModels
 import Tensors
 import VectorQuantization
 
@@ -12,16 +13,20 @@ struct OutputAssembly {
 
   /// Writes the folder; `step` is called before each tensor and may throw to stop the work.
   func write(_ progress: any ProgressListener, step: () throws -> Void) throws {
-    let replaced = Set(plan.matrices.map { $0.module + ".weight" })
+    let replaced = Set(plan.matrices.flatMap { [$0.module + ".weight", $0.module + ".weight_scale_inv"] })
+    let plain = PlainTensors(model)
     var sources: [(name: String, source: any TensorSource)] = []
-    for name in model.tensorNames where !replaced.contains(name) { sources.append((name, model)) }
+    for name in plain.tensorNames where !replaced.contains(name) { sources.append((name, plain)) }
     for block in blocks {
       for name in block.file.tensorNames where !model.contains(name) { sources.append((name, block.file)) }
     }
     sources.sort { $0.name < $1.name }
     let declarations = try sources.map { entry in
-      let tensor = try entry.source.tensor(named: entry.name)
-      return (entry.name, tensor.dtype, tensor.shape)
+      let (dtype, shape) =
+        try entry.source is PlainTensors
+        ? plain.declaration(of: entry.name)
+        : { ($0.dtype, $0.shape) }(entry.source.tensor(named: entry.name))
+      return (entry.name, dtype, shape)
     }
     let writer = try CheckpointWriter(folder: output, declarations: declarations)
     for (index, entry) in sources.enumerated() {

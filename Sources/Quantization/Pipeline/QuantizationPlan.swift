@@ -13,6 +13,8 @@ public struct MatrixPlan: Sendable {
   public let name: String
   /// Which input of the block the matrix reads.
   public let input: LinearInput
+  /// An input that stands in where no calibration token reaches `input`.
+  public let substitute: LinearInput?
   /// `[outFeatures, inFeatures]`.
   public let shape: Shape
   /// How it is quantized.
@@ -51,8 +53,8 @@ public struct QuantizationPlan: Sendable {
     let rules = try overrides.map { (try Self.expression($0.pattern, option: "--override"), $0.recipe) }
     var matrices: [MatrixPlan] = []
     for block in 0..<configuration.layerCount {
-      for linear in configuration.blockLinears {
-        let module = "model.layers.\(block).\(linear.name)"
+      for linear in configuration.linears(ofBlock: block) {
+        let module = "\(configuration.blockModule(block)).\(linear.name)"
         if skipPatterns.contains(where: { Self.matches($0, module) }) { continue }
         var chosen = rules.last { Self.matches($0.0, module) }?.1 ?? recipe
         // Codebooks take the model's own 16-bit type, as the format has it.
@@ -61,7 +63,8 @@ public struct QuantizationPlan: Sendable {
           outFeatures: linear.shape[0], inFeatures: linear.shape[1], module: module, bias: false)
         matrices.append(
           MatrixPlan(
-            module: module, block: block, name: linear.name, input: linear.input, shape: linear.shape, recipe: chosen,
+            module: module, block: block, name: linear.name, input: linear.input,
+            substitute: linear.substitute, shape: linear.shape, recipe: chosen,
             storedBits: try settings.storedBits(
               outFeatures: linear.shape[0], inFeatures: linear.shape[1], dtype: chosen.storageType
             ).total))

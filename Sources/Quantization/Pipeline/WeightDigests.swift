@@ -1,4 +1,5 @@
 import Checkpoints
+import LanguageModels
 import Tensors
 
 /// For each block, a digest of the weights on which its quantization depends: the embedding, and all blocks up to it.
@@ -13,7 +14,8 @@ struct WeightDigests {
 
   /// Digests of the first `blocks` blocks.
   init(_ model: ModelDirectory, blocks: Int) throws {
-    let prefix = "model.layers."
+    let configuration = try ModelConfiguration(model)
+    let prefix = configuration.prefix + "layers."
     var namesOfBlock: [Int: [String]] = [:]
     for name in model.tensorNames where name.hasPrefix(prefix) {
       if let block = Int(name.dropFirst(prefix.count).prefix { $0 != "." }) {
@@ -21,7 +23,7 @@ struct WeightDigests {
       }
     }
     var print = Fingerprint()
-    let embedding = "model.embed_tokens.weight"
+    let embedding = configuration.embeddingName
     if model.contains(embedding) { try Self.add(try model.tensor(named: embedding), to: &print) }
     var digests: [String] = []
     for block in 0..<blocks {

@@ -58,8 +58,8 @@ struct Inspection {
     var layers: [Layer] = []
     var parameters = 0
     for block in 0..<configuration.layerCount {
-      for linear in configuration.blockLinears {
-        let module = "model.layers.\(block).\(linear.name)"
+      for linear in configuration.linears(ofBlock: block) {
+        let module = "\(configuration.blockModule(block)).\(linear.name)"
         parameters += linear.shape.elementCount
         if folder.contains(module + ".centroids.weight") {
           let layer = try VectorQuantizedLinear(

@@ -1,25 +1,28 @@
 import Checkpoints
-import Foundation
+public import Foundation
 import JSONReader
-import Tensors
-import TestSupport
+public import Tensors
 
 /// A tiny random model of one architecture with what the PyPI package `transformers` computed for it; recorded by
 /// `Scripts/record_architectures.py`, which states the rule of the weights.
-struct ArchitectureFixture {
+public struct ArchitectureFixture {
   /// A tensor of the checkpoint: uniform values of half-width `scale` around `offset`.
-  struct Declaration {
-    let name: String
-    let shape: Shape
-    let scale: Double
-    let offset: Double
+  public struct Declaration {
+    /// Its name in the checkpoint.
+    public let name: String
+    /// Its shape.
+    public let shape: Shape
+    /// Half the width of the range of values.
+    public let scale: Double
+    /// The middle of the range.
+    public let offset: Double
   }
 
   /// The two spellings of every case's configuration, which mean the same model.
-  static let spellings = ["config.json", "config.legacy.json"]
+  public static let spellings = ["config.json", "config.legacy.json"]
 
   /// The names of all cases.
-  static let names: [String] = {
+  public static let names: [String] = {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: root.path)) ?? []
     return names.filter { !$0.hasPrefix(".") }.sorted()
   }()
@@ -27,15 +30,17 @@ struct ArchitectureFixture {
   private static let root = SharedData.packageRoot.appendingPathComponent(
     "Tests/LanguageModelsTests/Fixtures/architectures", isDirectory: true)
 
-  let name: String
+  /// The folder of the case.
+  public let name: String
   /// The ids whose logits were recorded.
-  let prompt: [Int]
+  public let prompt: [Int]
   /// All tensors of the checkpoint, sorted by name.
-  let declarations: [Declaration]
+  public let declarations: [Declaration]
   private let seed: Int
   private let expected: SafetensorsFile
 
-  init(_ name: String) throws {
+  /// Reads one case by the name of its folder.
+  public init(_ name: String) throws {
     self.name = name
     let folder = Self.root.appendingPathComponent(name)
     let json = try JSONValue.parse([UInt8](Data(contentsOf: folder.appendingPathComponent("case.json"))))
@@ -54,10 +59,10 @@ struct ArchitectureFixture {
   }
 
   /// `[prompt.count, vocabulary]`: the prompt in one forward pass.
-  var logits: [Float] { get throws { try expected.tensor(named: "logits").floats() } }
+  public var logits: [Float] { get throws { try expected.tensor(named: "logits").floats() } }
 
   /// `[prompt.count, vocabulary]`: the prompt in pieces of 7, each with the cache of those before it.
-  var logitsInPieces: [Float] {
+  public var logitsInPieces: [Float] {
     get throws {
       let name = "logits_in_pieces"
       return try expected.contains(name) ? expected.tensor(named: name).floats() : logits
@@ -65,10 +70,10 @@ struct ArchitectureFixture {
   }
 
   /// The 32 ids that greedy decoding with a cache appends to the prompt.
-  var greedy: [Int] { get throws { try ids("greedy") } }
+  public var greedy: [Int] { get throws { try ids("greedy") } }
 
   /// The 32 ids that greedy decoding appends when every step runs the whole text again.
-  var greedyUncached: [Int] {
+  public var greedyUncached: [Int] {
     get throws { try ids(expected.contains("greedy_uncached") ? "greedy_uncached" : "greedy") }
   }
 
@@ -80,7 +85,7 @@ struct ArchitectureFixture {
   }
 
   /// The values of one tensor, exact in bfloat16.
-  func values(of declaration: Declaration) -> [Float] {
+  public func values(of declaration: Declaration) -> [Float] {
     var state: UInt64 = 0xCBF2_9CE4_8422_2325
     for byte in "\(seed)/\(declaration.name)".utf8 { state = (state ^ UInt64(byte)) &* 0x100_0000_01B3 }
     let values = (0..<declaration.shape.elementCount).map { index in
@@ -93,15 +98,8 @@ struct ArchitectureFixture {
     return FloatConversion.rounded(values, to: .bfloat16)
   }
 
-  /// All tensors in memory.
-  func source() -> MemorySource {
-    MemorySource(
-      tensors: Dictionary(
-        uniqueKeysWithValues: declarations.map { ($0.name, Tensor(values(of: $0), shape: $0.shape)) }))
-  }
-
   /// Writes the model as a folder that holds one spelling of its configuration.
-  func write(to folder: URL, spelling: String = "config.json", dtype: DType = .float32) throws {
+  public func write(to folder: URL, spelling: String = "config.json", dtype: DType = .float32) throws {
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     let writer = try CheckpointWriter(
       folder: folder.path, declarations: declarations.map { ($0.name, dtype, $0.shape) })

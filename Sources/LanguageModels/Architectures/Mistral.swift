@@ -1,0 +1,31 @@
+/// Mistral: Llama without biases, and with a sliding window where the file asks for one.
+enum Mistral: Architecture {
+  static let classes = ["MistralForCausalLM"]
+
+  static func complete(_ model: inout ModelConfiguration, _ reader: ConfigurationReader) throws {
+    var attention = model.groupedAttention(.separate(bias: false))
+    attention.window = try reader.optionalCount("sliding_window")
+    model.rotaries = [try RotaryConfiguration(reader, headDimension: model.headDimension)]
+    let block = BlockConfiguration(attention: attention, feedForward: .gated(try model.gatedFeedForward(reader)))
+    model.blocks = Array(repeating: block, count: model.layerCount)
+  }
+}
+
+/// Mixtral: Mistral with a mixture of experts in every block.
+enum Mixtral: Architecture {
+  static let classes = ["MixtralForCausalLM"]
+
+  static func complete(_ model: inout ModelConfiguration, _ reader: ConfigurationReader) throws {
+    var attention = model.groupedAttention(.separate(bias: false))
+    attention.window = try reader.optionalCount("sliding_window")
+    var expert = try model.gatedFeedForward(reader)
+    (expert.path, expert.names) = ("block_sparse_moe.experts", .numbered)
+    var routing = try RoutingConfiguration(
+      expertCount: try reader.count("num_local_experts"), expertsPerToken: try reader.count("num_experts_per_tok"))
+    routing.normalizesWeights = true
+    let experts = ExpertsConfiguration(routing: routing, routerPath: "block_sparse_moe.gate", expert: expert)
+    model.rotaries = [try RotaryConfiguration(reader, headDimension: model.headDimension, defaultTheta: 1e6)]
+    let block = BlockConfiguration(attention: attention, feedForward: .experts(experts))
+    model.blocks = Array(repeating: block, count: model.layerCount)
+  }
+}

@@ -1,0 +1,118 @@
+import JSONReader
+
+/// Qwen2 and Qwen2.5: biases on query, key and value; later blocks may have a sliding window.
+enum Qwen2: Architecture {
+  static let classes = ["Qwen2ForCausalLM"]
+
+  static func complete(_ model: inout ModelConfiguration, _ reader: ConfigurationReader) throws {
+    let attention = model.groupedAttention(.separate(bias: true))
+    let feedForward = FeedForwardConfiguration.gated(try model.gatedFeedForward(reader))
+    model.rotaries = [try RotaryConfiguration(reader, headDimension: model.headDimension)]
+    model.blocks = try Qwen.windows(model, reader).map { window in
+      var attention = attention
+      attention.window = window
+      return BlockConfiguration(attention: attention, feedForward: feedForward)
+    }
+  }
+}
+
+/// Qwen3: queries and keys normalised head by head, no biases.
+enum Qwen3: Architecture {
+  static let classes = ["Qwen3ForCausalLM"]
+  static let defaultHeadDimension: Int? = 128
+
+  static func complete(_ model: inout ModelConfiguration, _ reader: ConfigurationReader) throws {
+    let attention = try Qwen.normalizedAttention(model, reader)
+    let feedForward = FeedForwardConfiguration.gated(try model.gatedFeedForward(reader))
+    model.rotaries = [try RotaryConfiguration(reader, headDimension: model.headDimension)]
+    model.blocks = try Qwen.windows(model, reader).map { window in
+      var attention = attention
+      attention.window = window
+      return BlockConfiguration(attention: attention, feedForward: feedForward)
+    }
+  }
+}
+
+/// Qwen1.5-MoE and Qwen2-MoE: routed experts and a shared one behind a sigmoid gate.
+enum Qwen2Experts: Architecture {
+  static let classes = ["Qwen2MoeForCausalLM"]
+
+  static func complete(_ model: inout ModelConfiguration, _ reader: ConfigurationReader) throws {
+    let attention = model.groupedAttention(.separate(bias: try reader.flag("qkv_bias") ?? true))
+    var experts = try Qwen.experts(reader, count: reader.count("num_experts"))
+    var shared = GatedConfiguration(
+      width: try reader.count("shared_expert_intermediate_size"), activation: experts.expert.activation)
+    shared.path = "mlp.shared_expert"
+    experts.shared = shared
+    experts.sharedGatePath = "mlp.shared_expert_gate"
+    model.rotaries = [try RotaryConfiguration(reader, headDimension: model.headDimension)]
+    let window = try reader.flag("use_sliding_window") == true ? try reader.optionalCount("sliding_window") : nil
+    let last = try reader.optionalNatural("max_window_layers") ?? 28
+    let isSliding = try reader.isSliding(blocks: model.layerCount) { $0 % 2 == 0 && $0 < last }
+    let feedForwards = try Qwen.feedForwards(model, reader, experts)
+    model.blocks = zip(feedForwards, isSliding).map { feedForward, isSliding in
+      var attention = attention
+      attention.window = isSliding ? window : nil
+      return BlockConfiguration(attention: attention, feedForward: feedForward)
+    }
+  }
+}
+
+/// Qwen3-MoE: Qwen3's attention, routed experts, none shared.
+enum Qwen3Experts: Architecture {
+  static let classes = ["Qwen3MoeForCausalLM"]
+
+  static func complete(_ model: inout ModelConfiguration, _ reader: ConfigurationReader) throws {
+    var attention = try Qwen.normalizedAttention(model, reader)
+    attention.window = try reader.flag("use_sliding_window") == true ? try reader.optionalCount("sliding_window") : nil
+    let count = try reader.optionalCount("num_experts") ?? reader.count("num_local_experts")
+    let experts = try Qwen.experts(reader, count: count)
+    model.rotaries = [try RotaryConfiguration(reader, headDimension: model.headDimension)]
+    model.blocks = try Qwen.feedForwards(model, reader, experts).map {
+      BlockConfiguration(attention: attention, feedForward: $0)
+    }
+  }
+}
+
+/// What the Qwen families share.
+private enum Qwen {
+  static func normalizedAttention(
+    _ model: ModelConfiguration, _ reader: ConfigurationReader
+  ) throws -> AttentionConfiguration {
+    let bias = try reader.flag("attention_bias") ?? false
+    var attention = model.groupedAttention(.separate(bias: bias))
+    attention.outputBias = bias
+    attention.hasHeadNorms = true
+    return attention
+  }
+
+  /// The window of each block: from block `max_window_layers` on, if windows are in use at all.
+  static func windows(_ model: ModelConfiguration, _ reader: ConfigurationReader) throws -> [Int?] {
+    let window = try reader.flag("use_sliding_window") == true ? try reader.optionalCount("sliding_window") : nil
+    let first = try reader.optionalNatural("max_window_layers") ?? 28
+    return try reader.isSliding(blocks: model.layerCount) { $0 >= first }.map { $0 ? window : nil }
+  }
+
+  static func experts(_ reader: ConfigurationReader, count: Int) throws -> ExpertsConfiguration {
+    var expert = GatedConfiguration(
+      width: try reader.count("moe_intermediate_size"),
+      activation: try reader.activation(known: ModelConfiguration.siluNames))
+    expert.path = "mlp.experts"
+    var routing = try RoutingConfiguration(
+      expertCount: count, expertsPerToken: try reader.count("num_experts_per_tok"))
+    routing.normalizesWeights = try reader.flag("norm_topk_prob") ?? false
+    return ExpertsConfiguration(routing: routing, routerPath: "mlp.gate", expert: expert)
+  }
+
+  /// Experts in every `decoder_sparse_step`th block, except those that `mlp_only_layers` names.
+  static func feedForwards(
+    _ model: ModelConfiguration, _ reader: ConfigurationReader, _ experts: ExpertsConfiguration
+  ) throws -> [FeedForwardConfiguration] {
+    let step = try reader.optionalCount("decoder_sparse_step") ?? 1
+    let dense = Set((reader["mlp_only_layers"]?.arrayValue ?? []).compactMap(\.intValue))
+    let gated = try model.gatedFeedForward(reader)
+    return (0..<model.layerCount).map { block in
+      !dense.contains(block) && (block + 1) % step == 0 ? .experts(experts) : .gated(gated)
+    }
+  }
+}

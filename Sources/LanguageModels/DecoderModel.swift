@@ -1,0 +1,149 @@
+public import Checkpoints
+import CKernels
+import Tensors
+public import VectorQuantization
+
+/// A decoder model of any supported architecture: embedding, blocks, final norm, head.
+///
+/// What differs between families is data in its configuration, see `Architecture`.
+public struct DecoderModel: CausalLanguageModel {
+  /// The dimensions and rules of the model.
+  public let configuration: ModelConfiguration
+  /// `[vocabularySize, hiddenSize]`.
+  let embedding: Tensor
+  package let blocks: [TransformerBlock]
+  let finalNorm: RMSNorm
+  /// `[vocabularySize, hiddenSize]`; the embedding itself if tied.
+  let head: any Linear
+  let rotaries: [RotaryEmbedding]
+
+  /// Reads a model; tensors stay mapped where their form allows.
+  public init(
+    _ configuration: ModelConfiguration, source: any TensorSource, settings: QuantizationSettings?,
+    isExact: Bool = false
+  ) throws {
+    let loader = ParameterLoader(source: source, settings: settings, isExact: isExact)
+    self.configuration = configuration
+    rotaries = configuration.rotaries.map(RotaryEmbedding.init)
+    embedding = try loader.embedding(configuration)
+    blocks = try configuration.blocks.indices.map { try loader.block($0, configuration) }
+    finalNorm = try loader.norm(
+      configuration.prefix + "norm", count: configuration.hiddenSize, configuration: configuration)
+    // The embedding is the head if the configuration ties it, even where a stale head is stored.
+    head =
+      configuration.tiedEmbeddings
+      ? try DenseLinear(name: configuration.prefix + "embed_tokens", weight: embedding)
+      : try loader.linear(
+        configuration.headModule, outFeatures: configuration.vocabularySize, inFeatures: configuration.hiddenSize,
+        bias: false)
+  }
+
+  /// An empty cache for one sequence of at most `capacity` positions.
+  public func makeCache(capacity: Int) -> KeyValueCache {
+    KeyValueCache(configuration.blocks, capacity: capacity)
+  }
+
+  /// Runs new tokens of several sequences together; see `CausalLanguageModel`.
+  public func forward(_ segments: [Segment], logits request: LogitsRequest) throws -> Logits {
+    let hidden = try hiddenStates(segments)
+    return project(hidden, segments, request)
+  }
+
+  /// The residual stream of the new tokens after the last block, `[tokens, hiddenSize]`; extends the caches.
+  package func hiddenStates(_ segments: [Segment]) throws -> [Float] {
+    try Self.check(segments, configuration)
+    // A sequence that outgrows one set of rotary frequencies is run again from its start with the next.
+    let whole = segments.map { segment in
+      needsRestart(segment) ? Segment(tokens: segment.cache.tokens + segment.tokens, cache: segment.cache) : segment
+    }
+    for (segment, whole) in zip(segments, whole) where segment.tokens.count != whole.tokens.count {
+      segment.cache.truncate(to: 0)
+    }
+    for segment in whole { segment.cache.reserve(segment.cache.count + segment.tokens.count) }
+    let layout = BatchLayout(whole, rotaries: rotaries)
+    var hidden = Self.embed(whole.flatMap(\.tokens), embedding, scale: configuration.embeddingScale)
+    hidden.withUnsafeMutableBufferPointer { buffer in
+      guard let base = buffer.baseAddress else { return }
+      for (layer, block) in blocks.enumerated() { block.apply(base, layout: layout, layer: layer) }
+    }
+    for segment in whole { segment.cache.advance(by: segment.tokens) }
+    if layout.rows == segments.reduce(0, { $0 + $1.tokens.count }) { return hidden }
+    let width = configuration.hiddenSize
+    return zip(layout.spans, segments).flatMap { span, segment in
+      let end = span.firstRow + span.count
+      return hidden[((end - segment.tokens.count) * width)..<(end * width)]
+    }
+  }
+
+  /// Whether the keys in a cache were turned by other frequencies than the new ones will be.
+  private func needsRestart(_ segment: Segment) -> Bool {
+    let (before, after) = (segment.cache.count, segment.cache.count + segment.tokens.count)
+    return before > 0 && rotaries.contains { $0.regime(length: segment.cache.rotaryLength) != $0.regime(length: after) }
+  }
+
+  static func check(_ segments: [Segment], _ configuration: ModelConfiguration) throws {
+    for segment in segments {
+      if let bad = segment.tokens.first(where: { $0 < 0 || $0 >= configuration.vocabularySize }) {
+        throw LanguageModelError(
+          .badInput, "token id \(bad) is outside the vocabulary of \(configuration.vocabularySize)")
+      }
+      guard !segment.tokens.isEmpty, segment.cache.count + segment.tokens.count <= segment.cache.capacity else {
+        throw LanguageModelError(
+          .badInput,
+          "\(segment.tokens.count) tokens do not fit a context of \(segment.cache.capacity) that holds \(segment.cache.count)"
+        )
+      }
+    }
+  }
+
+  /// Rows of the embedding, widened and scaled.
+  static func embed(_ tokens: [Int], _ embedding: Tensor, scale: Float) -> [Float] {
+    let width = embedding.shape[1]
+    let rowBytes = width * embedding.dtype.byteCount
+    return [Float](unsafeUninitializedCapacity: tokens.count * width) { buffer, initialized in
+      embedding.withUnsafeBytes { bytes in
+        for (row, token) in tokens.enumerated() {
+          FloatConversion.widen(
+            UnsafeRawBufferPointer(rebasing: bytes[(token * rowBytes)..<((token + 1) * rowBytes)]),
+            dtype: embedding.dtype,
+            into: UnsafeMutableBufferPointer(rebasing: buffer[(row * width)..<((row + 1) * width)]))
+        }
+      }
+      if scale != 1 {
+        for index in 0..<(tokens.count * width) { buffer[index] *= scale }
+      }
+      initialized = tokens.count * width
+    }
+  }
+
+  private func project(_ hidden: [Float], _ segments: [Segment], _ request: LogitsRequest) -> Logits {
+    let width = configuration.hiddenSize
+    let vocabulary = configuration.vocabularySize
+    var rows: [Int] = []
+    switch request {
+    case .none: break
+    case .all: rows = Array(0..<(hidden.count / width))
+    case .last:
+      var end = 0
+      for segment in segments {
+        end += segment.tokens.count
+        rows.append(end - 1)
+      }
+    }
+    let values = [Float](unsafeUninitializedCapacity: rows.count * vocabulary) { buffer, initialized in
+      initialized = rows.count * vocabulary
+      guard let logits = buffer.baseAddress else { return }
+      withScratch(count: rows.count * width) { normalized in
+        hidden.withUnsafeBufferPointer { hidden in
+          guard let base = hidden.baseAddress else { return }
+          for (index, row) in rows.enumerated() {
+            finalNorm.apply(base + row * width, tokens: 1, into: normalized + index * width)
+          }
+        }
+        head.apply(normalized, tokens: rows.count, into: logits)
+      }
+      if let cap = configuration.logitSoftCap { ck_active().pointee.soft_cap(logits, initialized, cap) }
+    }
+    return Logits(rows: rows.count, vocabularySize: vocabulary, values: values)
+  }
+}

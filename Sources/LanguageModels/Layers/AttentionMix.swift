@@ -1,0 +1,139 @@
+import CKernels
+import Tensors
+
+/// The heart of causal attention: mixes cached values by the scores of their keys.
+///
+/// For query head `h` and position `t`: `softmax(scale · q_h(t) · k_g(s)) · v_g(s)` over the visible `s ≤ t`, with
+/// `g = h / (headCount / keyValueHeadCount)`.
+struct AttentionMix: Sendable {
+  let headCount: Int
+  let keyValueHeadCount: Int
+  /// Width of a query and of a key.
+  let keyDimension: Int
+  /// Width of a value.
+  let valueDimension: Int
+  /// Floats from one cached value to the next: more than `valueDimension` where values are the front of keys.
+  let valueStride: Int
+  let scale: Float
+  /// Positions a token sees, itself included.
+  let window: Int?
+  let softCap: Float?
+
+  /// Queries handled together: their scores share the unpacked keys and values.
+  private static let queryBlock = 64
+
+  /// One independent piece of work: a block of queries of one sequence and one head.
+  private struct Task {
+    let span: BatchLayout.Span
+    let head: Int
+    let first: Int
+    let count: Int
+  }
+
+  /// Mixes for queries `q[rows, headCount · keyDimension]` into `mixed[rows, headCount · valueDimension]`.
+  func apply(
+    _ q: UnsafePointer<Float>, layout: BatchLayout, layer: Int, into mixed: UnsafeMutablePointer<Float>
+  ) {
+    var tasks: [Task] = []
+    for span in layout.spans {
+      for head in 0..<headCount {
+        for first in stride(from: 0, to: span.count, by: Self.queryBlock) {
+          tasks.append(Task(span: span, head: head, first: first, count: min(Self.queryBlock, span.count - first)))
+        }
+      }
+    }
+    // Few short single-token tasks are done faster than workers are woken.
+    let work = tasks.reduce(0) { $0 + $1.count * ($1.span.firstPosition + $1.first + $1.count) * keyDimension }
+    if work < 1 << 15 {
+      for task in tasks { run(task, q, layer: layer, into: mixed) }
+    } else {
+      parallelFor(tasks.count) { run(tasks[$0], q, layer: layer, into: mixed) }
+    }
+  }
+
+  private func run(
+    _ task: Task, _ q: UnsafePointer<Float>, layer: Int, into mixed: UnsafeMutablePointer<Float>
+  ) {
+    if task.count < 4 {
+      for offset in 0..<task.count { mixOne(task, row: task.first + offset, q, layer: layer, into: mixed) }
+    } else {
+      mixBlock(task, q, layer: layer, into: mixed)
+    }
+  }
+
+  /// The first position that a token at `position` sees.
+  private func firstVisible(_ position: Int) -> Int {
+    window.map { max(0, position - $0 + 1) } ?? 0
+  }
+
+  /// One query against the positions it sees.
+  private func mixOne(
+    _ task: Task, row: Int, _ q: UnsafePointer<Float>, layer: Int, into mixed: UnsafeMutablePointer<Float>
+  ) {
+    let kernels = ck_active().pointee
+    let group = task.head / (headCount / keyValueHeadCount)
+    let position = task.span.firstPosition + row
+    let first = firstVisible(position)
+    let positions = position + 1 - first
+    let line = (task.span.firstRow + row) * headCount + task.head
+    withScratch(count: positions) { scores in
+      kernels.attention_scores(
+        q + line * keyDimension, task.span.cache.keys(layer: layer, head: group) + first * keyDimension,
+        keyDimension, positions, keyDimension, scale, scores)
+      if let softCap { kernels.soft_cap(scores, positions, softCap) }
+      kernels.softmax(scores, positions)
+      kernels.attention_mix(
+        scores, task.span.cache.values(layer: layer, head: group) + first * valueStride, valueStride, positions,
+        valueDimension, mixed + line * valueDimension)
+    }
+  }
+
+  /// A block of queries: scores and mixtures are matrix products over panels of keys and of values.
+  private func mixBlock(
+    _ task: Task, _ q: UnsafePointer<Float>, layer: Int, into mixed: UnsafeMutablePointer<Float>
+  ) {
+    let kernels = ck_active().pointee
+    let panelWidth = Int(CK_PANEL)
+    let group = task.head / (headCount / keyValueHeadCount)
+    let firstPosition = task.span.firstPosition + task.first
+    let origin = firstVisible(firstPosition)
+    let keys = task.span.cache.keys(layer: layer, head: group) + origin * keyDimension
+    let values = task.span.cache.values(layer: layer, head: group) + origin * valueStride
+    let positions = firstPosition + task.count - origin
+    let line = (task.span.firstRow + task.first) * headCount + task.head
+    withScratch(count: task.count * positions + panelWidth * max(keyDimension, positions)) { scores in
+      let panel = scores + task.count * positions
+      for first in stride(from: 0, to: positions, by: panelWidth) {
+        let width = min(panelWidth, positions - first)
+        kernels.pack_panel(keys + first * keyDimension, CK_F32, keyDimension, width, keyDimension, panel)
+        kernels.gemm_panel(
+          q + line * keyDimension, headCount * keyDimension, task.count, panel, keyDimension, scores + first,
+          positions, width, 0)
+      }
+      for row in 0..<task.count {
+        weigh(scores + row * positions, position: firstPosition + row, origin: origin, count: positions)
+      }
+      for first in stride(from: 0, to: valueDimension, by: panelWidth) {
+        let width = min(panelWidth, valueDimension - first)
+        for position in 0..<positions {
+          (panel + position * panelWidth).update(from: values + position * valueStride + first, count: width)
+          for lane in width..<panelWidth { panel[position * panelWidth + lane] = 0 }
+        }
+        kernels.gemm_panel(
+          scores, positions, task.count, panel, positions, mixed + line * valueDimension + first,
+          headCount * valueDimension, width, 0)
+      }
+    }
+  }
+
+  /// Turns the products of one query with the positions from `origin` on into weights; unseen positions get none.
+  private func weigh(_ line: UnsafeMutablePointer<Float>, position: Int, origin: Int, count: Int) {
+    let kernels = ck_active().pointee
+    let visible = (firstVisible(position) - origin)..<(position + 1 - origin)
+    for index in 0..<visible.lowerBound { line[index] = 0 }
+    for index in visible { line[index] *= scale }
+    if let softCap { kernels.soft_cap(line + visible.lowerBound, visible.count, softCap) }
+    kernels.softmax(line + visible.lowerBound, visible.count)
+    for index in visible.upperBound..<count { line[index] = 0 }
+  }
+}

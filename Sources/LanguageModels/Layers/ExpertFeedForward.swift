@@ -1,0 +1,59 @@
+import CKernels
+import Foundation
+import Tensors
+
+/// A mixture of experts: `Σ weight_e · expert_e(x)` over the experts a router picks, plus a shared expert.
+struct ExpertFeedForward: FeedForward {
+  let router: Router
+  let experts: [GatedFeedForward]
+  let shared: GatedFeedForward?
+  /// `[1, hiddenSize]`: the shared expert's output is scaled by the sigmoid of this product.
+  let sharedGate: (any Linear)?
+
+  func apply(
+    _ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>, observe: InputObserver?
+  ) {
+    let width = router.linear.inFeatures
+    y.update(repeating: 0, count: rows * width)
+    observe?(.feedForward, x, rows)
+    // The shared expert reads the same input, which is told once.
+    if let shared { addShared(shared, x, rows: rows, width: width, to: y, observe: observe) }
+    // Tokens are gathered expert by expert, so that each matrix is read once for all of its tokens.
+    var tokens = [[(row: Int, weight: Float)]](repeating: [], count: experts.count)
+    for (row, choices) in router.choose(x, rows: rows).enumerated() {
+      for choice in choices { tokens[choice.expert].append((row, choice.weight)) }
+    }
+    let kernels = ck_active().pointee
+    for (index, expert) in experts.enumerated() where !tokens[index].isEmpty {
+      let chosen = tokens[index]
+      withScratch(count: 2 * chosen.count * width) { gathered in
+        let outputs = gathered + chosen.count * width
+        for (line, token) in chosen.enumerated() {
+          (gathered + line * width).update(from: x + token.row * width, count: width)
+        }
+        expert.apply(gathered, rows: chosen.count, into: outputs, observe: observe)
+        for (line, token) in chosen.enumerated() {
+          kernels.axpy(token.weight, outputs + line * width, y + token.row * width, width)
+        }
+      }
+    }
+  }
+
+  private func addShared(
+    _ shared: GatedFeedForward, _ x: UnsafePointer<Float>, rows: Int, width: Int, to y: UnsafeMutablePointer<Float>,
+    observe: InputObserver?
+  ) {
+    let kernels = ck_active().pointee
+    withScratch(count: rows * (width + 1)) { output in
+      let gates = output + rows * width
+      shared.apply(x, rows: rows, into: output) { input, values, count in
+        if input != .feedForward { observe?(input, values, count) }
+      }
+      sharedGate?.apply(x, tokens: rows, into: gates)
+      for row in 0..<rows {
+        let weight = sharedGate == nil ? 1 : 1 / (1 + exp(-gates[row]))
+        kernels.axpy(weight, output + row * width, y + row * width, width)
+      }
+    }
+  }
+}

@@ -1,0 +1,152 @@
+import CKernels
+import Tensors
+
+/// Multi-head latent attention (DeepSeek-V2, section 2.1) in its absorbed form.
+///
+/// The cache holds, per position, one normalised latent vector `c` and one turned key part that all heads share. With
+/// `W_k[h]`, `W_v[h]` the rows of the expanding matrix for head `h`, the score `q · (W_k c)` is computed as `(W_kᵀ q) · c` and
+/// the output `W_v Σ w c`: keys and values are never expanded, and attention is that of one shared key-value head.
+struct LatentAttention: Attention {
+  let configuration: LatentConfiguration
+  /// Queries straight from the residual stream, or by way of a latent vector.
+  enum Query: Sendable {
+    case direct(any Linear)
+    case latent(down: any Linear, norm: RMSNorm, up: any Linear)
+  }
+
+  let query: Query
+  /// `[keyValueRank + rotaryDimension, hiddenSize]`.
+  let compress: any Linear
+  /// Norm of the latent vector.
+  let latentNorm: RMSNorm
+  /// Per head `[keyValueRank, plainDimension]`: `W_kᵀ`.
+  let keyExpansions: [DenseLinear]
+  /// Per head `[valueDimension, keyValueRank]`: `W_v`.
+  let valueExpansions: [DenseLinear]
+  /// `[hiddenSize, headCount · valueDimension]`.
+  let output: any Linear
+  let rotary: Int
+  /// Of one shared head as wide as latent and turned part together.
+  let mix: AttentionMix
+
+  func apply(
+    _ x: UnsafePointer<Float>, layout: BatchLayout, layer: Int, into y: UnsafeMutablePointer<Float>,
+    observe: InputObserver?
+  ) {
+    let c = configuration
+    let (rows, heads) = (layout.rows, mix.headCount)
+    let (rank, keyWidth, plain) = (c.keyValueRank, mix.keyDimension, c.plainDimension)
+    let queryWidth = heads * (plain + c.rotaryDimension)
+    observe?(.attention, x, rows)
+    withScratch(
+      count: rows * (queryWidth + keyWidth + heads * (keyWidth + rank + c.valueDimension)) + rows * rank
+    ) { q in
+      let key = q + rows * queryWidth
+      let absorbed = key + rows * keyWidth
+      let latent = absorbed + rows * heads * keyWidth
+      let values = latent + rows * heads * rank
+      let normalized = values + rows * heads * c.valueDimension
+      makeQueries(x, rows: rows, into: q, observe: observe)
+      compress.apply(x, tokens: rows, into: key)
+      for row in 0..<rows {
+        latentNorm.apply(key + row * keyWidth, tokens: 1, into: normalized + row * rank)
+        (key + row * keyWidth).update(from: normalized + row * rank, count: rank)
+      }
+      observe?(.keyValueLatent, normalized, rows)
+      absorb(q, rows: rows, into: absorbed)
+      turn(absorbed, key, layout)
+      for span in layout.spans {
+        (span.cache.keys(layer: layer, head: 0) + span.firstPosition * keyWidth)
+          .update(from: key + span.firstRow * keyWidth, count: span.count * keyWidth)
+      }
+      mix.apply(absorbed, layout: layout, layer: layer, into: latent)
+      expand(latent, rows: rows, into: values)
+      observe?(.attentionOutput, values, rows)
+      output.apply(values, tokens: rows, into: y)
+    }
+  }
+
+  private func makeQueries(
+    _ x: UnsafePointer<Float>, rows: Int, into q: UnsafeMutablePointer<Float>, observe: InputObserver?
+  ) {
+    switch query {
+    case .direct(let linear):
+      linear.apply(x, tokens: rows, into: q)
+    case .latent(let down, let norm, let up):
+      withScratch(count: rows * down.outFeatures) { latent in
+        down.apply(x, tokens: rows, into: latent)
+        norm.apply(latent, tokens: rows, into: latent)
+        observe?(.queryLatent, latent, rows)
+        up.apply(latent, tokens: rows, into: q)
+      }
+    }
+  }
+
+  /// `absorbed[row, head] = (W_kᵀ q_plain, q_turned)`, still to be turned.
+  private func absorb(_ q: UnsafePointer<Float>, rows: Int, into absorbed: UnsafeMutablePointer<Float>) {
+    let c = configuration
+    let (heads, width) = (mix.headCount, c.plainDimension + c.rotaryDimension)
+    byHead(q, rows: rows, width: width, take: c.plainDimension, keyExpansions, into: absorbed, stride: mix.keyDimension)
+    for line in 0..<(rows * heads) {
+      (absorbed + line * mix.keyDimension + c.keyValueRank)
+        .update(from: q + line * width + c.plainDimension, count: c.rotaryDimension)
+    }
+  }
+
+  /// `values[row, head] = W_v latent[row, head]`.
+  private func expand(_ latent: UnsafePointer<Float>, rows: Int, into values: UnsafeMutablePointer<Float>) {
+    byHead(
+      latent, rows: rows, width: configuration.keyValueRank, take: configuration.keyValueRank, valueExpansions,
+      into: values, stride: configuration.valueDimension)
+  }
+
+  /// Applies each head's matrix to the first `take` entries of that head's part of every row.
+  private func byHead(
+    _ x: UnsafePointer<Float>, rows: Int, width: Int, take: Int, _ matrices: [DenseLinear],
+    into y: UnsafeMutablePointer<Float>, stride: Int
+  ) {
+    let heads = mix.headCount
+    for (head, matrix) in matrices.enumerated() {
+      withScratch(count: rows * (take + matrix.outFeatures)) { gathered in
+        let products = gathered + rows * take
+        for row in 0..<rows {
+          (gathered + row * take).update(from: x + (row * heads + head) * width, count: take)
+        }
+        matrix.apply(gathered, tokens: rows, into: products)
+        for row in 0..<rows {
+          (y + (row * heads + head) * stride).update(
+            from: products + row * matrix.outFeatures, count: matrix.outFeatures)
+        }
+      }
+    }
+  }
+
+  /// Turns the last `rotaryDimension` entries of every query and of the shared key.
+  ///
+  /// Neighbouring pairs are first put apart into halves; queries and keys alike, so that scores stay what they are.
+  private func turn(
+    _ absorbed: UnsafeMutablePointer<Float>, _ key: UnsafeMutablePointer<Float>, _ layout: BatchLayout
+  ) {
+    let kernels = ck_active().pointee
+    let (heads, width, rank) = (mix.headCount, mix.keyDimension, configuration.keyValueRank)
+    let dimension = configuration.rotaryDimension
+    layout.withAngles(rotary) { half, cosine, sine in
+      withScratch(count: dimension) { pairs in
+        func turn(_ part: UnsafeMutablePointer<Float>, _ row: Int) {
+          if configuration.isInterleaved {
+            for index in 0..<(dimension / 2) {
+              pairs[index] = part[2 * index]
+              pairs[dimension / 2 + index] = part[2 * index + 1]
+            }
+            part.update(from: pairs, count: dimension)
+          }
+          kernels.rotary(part, 1, dimension, half, cosine + row * half, sine + row * half)
+        }
+        for row in 0..<layout.rows {
+          for head in 0..<heads { turn(absorbed + (row * heads + head) * width + rank, row) }
+          turn(key + row * width + rank, row)
+        }
+      }
+    }
+  }
+}
