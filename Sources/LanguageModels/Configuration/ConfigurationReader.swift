@@ -6,21 +6,24 @@ struct ConfigurationReader {
   let json: JSONValue
   /// The language model's part of a document that also describes other parts.
   private let text: JSONValue?
+  /// What absent keys mean; a key that is null stays null.
+  private let defaults: [String: JSONValue]
 
-  init(_ json: JSONValue) {
+  init(_ json: JSONValue, defaults: [String: JSONValue] = [:]) {
     self.json = json
+    self.defaults = defaults
     let text = json["text_config"]
     self.text = text?.objectValue != nil ? text : nil
   }
 
-  /// The value of a key; nil where it is absent or null.
+  /// The value of a key, or its default where it is absent; nil where it is null.
   subscript(key: String) -> JSONValue? {
     for place in [text, json] {
       guard let value = place?[key] else { continue }
       if case .null = value { return nil }
       return value
     }
-    return nil
+    return defaults[key]
   }
 
   /// The largest width that is believed; the widest published models stay below 2^18.

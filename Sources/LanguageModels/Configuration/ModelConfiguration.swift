@@ -51,7 +51,6 @@ public struct ModelConfiguration: Sendable {
   ///
   /// - Throws: `LanguageModelError`: `unsupported` names an unknown architecture or part of one, `badConfiguration` a key.
   public init(_ json: JSONValue, generation: JSONValue? = nil) throws {
-    let reader = ConfigurationReader(json)
     guard let architecture = json["architectures"]?.arrayValue?.first?.stringValue else {
       throw LanguageModelError(
         .badConfiguration, "config.json: \"architectures\" must be a list that names the model's class")
@@ -61,6 +60,7 @@ public struct ModelConfiguration: Sendable {
         .unsupported,
         "architecture \(architecture) is not supported; known: \(ModelRegistry.architectures.joined(separator: ", "))")
     }
+    let reader = ConfigurationReader(json, defaults: family.defaults)
     self.architecture = architecture
     hiddenSize = try reader.count("hidden_size")
     intermediateSize = try reader.count("intermediate_size")
@@ -68,7 +68,7 @@ public struct ModelConfiguration: Sendable {
     headCount = try reader.count("num_attention_heads")
     keyValueHeadCount = try reader.optionalCount("num_key_value_heads", atMost: headCount) ?? headCount
     headDimension =
-      try reader.optionalCount("head_dim", atMost: 1 << 16) ?? family.defaultHeadDimension ?? (hiddenSize / headCount)
+      try reader.optionalCount("head_dim", atMost: 1 << 16) ?? (hiddenSize / headCount)
     vocabularySize = try reader.count("vocab_size", atMost: 1 << 26)
     maximumPositions = try reader.optionalCount("max_position_embeddings") ?? 2048
     guard headCount % keyValueHeadCount == 0 else {
@@ -81,7 +81,7 @@ public struct ModelConfiguration: Sendable {
         .badConfiguration, "config.json: \(headCount) heads do not fit hidden_size \(hiddenSize)")
     }
     normEpsilon = Float(try reader.optionalPositive("rms_norm_eps") ?? 1e-6)
-    tiedEmbeddings = try reader.flag("tie_word_embeddings") ?? family.tiesEmbeddingsByDefault
+    tiedEmbeddings = try reader.flag("tie_word_embeddings") ?? false
     dtype = (reader["dtype"]?.stringValue ?? reader["torch_dtype"]?.stringValue).flatMap(DType.init(configurationName:))
     beginTokenID = generation?["bos_token_id"]?.intValue ?? reader["bos_token_id"]?.intValue
     endTokenIDs = Self.ids(reader["eos_token_id"]).union(Self.ids(generation?["eos_token_id"]))
