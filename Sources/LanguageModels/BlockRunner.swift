@@ -44,7 +44,9 @@ package struct BlockRunner {
   ) throws {
     let width = configuration.hiddenSize
     let caches = (0..<min(Self.windowsPerPass, windows)).map { _ in
-      KeyValueCache([configuration.blocks[index]], capacity: length)
+      let cache = KeyValueCache([configuration.blocks[index]], capacity: length)
+      cache.reserve(length)
+      return cache
     }
     let tokens = [Int](repeating: 0, count: length)
     for first in stride(from: 0, to: windows, by: Self.windowsPerPass) {

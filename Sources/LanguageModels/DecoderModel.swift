@@ -59,6 +59,7 @@ public struct DecoderModel: CausalLanguageModel {
     for (segment, whole) in zip(segments, whole) where segment.tokens.count != whole.tokens.count {
       segment.cache.truncate(to: 0)
     }
+    for segment in whole { segment.cache.reserve(segment.cache.count + segment.tokens.count) }
     let layout = BatchLayout(whole, rotaries: rotaries)
     var hidden = Self.embed(whole.flatMap(\.tokens), embedding, scale: configuration.embeddingScale)
     hidden.withUnsafeMutableBufferPointer { buffer in

@@ -1,7 +1,7 @@
 /// The keys and values of one sequence, block by block.
 ///
-/// Each block keeps, per key-value head, `capacity` rows of a key and of a value; latent attention keeps one row per position
-/// that serves all heads as both. A cache belongs to one sequence and is used by one forward pass at a time.
+/// Each block keeps, per key-value head, rows of a key and of a value; latent attention keeps one row per position
+/// that serves all heads as both. Memory follows the positions in use, up to `capacity`. A cache belongs to one sequence and is used by one forward pass at a time.
 public final class KeyValueCache: @unchecked Sendable {
   /// The most positions this cache can hold.
   public let capacity: Int
@@ -11,7 +11,9 @@ public final class KeyValueCache: @unchecked Sendable {
   public private(set) var tokens: [Int] = []
   /// The length of the sequence when its last positions were filled: what decided their rotary frequencies.
   private(set) var rotaryLength = 0
-  private let layers: [Layer]
+  private var layers: [Layer]
+  /// The positions there is memory for.
+  private var allocated = 0
 
   /// What one block keeps.
   struct Rows: Equatable {
@@ -34,17 +36,15 @@ public final class KeyValueCache: @unchecked Sendable {
 
   private struct Layer {
     let rows: Rows
-    let memory: UnsafeMutablePointer<Float>
+    var memory: UnsafeMutablePointer<Float>
   }
+
+  /// Memory grows in steps of at least this many positions.
+  private static let smallestStep = 256
 
   package init(_ blocks: [BlockConfiguration], capacity: Int) {
     self.capacity = capacity
-    layers = blocks.map { block in
-      let rows = Rows(block.attention)
-      // Untouched pages of a fresh allocation cost nothing, so a long context is paid for as it fills.
-      let size = rows.heads * capacity * (rows.keyDimension + rows.valueDimension)
-      return Layer(rows: rows, memory: .allocate(capacity: max(1, size)))
-    }
+    layers = blocks.map { Layer(rows: Rows($0.attention), memory: .allocate(capacity: 1)) }
   }
 
   deinit {
@@ -57,25 +57,42 @@ public final class KeyValueCache: @unchecked Sendable {
     tokens.removeLast(self.count - count)
   }
 
+  /// Makes room for `positions` positions, twice as many as before or more, so that a growing sequence is seldom copied.
+  func reserve(_ positions: Int) {
+    guard positions > allocated else { return }
+    let next = min(capacity, max(positions, 2 * allocated, Self.smallestStep))
+    for index in layers.indices {
+      let (rows, old) = (layers[index].rows, layers[index].memory)
+      let new = UnsafeMutablePointer<Float>.allocate(
+        capacity: max(1, rows.heads * next * (rows.keyDimension + rows.valueDimension)))
+      for (offset, width) in [(0, rows.keyDimension), (rows.keyDimension, rows.valueDimension)] {
+        for head in 0..<rows.heads {
+          let from = old + allocated * rows.heads * offset + head * allocated * width
+          let to = new + next * rows.heads * offset + head * next * width
+          to.update(from: from, count: count * width)
+        }
+      }
+      old.deallocate()
+      layers[index].memory = new
+    }
+    allocated = next
+  }
+
   package func advance(by tokens: [Int]) {
     self.tokens += tokens
     rotaryLength = count
   }
 
-  /// `[capacity, keyDimension]` of one head of one block.
+  /// `[reserved positions, keyDimension]` of one head of one block.
   func keys(layer: Int, head: Int) -> UnsafeMutablePointer<Float> {
     let layer = layers[layer]
-    return layer.memory + head * capacity * layer.rows.keyDimension
+    return layer.memory + head * allocated * layer.rows.keyDimension
   }
 
-  /// `[capacity, valueDimension]` of one head of one block; the keys where they serve as values.
-  func values(layer: Int, head: Int) -> UnsafeMutablePointer<Float> {
-    let layer = layers[layer]
-    if layer.rows.valueDimension == 0 { return keys(layer: layer, head: head) }
-    return layer.memory + capacity * (layer.rows.heads * layer.rows.keyDimension + head * layer.rows.valueDimension)
-  }
-
-  private func keys(layer: Layer, head: Int) -> UnsafeMutablePointer<Float> {
-    layer.memory + head * capacity * layer.rows.keyDimension
+  /// `[reserved positions, valueDimension]` of one head of one block; the keys where they serve as values.
+  func values(layer index: Int, head: Int) -> UnsafeMutablePointer<Float> {
+    let layer = layers[index]
+    if layer.rows.valueDimension == 0 { return keys(layer: index, head: head) }
+    return layer.memory + allocated * (layer.rows.heads * layer.rows.keyDimension + head * layer.rows.valueDimension)
   }
 }

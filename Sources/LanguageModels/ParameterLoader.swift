@@ -21,6 +21,15 @@ package struct ParameterLoader: Sendable {
     guard tensor.shape == [count] else {
       throw LanguageModelError(.badTensor, "\(name) has shape \(tensor.shape); this model needs [\(count)]")
     }
+    return try floats(of: tensor, name)
+  }
+
+  /// The values of a tensor of a floating type.
+  private func floats(of tensor: Tensor, _ name: String) throws -> [Float] {
+    guard FloatConversion.canWiden(tensor.dtype) else {
+      throw LanguageModelError(
+        .badTensor, "\(name) is \(tensor.dtype.rawValue); a floating type of 16 bits or more is needed")
+    }
     return try tensor.floats()
   }
 
@@ -45,7 +54,8 @@ package struct ParameterLoader: Sendable {
       return try quantized(module, outFeatures: outFeatures, inFeatures: inFeatures).dequantized(roundingTo: nil)
     }
     let weight = try dense(module + ".weight", shape: [outFeatures, inFeatures])
-    return try BlockScales.floats(module, weight, in: source)
+    return BlockScales.apply(to: weight)
+      ? try BlockScales.floats(module, weight, in: source) : try floats(of: weight, module + ".weight")
   }
 
   private func quantized(_ module: String, outFeatures: Int, inFeatures: Int) throws -> VectorQuantizedLinear {

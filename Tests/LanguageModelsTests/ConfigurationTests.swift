@@ -118,12 +118,40 @@ struct ConfigurationTests {
     }
   }
 
+  @Test("A key left out has the default of its class, a key that is null has none (as in transformers)")
+  func classDefaults() throws {
+    func named(_ architecture: String, _ rest: String = "") throws -> ModelConfiguration {
+      let json = """
+        {"architectures": ["\(architecture)"], "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2,
+         "num_attention_heads": 8, "vocab_size": 32\(rest)}
+        """
+      return try ModelConfiguration(JSONValue.parse(Array(json.utf8)))
+    }
+    let mistral = try named("MistralForCausalLM")
+    #expect(mistral.blocks[0].attention.window == 4096 && mistral.keyValueHeadCount == 8)
+    #expect(try named("MistralForCausalLM", #", "sliding_window": null"#).blocks[0].attention.window == nil)
+    let gemma = try named("Gemma2ForCausalLM")
+    #expect(gemma.tiedEmbeddings && gemma.headDimension == 256 && gemma.keyValueHeadCount == 4)
+    #expect(gemma.logitSoftCap == 30 && gemma.blocks[1].attention.softCap == 50)
+    #expect(gemma.blocks.map(\.attention.window) == [4096, nil])
+    let bare = try named("Gemma2ForCausalLM", #", "attn_logit_softcapping": null, "final_logit_softcapping": null"#)
+    #expect(bare.logitSoftCap == nil && bare.blocks[1].attention.softCap == nil)
+    #expect(try named("Phi3ForCausalLM").normEpsilon == 1e-5)
+    #expect(try named("LlamaForCausalLM").normEpsilon == 1e-6)
+    #expect(try named("Qwen3ForCausalLM").headDimension == 128)
+    let mixtral = try named("MixtralForCausalLM")
+    #expect(mixtral.experts == .init(blocks: 2, count: 8, perToken: 2, hasShared: false))
+    #expect(mixtral.rotaries[0].theta == 1e6)
+  }
+
   @Test("Impossible numbers are refused with their key")
   func impossibleNumbers() {
     for (key, value) in [
       ("num_hidden_layers", "0"), ("hidden_size", "-64"), ("vocab_size", "3.5"), ("head_dim", "15"),
       ("num_key_value_heads", "3"), ("rms_norm_eps", "0"), ("rope_theta", "-1"), ("hidden_size", "1e30"),
-      ("partial_rotary_factor", "0.03"),
+      ("partial_rotary_factor", "0.03"), ("num_hidden_layers", "2000000000"),
+      ("intermediate_size", "9000000000000000000"),
+      ("num_attention_heads", "4194304"),
     ] {
       #expect("\(key) \(value)") {
         try configuration("\"\(key)\": \(value)")

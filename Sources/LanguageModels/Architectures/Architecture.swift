@@ -1,11 +1,11 @@
+import JSONReader
+
 /// One family of models: which classes of `config.json` belong to it, and what its blocks are made of.
 protocol Architecture: Sendable {
   /// The class names of `architectures`.
   static var classes: [String] { get }
-  /// Whether the head is the embedding where the file does not say.
-  static var tiesEmbeddingsByDefault: Bool { get }
-  /// Width of a head where the file does not say and it is not `hidden_size / num_attention_heads`.
-  static var defaultHeadDimension: Int? { get }
+  /// What keys mean that the file leaves out (in the reference library the defaults of the class); null is not left out.
+  static var defaults: [String: JSONValue] { get }
 
   /// Fills in blocks, rotary embeddings and rules, from the dimensions already read.
   ///
@@ -14,8 +14,7 @@ protocol Architecture: Sendable {
 }
 
 extension Architecture {
-  static var tiesEmbeddingsByDefault: Bool { false }
-  static var defaultHeadDimension: Int? { nil }
+  static var defaults: [String: JSONValue] { [:] }
 }
 
 extension ModelConfiguration {

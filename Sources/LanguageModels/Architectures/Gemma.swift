@@ -3,8 +3,7 @@ import JSONReader
 /// Gemma: norms around one, scaled embeddings, a Gaussian gate.
 enum Gemma: Architecture {
   static let classes = ["GemmaForCausalLM"]
-  static let tiesEmbeddingsByDefault = true
-  static let defaultHeadDimension: Int? = 256
+  static let defaults: [String: JSONValue] = ["tie_word_embeddings": .bool(true), "head_dim": .integer(256)]
 
   static func complete(_ model: inout ModelConfiguration, _ reader: ConfigurationReader) throws {
     applyRules(&model)
@@ -59,8 +58,10 @@ enum Gemma: Architecture {
 /// Gemma 2: soft caps, norms on both sides, every other block with a sliding window.
 enum Gemma2: Architecture {
   static let classes = ["Gemma2ForCausalLM"]
-  static let tiesEmbeddingsByDefault = true
-  static let defaultHeadDimension: Int? = 256
+  static let defaults: [String: JSONValue] = [
+    "tie_word_embeddings": .bool(true), "head_dim": .integer(256), "num_key_value_heads": .integer(4),
+    "sliding_window": .integer(4096), "attn_logit_softcapping": .number(50), "final_logit_softcapping": .number(30),
+  ]
 
   static func complete(_ model: inout ModelConfiguration, _ reader: ConfigurationReader) throws {
     Gemma.applyRules(&model)
@@ -81,8 +82,10 @@ enum Gemma2: Architecture {
 /// window.
 enum Gemma3: Architecture {
   static let classes = ["Gemma3ForCausalLM", "Gemma3ForConditionalGeneration"]
-  static let tiesEmbeddingsByDefault = true
-  static let defaultHeadDimension: Int? = 256
+  static let defaults: [String: JSONValue] = [
+    "tie_word_embeddings": .bool(true), "head_dim": .integer(256), "num_key_value_heads": .integer(4),
+    "sliding_window": .integer(4096),
+  ]
 
   static func complete(_ model: inout ModelConfiguration, _ reader: ConfigurationReader) throws {
     Gemma.applyRules(&model)

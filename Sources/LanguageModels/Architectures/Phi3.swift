@@ -1,6 +1,9 @@
+import JSONReader
+
 /// Phi-3, Phi-3.5 and Phi-4: fused projections, part of each head turned, LongRoPE.
 enum Phi3: Architecture {
   static let classes = ["Phi3ForCausalLM"]
+  static let defaults: [String: JSONValue] = ["rms_norm_eps": .number(1e-5)]
 
   static func complete(_ model: inout ModelConfiguration, _ reader: ConfigurationReader) throws {
     var attention = model.groupedAttention(.fused)

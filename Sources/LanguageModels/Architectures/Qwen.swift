@@ -19,7 +19,7 @@ enum Qwen2: Architecture {
 /// Qwen3: queries and keys normalised head by head, no biases.
 enum Qwen3: Architecture {
   static let classes = ["Qwen3ForCausalLM"]
-  static let defaultHeadDimension: Int? = 128
+  static let defaults: [String: JSONValue] = ["head_dim": .integer(128)]
 
   static func complete(_ model: inout ModelConfiguration, _ reader: ConfigurationReader) throws {
     let attention = try Qwen.normalizedAttention(model, reader)
@@ -36,6 +36,10 @@ enum Qwen3: Architecture {
 /// Qwen1.5-MoE and Qwen2-MoE: routed experts and a shared one behind a sigmoid gate.
 enum Qwen2Experts: Architecture {
   static let classes = ["Qwen2MoeForCausalLM"]
+  static let defaults: [String: JSONValue] = [
+    "sliding_window": .integer(4096), "moe_intermediate_size": .integer(1408),
+    "shared_expert_intermediate_size": .integer(5632), "num_experts_per_tok": .integer(4), "num_experts": .integer(60),
+  ]
 
   static func complete(_ model: inout ModelConfiguration, _ reader: ConfigurationReader) throws {
     let attention = model.groupedAttention(.separate(bias: try reader.flag("qkv_bias") ?? true))
@@ -61,6 +65,9 @@ enum Qwen2Experts: Architecture {
 /// Qwen3-MoE: Qwen3's attention, routed experts, none shared.
 enum Qwen3Experts: Architecture {
   static let classes = ["Qwen3MoeForCausalLM"]
+  static let defaults: [String: JSONValue] = [
+    "sliding_window": .integer(4096), "moe_intermediate_size": .integer(768), "num_experts_per_tok": .integer(8),
+  ]
 
   static func complete(_ model: inout ModelConfiguration, _ reader: ConfigurationReader) throws {
     var attention = try Qwen.normalizedAttention(model, reader)

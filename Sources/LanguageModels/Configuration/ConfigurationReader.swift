@@ -6,36 +6,44 @@ struct ConfigurationReader {
   let json: JSONValue
   /// The language model's part of a document that also describes other parts.
   private let text: JSONValue?
+  /// What absent keys mean; a key that is null stays null.
+  private let defaults: [String: JSONValue]
 
-  init(_ json: JSONValue) {
+  init(_ json: JSONValue, defaults: [String: JSONValue] = [:]) {
     self.json = json
+    self.defaults = defaults
     let text = json["text_config"]
     self.text = text?.objectValue != nil ? text : nil
   }
 
-  /// The value of a key; nil where it is absent or null.
+  /// The value of a key, or its default where it is absent; nil where it is null.
   subscript(key: String) -> JSONValue? {
     for place in [text, json] {
       guard let value = place?[key] else { continue }
       if case .null = value { return nil }
       return value
     }
-    return nil
+    return defaults[key]
   }
 
+  /// The largest width that is believed; the widest published models stay below 2^18.
+  static let widthLimit = 1 << 22
+
   /// A positive whole number.
-  func count(_ key: String) throws -> Int {
-    guard let value = try optionalCount(key) else {
-      throw LanguageModelError(.badConfiguration, "config.json: \"\(key)\" must be a positive whole number")
+  func count(_ key: String, atMost limit: Int = widthLimit) throws -> Int {
+    guard let value = try optionalCount(key, atMost: limit) else {
+      throw LanguageModelError(
+        .badConfiguration, "config.json: there is no \"\(key)\"; it must be a positive whole number")
     }
     return value
   }
 
   /// A positive whole number, or nothing.
-  func optionalCount(_ key: String) throws -> Int? {
+  func optionalCount(_ key: String, atMost limit: Int = Int(Int32.max)) throws -> Int? {
     guard let value = self[key] else { return nil }
-    guard let number = value.intValue, number > 0, number <= Int(Int32.max) else {
-      throw LanguageModelError(.badConfiguration, "config.json: \"\(key)\" must be a positive whole number")
+    guard let number = value.intValue, number > 0, number <= limit else {
+      throw LanguageModelError(
+        .badConfiguration, "config.json: \"\(key)\" must be a whole number from 1 to \(limit)")
     }
     return number
   }

@@ -42,9 +42,13 @@ public struct RotaryConfiguration: Sendable, Equatable {
       }
       return value
     }
+    let share = try number("partial_rotary_factor") ?? 1
+    guard share <= 1 else {
+      throw LanguageModelError(.badConfiguration, "config.json: \"partial_rotary_factor\" must be at most 1")
+    }
     try self.init(
       theta: try number("rope_theta") ?? defaultTheta,
-      dimension: Int(Double(headDimension) * (try number("partial_rotary_factor") ?? 1)),
+      dimension: Int(Double(headDimension) * share),
       scaling: RotaryScaling(
         isNew ? parameters : reader["rope_scaling"],
         maximumPositions: try reader.optionalCount("max_position_embeddings") ?? 2048,

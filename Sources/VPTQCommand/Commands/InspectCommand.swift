@@ -7,13 +7,13 @@ import Tensors
 import VectorQuantization
 
 /// `vptq inspect`: what is inside a model folder.
-struct InspectCommand: ParsableCommand {
+struct InspectCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
     abstract: "Show what is inside a model: architecture, layers, codebooks, stored bits.",
     discussion: "Example:\n  vptq inspect smollm2-3bit --layers")
 
-  @Argument(help: "A model folder or a .gguf file.")
+  @Argument(help: "A model folder, a .gguf file, or org/name of the hub.")
   var model: String
 
   @Flag(help: "One line for every matrix of the blocks.")
@@ -21,9 +21,9 @@ struct InspectCommand: ParsableCommand {
 
   @OptionGroup var common: CommonOptions
 
-  func run() throws {
+  func run() async throws {
     common.apply()
-    let folder = try ModelArgument.folder(model, quiet: common.quiet)
+    let folder = try await ModelArgument.folder(model, quiet: common.quiet)
     let configuration = try ModelConfiguration(folder)
     let inspection = try Inspection(folder, configuration: configuration)
     if common.json {
@@ -136,6 +136,11 @@ struct Inspection {
     print(
       "  \(c.layerCount) blocks, width \(c.hiddenSize), feed-forward \(c.intermediateSize), "
         + "\(c.headCount) heads (\(c.keyValueHeadCount) for keys and values) of \(c.headDimension)")
+    if let experts = c.experts {
+      print(
+        "  \(experts.blocks) blocks with \(experts.count) experts, \(experts.perToken) for each token"
+          + (experts.hasShared ? " and a shared one" : ""))
+    }
     print("  vocabulary \(c.vocabularySize)\(c.tiedEmbeddings ? " (tied head)" : ""), context \(c.maximumPositions)")
     print("  \(parameters) parameters, \(quantizedParameters) of them quantized")
     print("  \(Console.fixed(bitsPerWeight, 3)) bits per weight as stored in the matrices of the blocks")
