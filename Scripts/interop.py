@@ -1,11 +1,11 @@
 """Shows that folders written by this package mean the same to the reference packages, logit for logit.
 
 Run through Scripts/interop, which finds an interpreter with torch, transformers 4.48.3 and vptq 0.0.5.post1 and sets
-VPTQ to the program and INTEROP_CURRENT to a folder with the newest transformers.
+VPTQ to the program, and INTEROP_LATER and INTEROP_CURRENT to folders with transformers 4.57.6 and the newest release.
 
-Tiny random Llama and Qwen2 models are quantized by `vptq quantize` and read by
+Tiny random models are quantized by `vptq quantize`, Llama and Qwen2 in many ways, every other family in one, and read by
 
-* transformers 4.48.3 with its VPTQ integration (the last line of releases whose integration works),
+* transformers with its VPTQ integration: 4.48.3, and 4.57.6 for families that came later (5 has a broken one),
 * the loader of the package vptq itself (untied heads only: it leaves a tied head unallocated),
 * for the dense form of `vptq convert --dequantize`: the newest transformers.
 
@@ -45,6 +45,27 @@ RECIPES = {
 }
 
 
+# Other families, quantized with the default preset: the release of transformers that runs them, and their settings.
+EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 96, "norm_topk_prob": True}
+LATENT = {
+    "num_key_value_heads": 4, "q_lora_rank": 96, "kv_lora_rank": 96, "qk_nope_head_dim": 32, "qk_rope_head_dim": 16,
+    "v_head_dim": 32, "n_routed_experts": 4, "n_shared_experts": 1, "num_experts_per_tok": 2, "n_group": 2,
+    "topk_group": 1, "moe_intermediate_size": 96, "first_k_dense_replace": 1,
+}
+FAMILIES = {
+    "mistral": ("transformers", {"sliding_window": 8}),
+    "mixtral": ("transformers", {"num_local_experts": 4, "num_experts_per_tok": 2}),
+    "qwen2_moe": ("transformers", {**EXPERTS, "shared_expert_intermediate_size": 160}),
+    "phi3": ("transformers", {"sliding_window": 8}),
+    "gemma": ("transformers", {"head_dim": 32, "hidden_activation": "gelu_pytorch_tanh"}),
+    "gemma2": ("transformers", {"head_dim": 32, "sliding_window": 8, "query_pre_attn_scalar": 32}),
+    "qwen3": ("later", {"head_dim": 32}),
+    "qwen3_moe": ("later", {**EXPERTS, "head_dim": 32}),
+    "gemma3_text": ("later", {"head_dim": 32, "sliding_window": 8, "query_pre_attn_scalar": 32}),
+    "deepseek_v2": ("later", {**LATENT, "topk_method": "group_limited_greedy"}),
+    "deepseek_v3": ("later", LATENT),
+}
+
 # The reference reads residual codes with the width of main codes.
 WRONG = ["--vector-length", "8", "--centroids", "16", "--residual-centroids", "64"]
 
@@ -80,8 +101,10 @@ def score(loader, folder, ids):
         import vptq
 
         model = vptq.AutoModelForCausalLM.from_pretrained(str(folder), device_map="auto", dtype=torch.float32)
-    elif loader == "transformers":
-        model = transformers.AutoModelForCausalLM.from_pretrained(folder, torch_dtype=torch.float32, device_map="cpu")
+    elif loader in NAMES:
+        # By default 4.48.3 computes Gemma 2 without the soft cap of its attention scores.
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            folder, torch_dtype=torch.float32, device_map="cpu", attn_implementation="eager")
     else:
         model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     with torch.inference_mode():
@@ -102,16 +125,20 @@ def serve(loader):
 
 
 servers = {}
+NAMES = {"transformers": "transformers 4.48.3", "later": "transformers 4.57.6"}
+
+
+def environment(loader):
+    """The other releases of transformers lie in folders of their own, ahead of the interpreter's."""
+    folder = {"current": "INTEROP_CURRENT", "later": "INTEROP_LATER"}.get(loader)
+    return {**os.environ, "PYTHONPATH": os.environ[folder]} if folder else dict(os.environ)
 
 
 def reference(loader, folder, ids):
     if loader not in servers:
-        environment = dict(os.environ)
-        if loader == "current":
-            environment["PYTHONPATH"] = os.environ["INTEROP_CURRENT"]
         servers[loader] = subprocess.Popen(
             [sys.executable, "-W", "ignore", __file__, "--serve", loader], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment(loader))
     server = servers[loader]
     print(json.dumps([str(folder), ids]), file=server.stdin, flush=True)
     answer = json.loads(server.stdout.readline() or '{"error": "the process ended"}')
@@ -152,27 +179,27 @@ def expect_status(folder, loader, status):
 # --- the models -----------------------------------------------------------------------------------------------------
 
 
-def write_model(folder, architecture, tied, dtype):
+def write_model(folder, family, dtype, settings):
     """A random model that is lively enough for its logits to differ, with a tokenizer of one id per byte."""
     import torch
     import transformers
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
     torch.manual_seed(5)
-    settings = dict(
+    common = dict(
         vocab_size=256, hidden_size=128, intermediate_size=208, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=2, max_position_embeddings=256, tie_word_embeddings=tied, bos_token_id=None,
-        eos_token_id=None, torch_dtype=dtype)
-    if architecture == "llama":
-        model = transformers.LlamaForCausalLM(transformers.LlamaConfig(**settings))
-    else:
-        model = transformers.Qwen2ForCausalLM(transformers.Qwen2Config(**settings))
+        num_key_value_heads=2, max_position_embeddings=256, bos_token_id=None, eos_token_id=None, pad_token_id=0,
+        torch_dtype=dtype)
+    configuration = transformers.AutoConfig.for_model(family, **{**common, **settings})
+    model = transformers.AutoModelForCausalLM.from_config(configuration)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if "norm" in name:
-                parameter.copy_(1 + 0.2 * torch.randn_like(parameter))
+                parameter.copy_((0 if family.startswith("gemma") else 1) + 0.2 * torch.randn_like(parameter))
             elif name.endswith("bias"):
                 parameter.normal_(0, 0.2)
+            elif "embed_tokens" in name and family.startswith("gemma"):
+                parameter.normal_(0, parameter.shape[1] ** -0.5)
             else:
                 parameter.normal_(0, 1.2 * parameter.shape[1] ** -0.5)
     model.to(getattr(torch, dtype)).save_pretrained(folder)
@@ -181,10 +208,28 @@ def write_model(folder, architecture, tied, dtype):
     tokenizer = Tokenizer(models.BPE(vocab=order, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.save(str(folder / "tokenizer.json"))
+    tokenizer.save(str(pathlib.Path(folder) / "tokenizer.json"))
 
 
-def check_quantized(title, folder, work, has_package):
+def written(work, family, loader, dtype, settings):
+    """The folder of a new model, written by the release of transformers that `loader` stands for."""
+    folder = work / family
+    command = [sys.executable, "-W", "ignore", __file__, "--write", str(folder), family, dtype, json.dumps(settings)]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment(loader))
+    if result.returncode:
+        raise SystemExit(f"{family} cannot be written:\n{result.stderr[-2000:]}")
+    return folder
+
+
+def quantized(model, output, options):
+    text = pathlib.Path(__file__).parent.parent / "README.md"
+    program(
+        "quantize", model, "-o", output, *options, "--calibration", text, "--samples", "4", "--sequence-length", "128",
+        "--force", "--quiet")
+    return output
+
+
+def check_quantized(title, folder, has_package):
     expect_status(folder, "transformers", "runs")
     expect_status(folder, "package", "runs" if has_package else "fails")
     compare(f"{title}, transformers, --exact", folder, "transformers", EXACT, None, "--exact")
@@ -203,35 +248,44 @@ def check_dense_forms(title, folder, work):
     compare(f"{title}, dense float16 on both sides", half, "current", EXACT)
 
 
-def main(folders):
+def check_recipes(work, family, dtype, tied):
+    model = written(work, family, "transformers", dtype, {"tie_word_embeddings": tied})
+    output = work / "quantized"
+    for recipe, options in RECIPES.items():
+        print(f"{family} {recipe}", flush=True)
+        quantized(model, output, options)
+        check_quantized(recipe, output, has_package=not tied)
+        check_dense_forms(recipe, output, work)
+    print(f"{family} absorbed permutation", flush=True)
+    absorbed = work / "absorbed"
+    quantized(model, output, RECIPES["v4-k256-16"])
+    program("convert", output, "-o", absorbed, "--absorb-permutation", "--force", "--quiet")
+    check_quantized("absorbed permutation", absorbed, has_package=not tied)
+
+
+def check_wrong(work):
+    """What `inspect --compatibility` calls wrong is wrong."""
     global failures
-    text = pathlib.Path(__file__).parent.parent / "README.md"
+    output = quantized(work / "llama", work / "quantized", WRONG)
+    expect_status(output, "transformers", "wrong")
+    worst = difference(output, "transformers", None, "--exact")
+    failures += worst <= EXACT
+    print(f"llama more residual than main centroids\n  transformers is wrong by {worst:.1e}, as foretold", flush=True)
+
+
+def main(folders):
     with tempfile.TemporaryDirectory() as name:
         work = pathlib.Path(name)
-        for architecture, tied, dtype in [("llama", False, "bfloat16"), ("qwen2", True, "float16")]:
-            model = work / architecture
-            write_model(model, architecture, tied, dtype)
-            for recipe, options in RECIPES.items():
-                title = f"{architecture} {recipe}"
-                output = work / "quantized"
-                program(
-                    "quantize", model, "-o", output, *options, "--calibration", text, "--samples", "4",
-                    "--sequence-length", "128", "--force", "--quiet")
-                print(title, flush=True)
-                check_quantized(recipe, output, work, has_package=not tied)
-                check_dense_forms(recipe, output, work)
-            absorbed = work / "absorbed"
-            program("quantize", model, "-o", output, *RECIPES["v4-k256-16"], "--calibration", text, "--samples", "4",
-                    "--sequence-length", "128", "--force", "--quiet")
-            program("convert", output, "-o", absorbed, "--absorb-permutation", "--force", "--quiet")
-            print(f"{architecture} absorbed permutation", flush=True)
-            check_quantized("absorbed permutation", absorbed, work, has_package=not tied)
-            program("quantize", model, "-o", output, *WRONG, "--calibration", text, "--samples", "4",
-                    "--sequence-length", "128", "--force", "--quiet")
-            expect_status(output, "transformers", "wrong")
-            worst = difference(output, "transformers", None, "--exact")
-            failures += worst <= EXACT
-            print(f"{architecture} more residual than main centroids\n  transformers is wrong by {worst:.1e}, as foretold")
+        check_recipes(work, "llama", "bfloat16", tied=False)
+        check_recipes(work, "qwen2", "float16", tied=True)
+        check_wrong(work)
+        for family, (loader, settings) in FAMILIES.items():
+            print(f"{family} v4-k256-16", flush=True)
+            output = quantized(
+                written(work, family, loader, "bfloat16", settings), work / "quantized", RECIPES["v4-k256-16"])
+            expect_status(output, "transformers", "runs")
+            compare(f"v4-k256-16, {NAMES[loader]}, --exact", output, loader, EXACT, None, "--exact")
+            check_dense_forms("v4-k256-16", output, work)
         for given in map(pathlib.Path, folders):
             configuration = json.loads((given / "config.json").read_text())
             folder = given
@@ -239,7 +293,7 @@ def main(folders):
                 folder = work / "given"
                 program("quantize", given, "-o", folder, "--samples", "8", "--force", "--quiet")
             print(given, flush=True)
-            check_quantized(given.name, folder, work, has_package=not configuration.get("tie_word_embeddings", False))
+            check_quantized(given.name, folder, has_package=not configuration.get("tie_word_embeddings", False))
             check_dense_forms(given.name, folder, work)
     print("all equal" if not failures else f"{failures} comparisons differ")
     return 1 if failures else 0
@@ -253,5 +307,7 @@ if __name__ == "__main__":
     sys.modules.setdefault("sentence_transformers.SentenceTransformer", stub)
     if sys.argv[1:2] == ["--serve"]:
         serve(sys.argv[2])
+    elif sys.argv[1:2] == ["--write"]:
+        write_model(*sys.argv[2:5], json.loads(sys.argv[5]))
     else:
         sys.exit(main(sys.argv[1:]))
