@@ -6,12 +6,16 @@ import Tokenizers
 
 /// How a command opens what the user calls MODEL.
 enum ModelArgument {
-  /// The folder of a model; a GGUF file is converted into the cache first.
+  /// The folder of a model; a GGUF file is converted into the cache first, a name like `org/name` where no such path
+  /// exists is pulled from the hub.
   ///
-  /// - Throws: `Failure` with exit code 66 if nothing is there, or what opening the folder throws.
-  static func folder(_ path: String, quiet: Bool = false) throws -> ModelDirectory {
+  /// - Throws: `Failure` with exit code 66 if nothing is there, or what pulling or opening the folder throws.
+  static func folder(_ path: String, quiet: Bool = false) async throws -> ModelDirectory {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+      if let name = HubModel(path), !path.lowercased().hasSuffix(".gguf") {
+        return try await pulled(name, quiet: quiet)
+      }
       throw Failure(exit: .missingInput, code: "missingInput", message: "there is no model at \(path)")
     }
     if !isFolder.boolValue, path.lowercased().hasSuffix(".gguf") {
@@ -23,9 +27,19 @@ enum ModelArgument {
   /// The model and its folder.
   static func load(
     _ path: String, quiet: Bool = false, exact: Bool = false
-  ) throws -> (model: any CausalLanguageModel, folder: ModelDirectory) {
-    let folder = try folder(path, quiet: quiet)
+  ) async throws -> (model: any CausalLanguageModel, folder: ModelDirectory) {
+    let folder = try await folder(path, quiet: quiet)
     return (try ModelRegistry.load(folder, isExact: exact), folder)
+  }
+
+  private static func pulled(_ name: HubModel, quiet: Bool) async throws -> ModelDirectory {
+    do {
+      return try ModelDirectory(path: await HubDownload.pull(name, quiet: quiet).path)
+    } catch let error as CheckpointError where [.notFound, .unreachable].contains(error.code) {
+      var failure = Failure(error)
+      failure.hint = "there is no folder \(name) here either"
+      throw failure
+    }
   }
 
   /// The tokenizer of a folder.

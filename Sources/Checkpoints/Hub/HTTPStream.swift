@@ -1,0 +1,81 @@
+import Foundation
+import Synchronization
+
+#if canImport(FoundationNetworking)
+  import FoundationNetworking
+#endif
+
+/// One answer on its way from the session, which pushes, to its reader, who pulls.
+///
+/// The session cannot be slowed down on every system. So an answer whose reader falls behind by more than `limit` bytes is
+/// broken off; the reader gets what has arrived, then `Overrun`, and asks for the rest with a new request.
+final class HTTPStream: Sendable {
+  enum Event: Sendable {
+    case head(HTTPURLResponse)
+    case body(Data)
+  }
+
+  /// The reader was too slow, and the answer was broken off.
+  struct Overrun: Error {}
+
+  private struct State {
+    var hasHead = false
+    /// Handed to the reader, but not yet taken.
+    var waitingBytes = 0
+    var limit = 32 << 20
+    var isOverrun = false
+  }
+
+  let events: AsyncThrowingStream<Event, any Error>
+  private let continuation: AsyncThrowingStream<Event, any Error>.Continuation
+  private let state = Mutex(State())
+  private let task: URLSessionDataTask
+
+  init(_ task: URLSessionDataTask) {
+    self.task = task
+    (events, continuation) = AsyncThrowingStream.makeStream()
+    // A reader that goes away, or whose task is cancelled, ends the transfer.
+    continuation.onTermination = { [task] termination in
+      if case .cancelled = termination { Self.cancel(task) }
+    }
+  }
+
+  func receive(_ response: URLResponse) {
+    guard let response = response as? HTTPURLResponse else { return }
+    let isFirst = state.withLock { state in
+      defer { state.hasHead = true }
+      return !state.hasHead
+    }
+    if isFirst { continuation.yield(.head(response)) }
+  }
+
+  func receive(_ data: Data) {
+    let (isTaken, breaksOff) = state.withLock { state in
+      if state.isOverrun { return (false, false) }
+      state.waitingBytes += data.count
+      state.isOverrun = state.waitingBytes > state.limit
+      return (true, state.isOverrun)
+    }
+    if isTaken { continuation.yield(.body(data)) }
+    if breaksOff { Self.cancel(task) }
+  }
+
+  /// Ends a transfer; not on this thread, for which the session may be waiting (see `DeliveryQueue`).
+  private static func cancel(_ task: URLSessionDataTask) {
+    DispatchQueue.global().async { task.cancel() }
+  }
+
+  func finish(_ error: (any Error)?) {
+    continuation.finish(throwing: state.withLock(\.isOverrun) ? Overrun() : error)
+  }
+
+  /// The reader has taken this many bytes.
+  func took(_ count: Int) {
+    state.withLock { $0.waitingBytes -= count }
+  }
+
+  /// Lets the answer run on however far its reader falls behind: for servers that cannot send the rest of a file.
+  func liftLimit() {
+    state.withLock { $0.limit = .max }
+  }
+}
