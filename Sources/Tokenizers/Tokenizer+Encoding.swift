@@ -27,7 +27,11 @@ extension Tokenizer {
   ) throws -> [TokenSpan] {
     var sink = SpanSink()
     try run(text, parseSpecialTokens, into: &sink)
-    for trimming in template.offsetTrimming { trimming.apply(to: &sink.spans, pieces) }
+    if !template.offsetTrimming.isEmpty {
+      Array(text.utf8).withUnsafeBufferPointer { bytes in
+        for trimming in template.offsetTrimming { trimming.apply(to: &sink.spans, pieces, of: bytes) }
+      }
+    }
     guard addSpecialTokens else { return sink.spans }
     func controls(_ ids: [Int]) -> [TokenSpan] { ids.map { TokenSpan(id: $0, start: 0, end: 0) } }
     return controls(template.prefix) + sink.spans + controls(template.suffix)

@@ -3,27 +3,21 @@ extension Tokenizer {
   ///
   /// - Parameter file: the file's name, for messages.
   public convenience init(ggufVocabulary vocabulary: GGUFVocabulary, file: String = "GGUF file") throws {
+    if vocabulary.model == "llama" {
+      try self.init(vocabulary.scoredParts(file))
+      return
+    }
     guard vocabulary.model == "gpt2" else {
       throw TokenizerError(
         .unsupportedPart,
-        "\(file): tokenizer.ggml.model \"\(vocabulary.model)\" is not supported; convert a file whose model is \"gpt2\""
-      )
+        "\(file): tokenizer.ggml.model \"\(vocabulary.model)\" is not supported; \"gpt2\" and \"llama\" are")
     }
     guard let pattern = GGUFPreTokenizer(name: vocabulary.preTokenizer) else {
       throw TokenizerError(
         .unsupportedPart,
         "\(file): tokenizer.ggml.pre \"\(vocabulary.preTokenizer)\" is not supported; use the model's tokenizer.json")
     }
-    guard vocabulary.tokenTypes.isEmpty || vocabulary.tokenTypes.count == vocabulary.tokens.count else {
-      throw TokenizerError(
-        .malformedFile,
-        "\(file): \(vocabulary.tokens.count) tokens but \(vocabulary.tokenTypes.count) token types")
-    }
-    let named = [vocabulary.bosID].compactMap { $0 } + vocabulary.eosIDs
-    if let outside = named.first(where: { !vocabulary.tokens.indices.contains($0) }) {
-      throw TokenizerError(
-        .malformedFile, "\(file): control token id \(outside) is outside the \(vocabulary.tokens.count) tokens")
-    }
+    try vocabulary.check(file)
     var table = BytePairVocabulary(file: file)
     for (id, token) in vocabulary.tokens.enumerated() { table.vocabulary.pieces.append(token.utf8, id: id) }
     table.ignoresMerges = pattern.ignoresMerges
@@ -47,27 +41,38 @@ extension Tokenizer {
   }
 }
 
-/// What a name in `tokenizer.ggml.pre` stands for.
-struct GGUFPreTokenizer {
-  let steps: [PreTokenizer.Step]
-  var normalizer: Normalizer?
-  var ignoresMerges = false
-  var addsBOS = false
-
-  /// The meaning of a name, or nil for names that are not known.
-  init?(name: String) {
-    switch name {
-    case "gpt-2", "gpt2": steps = [.known(.gpt2)]
-    case "smollm", "starcoder", "refact", "command-r":
-      steps = [.scalars(ScalarMatcher(matching: .number, behavior: .isolated)), .known(.gpt2)]
-    case "llama-bpe", "llama3", "llama-v3":
-      steps = [.known(.llama3)]
-      ignoresMerges = true
-      addsBOS = true
-    case "qwen2":
-      steps = [.known(.qwen2)]
-      normalizer = .form(.nfc)
-    default: return nil
+extension GGUFVocabulary {
+  /// Checks that the lists fit one another.
+  func check(_ file: String) throws {
+    guard tokenTypes.isEmpty || tokenTypes.count == tokens.count else {
+      throw TokenizerError(.malformedFile, "\(file): \(tokens.count) tokens but \(tokenTypes.count) token types")
     }
+    let named = [bosID].compactMap { $0 } + eosIDs
+    if let outside = named.first(where: { !tokens.indices.contains($0) }) {
+      throw TokenizerError(
+        .malformedFile, "\(file): control token id \(outside) is outside the \(tokens.count) tokens")
+    }
+  }
+
+  /// The parts of a SentencePiece vocabulary.
+  func scoredParts(_ file: String) throws -> TokenizerParts {
+    try check(file)
+    guard scores.count == tokens.count, scores.allSatisfy(\.isFinite) else {
+      throw TokenizerError(.malformedFile, "\(file): \(tokens.count) tokens need as many finite scores")
+    }
+    var vocabulary = ScoredVocabulary(file: file)
+    vocabulary.pieces = tokens.map { Array($0.utf8) }
+    vocabulary.scores = scores
+    vocabulary.types =
+      tokenTypes.isEmpty
+      ? tokens.map { _ in .normal } : tokenTypes.map { ScoredVocabulary.PieceType(rawValue: $0) ?? .normal }
+    vocabulary.normalizer.addsPrefix = addsSpacePrefix ?? true
+    vocabulary.normalizer.removesExtraSpaces = false
+    vocabulary.parsesUserDefined = true
+    var parts = try vocabulary.parts()
+    parts.bosID = bosID
+    parts.eosIDs = eosIDs
+    if addsBOS ?? true, let bosID { parts.template.prefix = [bosID] }
+    return parts
   }
 }

@@ -27,6 +27,8 @@ struct BytePairEncoding: Sendable {
   /// Whether a word that is in the vocabulary is taken whole.
   var ignoresMerges = false
   var affixes = Affixes()
+  /// Pieces that are taken whole where a word is one of them, as user-defined symbols are.
+  var wholePieces: ByteStringTable?
 
   /// Words up to this many symbols are merged by scanning; longer ones with a heap.
   private static let scanLimit = 48
@@ -36,6 +38,13 @@ struct BytePairEncoding: Sendable {
     guard !word.isEmpty else { return }
     if ignoresMerges {
       let id = vocabulary.id(of: word)
+      if id >= 0 {
+        tokens.append(WordToken(id, 0, word.count))
+        return
+      }
+    }
+    if let wholePieces {
+      let id = wholePieces.id(of: word)
       if id >= 0 {
         tokens.append(WordToken(id, 0, word.count))
         return

@@ -21,15 +21,18 @@ struct Unigram: Sendable {
     var ids: [Int32] = []
   }
 
-  /// A model of pieces in order of id.
-  init(pieces: ByteStringTable, scores: [Double], unknownID: Int?, byteFallback: [Int32]?) {
+  /// A model of pieces in order of id, of which only those that `isUsed` names are found in text.
+  init(
+    pieces: ByteStringTable, scores: [Double], unknownID: Int?, byteFallback: [Int32]?,
+    lowestScore: Double? = nil, isUsed: (Int) -> Bool = { _ in true }
+  ) {
     var trie = PieceTrie(capacity: scores.count * 4)
-    for id in scores.indices { pieces.withBytes(id) { trie.insert($0, id: Int32(id)) } }
+    for id in scores.indices where isUsed(id) { pieces.withBytes(id) { trie.insert($0, id: Int32(id)) } }
     self.trie = trie
     self.scores = scores
     self.unknownID = unknownID.map { Int32($0) }
     self.byteFallback = byteFallback
-    unknownScore = (scores.min() ?? 0) - Self.unknownPenalty
+    unknownScore = (lowestScore ?? scores.min() ?? 0) - Self.unknownPenalty
   }
 
   /// Appends the tokens of one word; throws for an unknown character where the model has no unknown token.

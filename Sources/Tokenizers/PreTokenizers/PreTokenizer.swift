@@ -7,6 +7,8 @@ struct PreTokenizer: Sendable {
     case expression(RegularExpressionPattern, SplitBehavior, inverted: Bool)
     case literal([UInt8], SplitBehavior, inverted: Bool)
     case scalars(ScalarMatcher)
+    /// Cuts out the spellings of a tree, the longest at each place.
+    case symbols(PieceTrie)
     /// Pieces of this many scalars.
     case fixedLength(Int)
     /// Puts a space before pieces that lack one.
@@ -80,6 +82,7 @@ struct PreTokenizer: Sendable {
         behavior.apply(try expression.matches(bytes, piece), to: piece, inverted: inverted, into: &result)
       case .literal(let literal, let behavior, let inverted):
         behavior.apply(occurrences(of: literal, bytes, piece), to: piece, inverted: inverted, into: &result)
+      case .symbols(let trie): cutOut(bytes, piece, trie, &result)
       case .fixedLength(let length): cut(bytes, piece, length, &result)
       }
     }
@@ -101,6 +104,24 @@ struct PreTokenizer: Sendable {
         count = 0
       }
     }
+  }
+
+  private static func cutOut(
+    _ bytes: UnsafeBufferPointer<UInt8>, _ piece: Range<Int>, _ trie: PieceTrie, _ result: inout [Range<Int>]
+  ) {
+    var start = piece.lowerBound
+    var index = start
+    while index < piece.upperBound {
+      guard let match = trie.longestPrefix(of: bytes, at: index, upTo: piece.upperBound) else {
+        index += 1
+        continue
+      }
+      if start < index { result.append(start..<index) }
+      result.append(index..<match.end)
+      start = match.end
+      index = start
+    }
+    if start < piece.upperBound { result.append(start..<piece.upperBound) }
   }
 
   private static func occurrences(
