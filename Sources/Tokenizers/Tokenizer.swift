@@ -1,3 +1,5 @@
+import ChatTemplates
+
 /// Text to token ids and back, as the file that came with a model says.
 ///
 /// ```swift
@@ -23,6 +25,12 @@ public final class Tokenizer: Sendable {
   /// The ids that end a text, in the order of the files; empty where none is known.
   public let eosIDs: [Int]
 
+  /// The chat templates of the model's folder, still as text.
+  let chatTemplates: ChatTemplate.Source
+  /// The tokens that begin and end a text, as chat templates want them.
+  let bosToken: String?
+  let eosToken: String?
+
   /// What of the file has no effect here, one sentence each: truncation and padding, which are left to the caller.
   public let notes: [String]
 
@@ -32,6 +40,9 @@ public final class Tokenizer: Sendable {
     model = parts.model
     cuts = parts.cuts
     notes = parts.notes
+    chatTemplates = parts.chatTemplates
+    bosToken = parts.bosID.flatMap { id in parts.pieces[id].map { String(decoding: $0, as: UTF8.self) } }
+    eosToken = parts.eosIDs.first.flatMap { id in parts.pieces[id].map { String(decoding: $0, as: UTF8.self) } }
     addedTokens = Dictionary(parts.addedTokens.map { ($0.id, $0) }) { _, last in last }
     normalizer = parts.normalizer
     preTokenizer = PreTokenizer(steps: parts.preTokenizerSteps)
@@ -88,4 +99,5 @@ struct TokenizerParts {
   var bosID: Int?
   var eosIDs: [Int] = []
   var notes: [String] = []
+  var chatTemplates = ChatTemplate.Source(templateFile: nil)
 }

@@ -346,9 +346,14 @@ struct RegexParser {
       if scalar == "[" {
         if peek(1) == ":" { throw Refusal(reason: "POSIX classes") }
         let inner = try characterClass()
-        guard set.formUnion(inner) else { throw Refusal(reason: "a negated class inside a class") }
+        if set.isEmpty {
+          set = inner
+          continue
+        }
+        guard set.isPlain, set.formUnion(inner) else { throw Refusal(reason: "a negated class inside a class") }
         continue
       }
+      guard set.isPlain else { throw Refusal(reason: "a negated class inside a class") }
       try classItem(into: &set)
     }
     index += 1

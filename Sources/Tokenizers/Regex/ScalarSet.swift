@@ -30,6 +30,14 @@ struct ScalarSet: Sendable, Equatable {
     return found != isNegated
   }
 
+  /// Whether nothing was added yet.
+  var isEmpty: Bool {
+    categories == 0 && complements.isEmpty && ranges.isEmpty && intersections.isEmpty && !isNegated
+  }
+
+  /// Whether more can be added: what is negated or intersected is complete.
+  var isPlain: Bool { intersections.isEmpty && !isNegated }
+
   /// Adds the scalars with one of these category bits.
   mutating func insert(categories bits: UInt32) { categories |= bits }
 
@@ -41,7 +49,7 @@ struct ScalarSet: Sendable, Equatable {
 
   /// Adds the scalars of a set that has neither been negated nor intersected; false where it has.
   mutating func formUnion(_ other: ScalarSet) -> Bool {
-    guard other.intersections.isEmpty, !other.isNegated else { return false }
+    guard other.isPlain else { return false }
     categories |= other.categories
     complements += other.complements
     ranges += other.ranges
