@@ -76,6 +76,8 @@ enum ScalarCategory {
 
   fileprivate static func computed(_ value: UInt32) -> UInt32 {
     guard let properties = Unicode.Scalar(value)?.properties else { return surrogate }
+    // Oniguruma and the `regex` crate know Unicode 16.
+    if value > 0x250, properties.age?.major ?? 0 > 16 { return unassigned }
     var bits = category(properties.generalCategory)
     if properties.isWhitespace { bits |= whitespace }
     if bits & (mark | decimalNumber | connectorPunctuation) != 0 || properties.isAlphabetic {

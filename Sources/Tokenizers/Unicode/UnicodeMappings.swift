@@ -14,8 +14,13 @@ enum UnicodeMappings {
   /// The canonical combining class.
   static func combiningClass(of scalar: UInt32) -> UInt8 {
     if scalar < 0x300 { return 0 }
-    return Unicode.Scalar(scalar)?.properties.canonicalCombiningClass.rawValue ?? 0
+    guard let properties = Unicode.Scalar(scalar)?.properties else { return 0 }
+    let combiningClass = properties.canonicalCombiningClass.rawValue
+    return combiningClass == 0 || !isKnown(properties) ? 0 : combiningClass
   }
+
+  /// Whether Unicode 9 had the scalar: the tables of the `tokenizers` library are of that version.
+  private static func isKnown(_ properties: Unicode.Scalar.Properties) -> Bool { properties.age?.major ?? 0 < 10 }
 
   /// The full decomposition of a scalar, canonical or compatible.
   static func decomposition(of scalar: UInt32, compatible isCompatible: Bool) -> [UInt32] {
@@ -23,8 +28,7 @@ enum UnicodeMappings {
     if 0xac00...0xd7a3 ~= scalar { return Hangul.decomposition(of: scalar) }
     let compute = { (scalar: UInt32, memory: inout Memory) in
       if let known = memory.decompositions[scalar] { return known }
-      // The tables of the `tokenizers` library are those of Unicode 11.
-      guard let value = Unicode.Scalar(scalar), value.properties.age?.major ?? 0 < 12 else { return [scalar] }
+      guard let value = Unicode.Scalar(scalar), isKnown(value.properties) else { return [scalar] }
       let text = String(Character(value))
       let mapped =
         isCompatible ? text.decomposedStringWithCompatibilityMapping : text.decomposedStringWithCanonicalMapping
