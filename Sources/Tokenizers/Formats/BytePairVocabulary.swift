@@ -79,7 +79,8 @@ struct BytePairVocabulary {
   private func cuts(_ pieces: ByteStringTable) -> MarkCuts? {
     let mark: [UInt8] = [0xe2, 0x96, 0x81]
     guard !isByteLevel, !ignoresMerges, affixes.isEmpty, pieces.id(of: mark) >= 0 else { return nil }
-    var cuts = MarkCuts()
+    let hasAllBytes = usesByteFallback && Vocabulary.byteTokens(pieces).allSatisfy { $0 >= 0 }
+    var cuts = MarkCuts(onlyAtMarks: !hasAllBytes)
     vocabulary.pieces.forEach { piece, _ in cuts.note(piece) }
     return cuts
   }

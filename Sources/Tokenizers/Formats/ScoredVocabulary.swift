@@ -55,7 +55,8 @@ struct ScoredVocabulary {
     case .bytePairEncoding:
       if !userDefined.isEmpty { steps = [.symbols(symbols)] }
       model = .bytePairEncoding(bytePairEncoding(table, userDefined))
-      var learned = MarkCuts()
+      let hasAllBytes = byteTokens(table)?.allSatisfy { $0 >= 0 } ?? false
+      var learned = MarkCuts(onlyAtMarks: !hasAllBytes)
       for (id, piece) in pieces.enumerated() where isFound(id) {
         piece.withUnsafeBufferPointer { learned.note($0) }
       }

@@ -4,9 +4,9 @@
 struct WordCache {
   /// Longer words are not kept.
   static let longestWord = 64
-  private static let slotCount = 1 << 15
-  private static let wordLimit = slotCount / 2
-  private static let byteLimit = 1 << 20
+  private static let firstSlotCount = 1 << 12
+  private static let wordLimit = 1 << 16
+  private static let byteLimit = 1 << 21
 
   private struct Entry {
     var hash: UInt64 = 0
@@ -27,7 +27,7 @@ struct WordCache {
   mutating func forEachToken(of word: UnsafeBufferPointer<UInt8>, _ body: (WordToken) -> Void) -> Bool {
     if entries.isEmpty { return false }
     let hash = hash(word)
-    var index = Int(truncatingIfNeeded: hash) & (Self.slotCount - 1)
+    var index = Int(truncatingIfNeeded: hash) & (entries.count - 1)
     return entries.withUnsafeBufferPointer { entries in
       while entries[index].wordCount >= 0 {
         let entry = entries[index]
@@ -38,7 +38,7 @@ struct WordCache {
           }
           return true
         }
-        index = (index + 1) & (Self.slotCount - 1)
+        index = (index + 1) & (entries.count - 1)
       }
       return false
     }
@@ -46,10 +46,14 @@ struct WordCache {
 
   /// Remembers the tokens of a word that is not known.
   mutating func insert(_ word: UnsafeBufferPointer<UInt8>, _ new: ArraySlice<WordToken>) {
-    if entries.isEmpty || count >= Self.wordLimit || words.count >= Self.byteLimit { removeAll() }
+    if entries.isEmpty || count >= Self.wordLimit || words.count >= Self.byteLimit {
+      removeAll()
+    } else if count * 2 >= entries.count {
+      grow()
+    }
     let hash = hash(word)
-    var index = Int(truncatingIfNeeded: hash) & (Self.slotCount - 1)
-    while entries[index].wordCount >= 0 { index = (index + 1) & (Self.slotCount - 1) }
+    var index = Int(truncatingIfNeeded: hash) & (entries.count - 1)
+    while entries[index].wordCount >= 0 { index = (index + 1) & (entries.count - 1) }
     entries[index] = Entry(
       hash: hash, wordStart: Int32(words.count), wordCount: Int32(word.count), tokenStart: Int32(tokens.count),
       tokenCount: Int32(new.count))
@@ -58,8 +62,18 @@ struct WordCache {
     count += 1
   }
 
+  private mutating func grow() {
+    let old = entries
+    entries = Array(repeating: Entry(), count: old.count * 2)
+    for entry in old where entry.wordCount >= 0 {
+      var index = Int(truncatingIfNeeded: entry.hash) & (entries.count - 1)
+      while entries[index].wordCount >= 0 { index = (index + 1) & (entries.count - 1) }
+      entries[index] = entry
+    }
+  }
+
   private mutating func removeAll() {
-    entries = Array(repeating: Entry(), count: Self.slotCount)
+    entries = Array(repeating: Entry(), count: Self.firstSlotCount)
     words.removeAll(keepingCapacity: true)
     tokens.removeAll(keepingCapacity: true)
     count = 0

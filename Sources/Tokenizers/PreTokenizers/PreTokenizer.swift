@@ -159,6 +159,7 @@ extension AlignedText {
 
   /// Writes each byte of the pieces as its scalar of the alphabet of GPT-2, and moves the pieces accordingly.
   mutating func writeInByteAlphabet(_ pieces: inout [Range<Int>]) {
+    guard isTracked else { return writeUntracked(&pieces) }
     var rewriter = TextRewriter(self)
     for index in pieces.indices {
       let start = rewriter.count
@@ -169,5 +170,21 @@ extension AlignedText {
       pieces[index] = start..<rewriter.count
     }
     self = rewriter.finish()
+  }
+
+  private mutating func writeUntracked(_ pieces: inout [Range<Int>]) {
+    var result: [UInt8] = []
+    result.reserveCapacity(bytes.count + bytes.count / 2)
+    bytes.withUnsafeBufferPointer { bytes in
+      ByteLevelAlphabet.scalars.withUnsafeBufferPointer { scalars in
+        for index in pieces.indices {
+          let start = result.count
+          for position in pieces[index] { UTF8Scalar.append(scalars[Int(bytes[position])], to: &result) }
+          pieces[index] = start..<result.count
+        }
+      }
+    }
+    bytes = result
+    sources = nil
   }
 }

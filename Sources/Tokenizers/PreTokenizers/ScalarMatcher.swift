@@ -12,8 +12,12 @@ struct ScalarMatcher: Sendable {
     @inline(__always)
     func contains(_ scalar: UInt32) -> Bool {
       switch self {
-      case .number: return ScalarCategory.bits(of: scalar) & ScalarCategory.number != 0
-      case .whitespace: return ScalarCategory.bits(of: scalar) & ScalarCategory.whitespace != 0
+      case .number:
+        if scalar < 0x80 { return 0x30...0x39 ~= scalar }
+        return ScalarCategory.bits(of: scalar) & ScalarCategory.number != 0
+      case .whitespace:
+        if scalar < 0x80 { return 0x9...0xd ~= scalar || scalar == 0x20 }
+        return ScalarCategory.bits(of: scalar) & ScalarCategory.whitespace != 0
       case .punctuation:
         if scalar < 0x80 {
           return 0x21...0x2f ~= scalar || 0x3a...0x40 ~= scalar || 0x5b...0x60 ~= scalar || 0x7b...0x7e ~= scalar

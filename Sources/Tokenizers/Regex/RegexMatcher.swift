@@ -11,6 +11,7 @@ struct RegexMatcher {
   }
 
   private let program: RegexProgram
+  private let instructions: [RegexProgram.Instruction]
   private let text: UnsafeBufferPointer<UInt8>
   private var frames: [Frame] = []
   private var marks: [Int]
@@ -19,6 +20,7 @@ struct RegexMatcher {
   /// A matcher for one text, whose end is the end of the text.
   init(_ program: RegexProgram, _ text: UnsafeBufferPointer<UInt8>) {
     self.program = program
+    instructions = program.instructions
     self.text = text
     marks = Array(repeating: -1, count: program.markCount)
     budget = 100_000 + 400 * text.count
@@ -29,6 +31,10 @@ struct RegexMatcher {
     var result: [Range<Int>] = []
     var start = 0
     while start < text.count {
+      guard program.first.allows(text[start]) else {
+        start += 1
+        continue
+      }
       if let end = try match(at: start), end > start {
         result.append(start..<end)
         start = end
@@ -52,7 +58,7 @@ struct RegexMatcher {
       budget -= 1
       if budget < 0 { throw Exhausted() }
       var succeeded = true
-      switch program.instructions[instruction] {
+      switch instructions[instruction] {
       case .match, .done:
         frames.removeLast(frames.count - base)
         return position
@@ -71,6 +77,13 @@ struct RegexMatcher {
       case .fork(let here, let other):
         frames.append(Frame(instruction: other, position: position, limit: -1))
         instruction = here
+      case .choice(let first, let here, let other):
+        if position < text.count ? first.allows(text[position]) : first.isNullable {
+          frames.append(Frame(instruction: other, position: position, limit: -1))
+          instruction = here
+        } else {
+          instruction = other
+        }
       case .jump(let target): instruction = target
       case .place(let place):
         succeeded = holds(place, at: position)

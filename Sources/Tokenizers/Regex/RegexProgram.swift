@@ -5,6 +5,8 @@ struct RegexProgram: Sendable {
     case repeatedSet(Int, minimum: Int, maximum: Int, RegexSyntax.Greed)
     /// Goes to the first place, and to the second if that fails.
     case fork(Int, Int)
+    /// As `fork`, but straight to the second where the first cannot begin with what comes.
+    case choice(FirstBytes, Int, Int)
     case jump(Int)
     /// Runs the code up to `done` on its own; goes on at `next` if it matched (or did not, where negative).
     case look(negative: Bool, next: Int)
@@ -23,9 +25,12 @@ struct RegexProgram: Sendable {
   private(set) var instructions: [Instruction] = []
   private(set) var sets: [ScalarSet] = []
   private(set) var markCount = 0
+  /// What a match can begin with.
+  let first: FirstBytes
 
   /// Compiles a tree; nil where it would be too long.
   init?(_ tree: RegexSyntax) {
+    first = FirstBytes(tree)
     guard emit(tree) else { return nil }
     instructions.append(.match)
   }
@@ -78,7 +83,7 @@ struct RegexProgram: Sendable {
       guard emit(branch) else { return false }
       jumps.append(instructions.count)
       instructions.append(.done)
-      instructions[fork] = .fork(fork + 1, instructions.count)
+      instructions[fork] = .choice(FirstBytes(branch), fork + 1, instructions.count)
     }
     for jump in jumps { instructions[jump] = .jump(instructions.count) }
     return true
