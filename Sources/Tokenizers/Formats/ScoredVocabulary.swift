@@ -115,7 +115,7 @@ struct ScoredVocabulary {
 
 extension MergeTable {
   /// Longer pieces are not taken apart: no vocabulary has merges that long, and a hostile file could.
-  private static let longestPiece = 1024
+  private static let longestPiece = 512
 
   /// A table in which two pieces may be joined where together they are a piece, with the rank of that.
   static func joiningPieces(

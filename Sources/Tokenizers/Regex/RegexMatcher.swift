@@ -23,7 +23,7 @@ struct RegexMatcher {
     instructions = program.instructions
     self.text = text
     marks = Array(repeating: -1, count: program.markCount)
-    budget = 100_000 + 400 * text.count
+    budget = 2_000_000 + 400 * text.count
   }
 
   /// The ranges of all matches that are not empty, from left to right.
