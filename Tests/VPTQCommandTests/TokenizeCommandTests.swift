@@ -20,10 +20,9 @@ struct TokenizeCommandTests {
   @Test("ids, pieces and offsets; the control token in the text, and without it")
   func text() throws {
     let parsed = try json(["a<|end|>"])
-    let ids = try #require(parsed["ids"]?.arrayValue?.compactMap(\.intValue))
-    #expect(ids.contains(421))
-    #expect(parsed["offsets"]?.arrayValue?.last?.arrayValue?.compactMap(\.intValue) == [1, 8])
-    #expect(parsed["pieces"]?.arrayValue?.last?.stringValue == "<|end|>")
+    #expect(parsed["ids"]?.arrayValue?.contains(.integer(421)) == true)
+    #expect(parsed["offsets"]?.arrayValue?.contains([1, 8]) == true)
+    #expect(parsed["pieces"]?.arrayValue?.contains("<|end|>") == true)
     let plain = try json(["a<|end|>", "--no-special-tokens"])
     #expect(plain["ids"]?.arrayValue?.contains(.integer(421)) == false)
   }
