@@ -30,7 +30,7 @@ func readJSON(_ path: String) throws -> JSONValue { try parseJSON(readFile(path)
 
 /// The bytes of a file.
 func readFile(_ path: String) throws -> [UInt8] {
-  guard let data = FileManager.default.contents(atPath: path) else {
+  guard let file = FileHandle(forReadingAtPath: path), let data = try? file.readToEnd() ?? Data() else {
     throw TokenizerError(.cannotReadFile, "\(path): cannot be read; check that the file exists")
   }
   return [UInt8](data)

@@ -94,6 +94,7 @@ struct TokenizerJSONScanner {
   private mutating func mergeArray() throws -> MergeList {
     var list = MergeList()
     try elements { scanner in
+      if scanner.plainMerge(into: &list) { return }
       let start = scanner.position
       let isPair = scanner.next() == UInt8(ascii: "[")
       let isMerge = try list.append { storage in
@@ -123,6 +124,31 @@ struct TokenizerJSONScanner {
       }
     }
     return list
+  }
+
+  /// Takes a merge written `"a b"` in ASCII or not, but without escapes; false, and nothing, where it is another.
+  private mutating func plainMerge(into list: inout MergeList) -> Bool {
+    guard next() == UInt8(ascii: "\"") else { return false }
+    let start = position + 1
+    var end = start
+    var space = -1
+    var isASCII = true
+    while end < bytes.count, bytes[end] != UInt8(ascii: "\"") {
+      let byte = bytes[end]
+      if byte == UInt8(ascii: "\\") || byte < 0x20 { return false }
+      if byte == 0x20 {
+        if space >= 0 { return false }
+        space = end
+      }
+      if byte >= 0x80 { isASCII = false }
+      end += 1
+    }
+    guard end < bytes.count, space > start, space + 1 < end else { return false }
+    if !isASCII, !UTF8Scalar.isValid(UnsafeBufferPointer(rebasing: bytes[start..<end])) { return false }
+    list.append(
+      UnsafeBufferPointer(rebasing: bytes[start..<space]), UnsafeBufferPointer(rebasing: bytes[space + 1..<end]))
+    position = end + 1
+    return true
   }
 
   // MARK: The syntax of JSON
