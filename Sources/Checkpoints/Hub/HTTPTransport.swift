@@ -7,7 +7,8 @@ import Synchronization
 
 /// Sends requests and hands out answers whose bodies are read while they arrive.
 ///
-/// Redirects are never followed here: they are answers like others.
+/// Redirects are never followed here: they are answers like others. Known: the URLSession of swift-corelibs-foundation (6.3)
+/// ends the process if an unencrypted connection closes within the head of an answer; encrypted ones report an error.
 final class HTTPTransport: Sendable {
   private let session: URLSession
   private let delegate = Delegate()
