@@ -172,7 +172,7 @@ struct HubCommandTests {
       return try await group.reduce(into: []) { $0.append($1) }
     }
     let downloaded = try runs.map { run in
-      #expect(run.status == 0, "\(run.errors)")
+      #expect(run.status == 0, "\(run.errors)\(run.output)")
       return try JSONValue.parse(Array(run.output.utf8))["downloaded_bytes"]?.intValue ?? 0
     }
     #expect(downloaded.reduce(0, +) == scene.files.values.reduce(0) { $0 + $1.bytes.count })

@@ -1,26 +1,59 @@
 import Foundation
 
+#if canImport(FoundationNetworking)
+  import FoundationNetworking
+#endif
+
 /// The queue on which a session delivers what arrives, one after the other.
 ///
 /// The URLSession of swift-corelibs-foundation puts every piece of a body into this queue as fast as the network brings it,
 /// without asking whether earlier ones have been taken. Here, putting waits while the queue is full, which holds up the
 /// network. Deliveries wait for nobody themselves, so that the queue always gets empty.
 final class DeliveryQueue: OperationQueue, @unchecked Sendable {
-  #if canImport(FoundationNetworking)
-    // A piece has at most 16 KiB (CURL_MAX_WRITE_SIZE).
-    private let room = DispatchSemaphore(value: 256)
+  // A piece has at most 16 KiB (CURL_MAX_WRITE_SIZE).
+  private static let room = 256
 
-    override func addOperation(_ block: @escaping @Sendable () -> Void) {
-      room.wait()
-      super.addOperation { [room] in
-        block()
-        room.signal()
-      }
-    }
-  #endif
+  private let condition = NSCondition()
+  private var waiting = 0
+  private var isOpen = false
 
   override init() {
     super.init()
     maxConcurrentOperationCount = 1
+  }
+
+  #if canImport(FoundationNetworking)
+    override func addOperation(_ block: @escaping @Sendable () -> Void) {
+      condition.withLock {
+        while waiting >= Self.room, !isOpen { condition.wait() }
+        waiting += 1
+      }
+      super.addOperation { [self] in
+        block()
+        condition.withLock {
+          waiting -= 1
+          condition.signal()
+        }
+      }
+    }
+  #endif
+
+  /// Cancels a task between two deliveries.
+  ///
+  /// At any other time the same session may end the process: its task could be over already without saying so. Cancelling
+  /// needs the thread that puts deliveries, which must not be waiting here meanwhile.
+  func cancel(_ task: URLSessionTask) {
+    super.addOperation { [self] in
+      setOpen(true)
+      task.cancel()
+      setOpen(false)
+    }
+  }
+
+  private func setOpen(_ value: Bool) {
+    condition.withLock {
+      isOpen = value
+      condition.broadcast()
+    }
   }
 }

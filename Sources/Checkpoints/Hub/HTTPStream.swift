@@ -30,13 +30,15 @@ final class HTTPStream: Sendable {
   private let continuation: AsyncThrowingStream<Event, any Error>.Continuation
   private let state = Mutex(State())
   private let task: URLSessionDataTask
+  private let queue: DeliveryQueue
 
-  init(_ task: URLSessionDataTask) {
+  init(_ task: URLSessionDataTask, queue: DeliveryQueue) {
     self.task = task
+    self.queue = queue
     (events, continuation) = AsyncThrowingStream.makeStream()
     // A reader that goes away, or whose task is cancelled, ends the transfer.
-    continuation.onTermination = { [task] termination in
-      if case .cancelled = termination { Self.cancel(task) }
+    continuation.onTermination = { [task, queue] termination in
+      if case .cancelled = termination { queue.cancel(task) }
     }
   }
 
@@ -57,12 +59,7 @@ final class HTTPStream: Sendable {
       return (true, state.isOverrun)
     }
     if isTaken { continuation.yield(.body(data)) }
-    if breaksOff { Self.cancel(task) }
-  }
-
-  /// Ends a transfer; not on this thread, for which the session may be waiting (see `DeliveryQueue`).
-  private static func cancel(_ task: URLSessionDataTask) {
-    DispatchQueue.global().async { task.cancel() }
+    if breaksOff { queue.cancel(task) }
   }
 
   func finish(_ error: (any Error)?) {

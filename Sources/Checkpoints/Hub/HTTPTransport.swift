@@ -12,6 +12,7 @@ import Synchronization
 final class HTTPTransport: Sendable {
   private let session: URLSession
   private let delegate = Delegate()
+  private let queue = DeliveryQueue()
 
   /// `silence` is how long an answer may send nothing before it counts as broken, in seconds of at least 1.
   init(silence: TimeInterval) {
@@ -22,17 +23,18 @@ final class HTTPTransport: Sendable {
     configuration.httpCookieAcceptPolicy = .never
     configuration.timeoutIntervalForRequest = silence
     configuration.httpMaximumConnectionsPerHost = 8
-    session = URLSession(configuration: configuration, delegate: delegate, delegateQueue: DeliveryQueue())
+    session = URLSession(configuration: configuration, delegate: delegate, delegateQueue: queue)
   }
 
-  deinit { session.invalidateAndCancel() }
+  // Every stream cancels its own task.
+  deinit { session.finishTasksAndInvalidate() }
 
   /// Sends a request and waits for the head of its answer.
   ///
   /// - Throws: `URLError`, `CancellationError`.
   func send(_ request: URLRequest) async throws -> HTTPAnswer {
     let task = session.dataTask(with: request)
-    let stream = HTTPStream(task)
+    let stream = HTTPStream(task, queue: queue)
     delegate.register(stream, for: task.taskIdentifier)
     var events = stream.events.makeAsyncIterator()
     task.resume()

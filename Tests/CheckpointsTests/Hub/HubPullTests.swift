@@ -170,4 +170,17 @@ struct HubPullTests {
     #expect(scene.isWhole(snapshot))
     #expect(scene.weightRequests.last?.rangeStart == kept)
   }
+
+  @Test("Cancelled at 60 moments, a pull ends whole at last")
+  func cancelledAnytime() async throws {
+    let scene = try HubScene()
+    defer { scene.remove() }
+    for round in 0..<60 {
+      let work = Task { try await scene.pull() }
+      try await Task.sleep(for: .microseconds(round * 500))
+      work.cancel()
+      _ = try? await work.value
+    }
+    #expect(scene.isWhole(try await scene.pull()))
+  }
 }
