@@ -33,6 +33,7 @@ let package = Package(
     .executable(name: "vptq", targets: ["VPTQCommand"]),
     // For the benchmarks, which are a package of their own.
     .library(name: "CKernels", targets: ["CKernels"]),
+    .library(name: "Tokenizers", targets: ["Tokenizers"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

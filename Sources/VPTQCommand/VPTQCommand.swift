@@ -20,7 +20,7 @@ struct VPTQCommand: AsyncParsableCommand {
     subcommands: [
       PullCommand.self, ConvertCommand.self, QuantizeCommand.self, GenerateCommand.self, EvaluateCommand.self,
       InspectCommand.self,
-      BenchCommand.self,
+      BenchCommand.self, TokenizeCommand.self,
     ])
 
   static func main() async {

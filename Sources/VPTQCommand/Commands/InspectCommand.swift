@@ -19,6 +19,9 @@ struct InspectCommand: AsyncParsableCommand {
   @Flag(help: "One line for every matrix of the blocks.")
   var layers = false
 
+  @Flag(help: "Which other programs can run this folder, and if not, why.")
+  var compatibility = false
+
   @OptionGroup var common: CommonOptions
 
   func run() async throws {
@@ -26,10 +29,15 @@ struct InspectCommand: AsyncParsableCommand {
     let folder = try await ModelArgument.folder(model, quiet: common.quiet)
     let configuration = try ModelConfiguration(folder)
     let inspection = try Inspection(folder, configuration: configuration)
+    let report =
+      compatibility ? CompatibilityReport(entries: Compatibility.all(of: try StoredModelForm(folder))) : nil
     if common.json {
-      print(inspection.json.serialized(pretty: true))
+      var document = inspection.json.objectValue ?? []
+      if let report { document.append(("compatibility", report.json)) }
+      print(JSONValue.object(document).serialized(pretty: true))
     } else {
       inspection.show(layers: layers)
+      report?.show(layers: layers)
     }
   }
 }

@@ -46,12 +46,24 @@ enum ModelArgument {
   ///
   /// - Throws: `Failure` with exit code 66 if the folder has none.
   static func tokenizer(_ folder: ModelDirectory) throws -> Tokenizer {
-    guard FileManager.default.fileExists(atPath: folder.url(for: "tokenizer.json").path) else {
+    guard Tokenizer.isPresent(inFolder: folder.path) else {
       throw Failure(
         exit: .missingInput, code: "noTokenizer", message: "\(folder.path) has no tokenizer.json",
         hint: "give token ids instead, for instance with --prompt-ids 1,2,3")
     }
     return try Tokenizer(folder: folder.path)
+  }
+
+  /// The tokenizer of what the user calls MODEL, or of a tokenizer file.
+  ///
+  /// - Throws: `Failure` with exit code 66 if there is none, or what opening it throws.
+  static func tokenizer(at path: String, quiet: Bool) async throws -> Tokenizer {
+    var isFolder: ObjCBool = false
+    let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+    if exists, !isFolder.boolValue, !path.lowercased().hasSuffix(".gguf") { return try Tokenizer(file: path) }
+    // A folder with a tokenizer alone is enough here.
+    if exists, isFolder.boolValue, Tokenizer.isPresent(inFolder: path) { return try Tokenizer(folder: path) }
+    return try tokenizer(await folder(path, quiet: quiet))
   }
 }
 
