@@ -1,9 +1,5 @@
 import Foundation
 
-#if canImport(FoundationNetworking)
-  import FoundationNetworking
-#endif
-
 /// The queue on which a session delivers what arrives, one after the other.
 ///
 /// The URLSession of swift-corelibs-foundation puts every piece of a body into this queue as fast as the network brings it,
@@ -38,14 +34,11 @@ final class DeliveryQueue: OperationQueue, @unchecked Sendable {
     }
   #endif
 
-  /// Cancels a task between two deliveries.
-  ///
-  /// At any other time the same session may end the process: its task could be over already without saying so. Cancelling
-  /// needs the thread that puts deliveries, which must not be waiting here meanwhile.
-  func cancel(_ task: URLSessionTask) {
+  /// Does something between two deliveries that may need the thread that puts them, which must not be waiting here meanwhile.
+  func betweenDeliveries(_ block: @escaping @Sendable () -> Void) {
     super.addOperation { [self] in
       setOpen(true)
-      task.cancel()
+      block()
       setOpen(false)
     }
   }

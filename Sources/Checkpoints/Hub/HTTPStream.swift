@@ -24,6 +24,7 @@ final class HTTPStream: Sendable {
     var waitingBytes = 0
     var limit = 32 << 20
     var isOverrun = false
+    var isCancelled = false
   }
 
   let events: AsyncThrowingStream<Event, any Error>
@@ -37,8 +38,8 @@ final class HTTPStream: Sendable {
     self.queue = queue
     (events, continuation) = AsyncThrowingStream.makeStream()
     // A reader that goes away, or whose task is cancelled, ends the transfer.
-    continuation.onTermination = { [task, queue] termination in
-      if case .cancelled = termination { queue.cancel(task) }
+    continuation.onTermination = { [weak self] termination in
+      if case .cancelled = termination { self?.cancel() }
     }
   }
 
@@ -59,7 +60,19 @@ final class HTTPStream: Sendable {
       return (true, state.isOverrun)
     }
     if isTaken { continuation.yield(.body(data)) }
-    if breaksOff { queue.cancel(task) }
+    if breaksOff { cancel() }
+  }
+
+  /// Whether the task has been cancelled; to be asked during a delivery.
+  var isCancelled: Bool { state.withLock(\.isCancelled) }
+
+  /// Ends the transfer between two deliveries. At any other time swift-corelibs-foundation may end the process: a task can
+  /// be over already without saying so, or wait for an answer about a redirect.
+  private func cancel() {
+    queue.betweenDeliveries { [self] in
+      state.withLock { $0.isCancelled = true }
+      task.cancel()
+    }
   }
 
   func finish(_ error: (any Error)?) {

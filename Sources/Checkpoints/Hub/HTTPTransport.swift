@@ -63,6 +63,10 @@ final class HTTPTransport: Sendable {
       _ session: URLSession, task: URLSessionTask, willPerformHTTPRedirection response: HTTPURLResponse,
       newRequest request: URLRequest, completionHandler: @escaping (URLRequest?) -> Void
     ) {
+      #if canImport(FoundationNetworking)
+        // A cancelled task no longer waits, and swift-corelibs-foundation ends the process if it gets the answer.
+        if stream(task)?.isCancelled ?? true { return }
+      #endif
       completionHandler(nil)
     }
 
