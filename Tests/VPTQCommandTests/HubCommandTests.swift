@@ -114,7 +114,7 @@ struct HubCommandTests {
   func killed() throws {
     try inScene { scene in
       for round in 1...10 {
-        scene.hub.disturb("model.safetensors", { _, answer in answer.pause = 100_000 })
+        scene.hub.disturb("model.safetensors", { _, answer in answer.pause = 400_000 })
         // In the first half, so that the rest cannot arrive before the signal does.
         let due = scene.weights.bytes.count * round / 20
         let run = try scene.run(
@@ -135,7 +135,7 @@ struct HubCommandTests {
   @Test("Ctrl-C ends pull with 130 and keeps what has arrived")
   func interrupted() throws {
     try inScene { scene in
-      scene.hub.disturb("model.safetensors", { _, answer in answer.pause = 200_000 })
+      scene.hub.disturb("model.safetensors", { _, answer in answer.pause = 1_000_000 })
       let run = try scene.run(
         ["pull", "org/name"], interference: .init(signal: SIGINT) { _ in scene.partialSize() > 0 })
       #expect(run.status == 130)
@@ -172,7 +172,7 @@ struct HubCommandTests {
       return try await group.reduce(into: []) { $0.append($1) }
     }
     let downloaded = try runs.map { run in
-      #expect(run.status == 0, "\(run.errors)")
+      #expect(run.status == 0, "\(run.errors)\(run.output)")
       return try JSONValue.parse(Array(run.output.utf8))["downloaded_bytes"]?.intValue ?? 0
     }
     #expect(downloaded.reduce(0, +) == scene.files.values.reduce(0) { $0 + $1.bytes.count })

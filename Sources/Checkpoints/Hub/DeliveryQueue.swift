@@ -6,21 +6,47 @@ import Foundation
 /// without asking whether earlier ones have been taken. Here, putting waits while the queue is full, which holds up the
 /// network. Deliveries wait for nobody themselves, so that the queue always gets empty.
 final class DeliveryQueue: OperationQueue, @unchecked Sendable {
-  #if canImport(FoundationNetworking)
-    // A piece has at most 16 KiB (CURL_MAX_WRITE_SIZE).
-    private let room = DispatchSemaphore(value: 256)
+  // A piece has at most 16 KiB (CURL_MAX_WRITE_SIZE).
+  private static let room = 256
 
-    override func addOperation(_ block: @escaping @Sendable () -> Void) {
-      room.wait()
-      super.addOperation { [room] in
-        block()
-        room.signal()
-      }
-    }
-  #endif
+  private let condition = NSCondition()
+  private var waiting = 0
+  private var isOpen = false
 
   override init() {
     super.init()
     maxConcurrentOperationCount = 1
+  }
+
+  #if canImport(FoundationNetworking)
+    override func addOperation(_ block: @escaping @Sendable () -> Void) {
+      condition.withLock {
+        while waiting >= Self.room, !isOpen { condition.wait() }
+        waiting += 1
+      }
+      super.addOperation { [self] in
+        block()
+        condition.withLock {
+          waiting -= 1
+          condition.signal()
+        }
+      }
+    }
+  #endif
+
+  /// Does something between two deliveries that may need the thread that puts them, which must not be waiting here meanwhile.
+  func betweenDeliveries(_ block: @escaping @Sendable () -> Void) {
+    super.addOperation { [self] in
+      setOpen(true)
+      block()
+      setOpen(false)
+    }
+  }
+
+  private func setOpen(_ value: Bool) {
+    condition.withLock {
+      isOpen = value
+      condition.broadcast()
+    }
   }
 }

@@ -24,19 +24,22 @@ final class HTTPStream: Sendable {
     var waitingBytes = 0
     var limit = 32 << 20
     var isOverrun = false
+    var isCancelled = false
   }
 
   let events: AsyncThrowingStream<Event, any Error>
   private let continuation: AsyncThrowingStream<Event, any Error>.Continuation
   private let state = Mutex(State())
   private let task: URLSessionDataTask
+  private let queue: DeliveryQueue
 
-  init(_ task: URLSessionDataTask) {
+  init(_ task: URLSessionDataTask, queue: DeliveryQueue) {
     self.task = task
+    self.queue = queue
     (events, continuation) = AsyncThrowingStream.makeStream()
     // A reader that goes away, or whose task is cancelled, ends the transfer.
-    continuation.onTermination = { [task] termination in
-      if case .cancelled = termination { Self.cancel(task) }
+    continuation.onTermination = { [weak self] termination in
+      if case .cancelled = termination { self?.cancel() }
     }
   }
 
@@ -57,12 +60,19 @@ final class HTTPStream: Sendable {
       return (true, state.isOverrun)
     }
     if isTaken { continuation.yield(.body(data)) }
-    if breaksOff { Self.cancel(task) }
+    if breaksOff { cancel() }
   }
 
-  /// Ends a transfer; not on this thread, for which the session may be waiting (see `DeliveryQueue`).
-  private static func cancel(_ task: URLSessionDataTask) {
-    DispatchQueue.global().async { task.cancel() }
+  /// Whether the task has been cancelled; to be asked during a delivery.
+  var isCancelled: Bool { state.withLock(\.isCancelled) }
+
+  /// Ends the transfer between two deliveries. At any other time swift-corelibs-foundation may end the process: a task can
+  /// be over already without saying so, or wait for an answer about a redirect.
+  private func cancel() {
+    queue.betweenDeliveries { [self] in
+      state.withLock { $0.isCancelled = true }
+      task.cancel()
+    }
   }
 
   func finish(_ error: (any Error)?) {

@@ -7,10 +7,12 @@ import Synchronization
 
 /// Sends requests and hands out answers whose bodies are read while they arrive.
 ///
-/// Redirects are never followed here: they are answers like others.
+/// Redirects are never followed here: they are answers like others. Known: the URLSession of swift-corelibs-foundation (6.3)
+/// ends the process if an unencrypted connection closes within the head of an answer; encrypted ones report an error.
 final class HTTPTransport: Sendable {
   private let session: URLSession
   private let delegate = Delegate()
+  private let queue = DeliveryQueue()
 
   /// `silence` is how long an answer may send nothing before it counts as broken, in seconds of at least 1.
   init(silence: TimeInterval) {
@@ -21,17 +23,18 @@ final class HTTPTransport: Sendable {
     configuration.httpCookieAcceptPolicy = .never
     configuration.timeoutIntervalForRequest = silence
     configuration.httpMaximumConnectionsPerHost = 8
-    session = URLSession(configuration: configuration, delegate: delegate, delegateQueue: DeliveryQueue())
+    session = URLSession(configuration: configuration, delegate: delegate, delegateQueue: queue)
   }
 
-  deinit { session.invalidateAndCancel() }
+  // Every stream cancels its own task.
+  deinit { session.finishTasksAndInvalidate() }
 
   /// Sends a request and waits for the head of its answer.
   ///
   /// - Throws: `URLError`, `CancellationError`.
   func send(_ request: URLRequest) async throws -> HTTPAnswer {
     let task = session.dataTask(with: request)
-    let stream = HTTPStream(task)
+    let stream = HTTPStream(task, queue: queue)
     delegate.register(stream, for: task.taskIdentifier)
     var events = stream.events.makeAsyncIterator()
     task.resume()
@@ -60,6 +63,10 @@ final class HTTPTransport: Sendable {
       _ session: URLSession, task: URLSessionTask, willPerformHTTPRedirection response: HTTPURLResponse,
       newRequest request: URLRequest, completionHandler: @escaping (URLRequest?) -> Void
     ) {
+      #if canImport(FoundationNetworking)
+        // A cancelled task no longer waits, and swift-corelibs-foundation ends the process if it gets the answer.
+        if stream(task)?.isCancelled ?? true { return }
+      #endif
       completionHandler(nil)
     }
 

@@ -18,7 +18,7 @@ public struct HubClient: Sendable {
 
   /// A client of one hub.
   public init(_ settings: HubSettings) {
-    self.init(settings, retryPolicy: RetryPolicy(), silence: 60)
+    self.init(settings, retryPolicy: RetryPolicy(), silence: 30)
   }
 
   init(_ settings: HubSettings, retryPolicy: RetryPolicy, silence: Double) {
@@ -77,8 +77,9 @@ public struct HubClient: Sendable {
   private func download(
     _ paths: [String], of model: HubModel, commit: String, into cache: HubCache, _ listener: any ProgressListener
   ) async throws -> HubSnapshot {
-    try cache.prepare()
     let missing = paths.filter { cache.size(of: $0, in: commit) == nil }
+    // A complete cache may be one that cannot be written.
+    if !missing.isEmpty { try cache.prepare() }
     let files = try await concurrently(missing) { path in
       try await RemoteFile(path, of: model, commit: commit, from: connection)
     }

@@ -44,7 +44,7 @@ extension HubConnection {
   }
 
   /// At most 200 characters that a terminal shows as they are.
-  private static func printable(_ text: String) -> String {
+  static func printable(_ text: String) -> String {
     String(String.UnicodeScalarView(text.unicodeScalars.prefix(200).filter { $0.value >= 0x20 && $0.value < 0x7F }))
   }
 }

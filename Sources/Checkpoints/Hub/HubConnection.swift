@@ -25,12 +25,16 @@ struct HubConnection: Sendable {
   let settings: HubSettings
   let retryPolicy: RetryPolicy
   let transport: HTTPTransport
+  private let silence: TimeInterval
 
   private static let redirectLimit = 10
+  /// How long the hub itself may keep silent where only its headers or a list are wanted, in seconds.
+  private static let patience: TimeInterval = 15
 
   init(settings: HubSettings, retryPolicy: RetryPolicy, silence: TimeInterval) {
     self.settings = settings
     self.retryPolicy = retryPolicy
+    self.silence = silence
     transport = HTTPTransport(silence: silence)
   }
 
@@ -44,12 +48,12 @@ struct HubConnection: Sendable {
 
   /// Sends one request, along its redirects.
   ///
-  /// The token goes to the hub's scheme, host and port, and nowhere else.
+  /// An answer that is short must begin soon. The token goes to the hub's scheme, host and port, and nowhere else.
   ///
   /// - Throws: `TransientFailure` if another attempt may succeed, `CheckpointError`, `CancellationError`,
   ///   `HTTPStream.Overrun` never: that comes from reading the body.
   func send(
-    _ method: String, _ start: URL, headers: [String: String] = [:], redirects: Redirects = .all
+    _ method: String, _ start: URL, headers: [String: String] = [:], redirects: Redirects = .all, isShort: Bool = false
   ) async throws -> Reply {
     var url = start
     var linkedETag: String?
@@ -61,6 +65,7 @@ struct HubConnection: Sendable {
       var request = URLRequest(url: url)
       request.httpMethod = method
       for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
+      if isShort { request.timeoutInterval = min(Self.patience, silence) }
       // Lengths and ranges count the bytes of the file, not of a compressed form.
       request.setValue("identity", forHTTPHeaderField: "Accept-Encoding")
       request.setValue("vptq", forHTTPHeaderField: "User-Agent")
@@ -114,7 +119,7 @@ struct HubConnection: Sendable {
       return CheckpointError(
         .unreachable, "\(origin) cannot be trusted (\(reason(error))): check the clock and the installed certificates")
     case .badURL, .unsupportedURL:
-      return CheckpointError(.badAnswer, "\(origin) is no address that can be asked")
+      return CheckpointError(.badAnswer, "\(origin) does not answer in HTTP")
     default:
       return TransientFailure(message: "\(origin) cannot be reached: \(reason(error))")
     }
@@ -127,10 +132,11 @@ struct HubConnection: Sendable {
     case .timedOut: "it does not answer"
     case .networkConnectionLost: "the connection broke"
     case .notConnectedToInternet: "there is no network"
+    case .badServerResponse: "it closes the connection without an answer"
     case .secureConnectionFailed: "no secure connection"
     case .serverCertificateUntrusted, .serverCertificateHasUnknownRoot: "its certificate is not trusted"
     case .serverCertificateHasBadDate, .serverCertificateNotYetValid: "its certificate is out of date"
-    default: "network error \(error.code.rawValue)"
+    default: Self.printable(error.localizedDescription)
     }
   }
 

@@ -46,12 +46,13 @@ public struct HubSelection: Sendable {
       return include.allSatisfy { pattern in paths.contains { Self.matches($0, pattern) } }
     }
     let names = Set(paths)
-    guard names.contains("config.json") else { return false }
-    if names.contains(WeightFiles.single) { return true }
+    func has(_ name: String) -> Bool { names.contains(name) || exclude.contains { Self.matches(name, $0) } }
+    guard has("config.json") else { return false }
+    if has(WeightFiles.single) { return true }
     guard names.contains(WeightFiles.index),
       let index = try? ShardIndex(path: folder + "/" + WeightFiles.index)
     else { return false }
-    return index.shards.allSatisfy { names.contains($0.shard) }
+    return index.shards.allSatisfy { has($0.shard) }
   }
 
   private static func modelFiles(among paths: [String], of model: HubModel) throws -> [String] {

@@ -16,7 +16,7 @@ struct RemoteFile: Sendable {
     let url = try connection.url("/\(model.id)/resolve/\(commit)/\(RepositoryPath.escaped(path, keepsSlashes: true))")
     let hub = connection.settings.origin
     let reply = try await connection.retrying {
-      let reply = try await connection.send("HEAD", url, redirects: .withinHub)
+      let reply = try await connection.send("HEAD", url, redirects: .withinHub, isShort: true)
       if !(300...399).contains(reply.answer.status) { try connection.check(reply, for: model, file: path) }
       return reply
     }

@@ -20,7 +20,7 @@ struct RepositoryListing: Sendable {
     let url = try connection.url("/api/models/\(model.id)/revision/\(revision)")
     let hub = connection.settings.origin
     self = try await connection.retrying(attempts: attempts) {
-      var reply = try await connection.send("GET", url)
+      var reply = try await connection.send("GET", url, isShort: true)
       try connection.check(reply, for: model)
       do {
         guard let body = try await reply.answer.body(limit: Self.longestAnswer) else {

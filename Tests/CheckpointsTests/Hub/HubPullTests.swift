@@ -157,7 +157,7 @@ struct HubPullTests {
   func cancelled() async throws {
     let scene = try HubScene()
     defer { scene.remove() }
-    scene.hub.disturb("model.safetensors", { _, answer in answer.pause = 200_000 })
+    scene.hub.disturb("model.safetensors", { _, answer in answer.pause = 1_500_000 })
     let blob = scene.repository.appendingPathComponent("blobs/\(FakeHub.File(HubScene.weights, isLarge: true).tag)")
     let work = Task { try await scene.pull() }
     while (HubCache.size(blob.path + ".incomplete") ?? 0) < 1 << 16 { try await Task.sleep(for: .milliseconds(5)) }
@@ -169,5 +169,19 @@ struct HubPullTests {
     let snapshot = try await scene.pull()
     #expect(scene.isWhole(snapshot))
     #expect(scene.weightRequests.last?.rangeStart == kept)
+  }
+
+  @Test("Cancelled at 100 moments of a first pull, the second one ends whole")
+  func cancelledAnytime() async throws {
+    let scene = try HubScene()
+    defer { scene.remove() }
+    for round in 0..<100 {
+      let cache = ["HF_HOME": scene.folder.appendingPathComponent("\(round)").path]
+      let work = Task { try await scene.pull(environment: cache) }
+      try await Task.sleep(for: .microseconds(round * 300))
+      work.cancel()
+      _ = try? await work.value
+      if round % 10 == 0 { #expect(scene.isWhole(try await scene.pull(environment: cache))) }
+    }
   }
 }
