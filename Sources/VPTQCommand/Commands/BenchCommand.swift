@@ -96,10 +96,11 @@ struct BenchReport {
   func show(_ format: BenchCommand.Format) {
     switch format {
     case .md:
+      let threads = WorkerPool.shared.threadCount
       print(
         "\(folder.path): \(Console.size(folder.fileBytes)), \(Console.fixed(bitsPerWeight, 3)) bits per weight, "
-          + "\(WorkerPool.shared.threadCount) threads; loaded in \(Console.fixed(loadSeconds, 3)) s, first token after "
-          + "\(Console.fixed(firstTokenSeconds, 3)) s, peak memory \(Console.size(PeakMemory.bytes))")
+          + "\(threads) \(threads == 1 ? "thread" : "threads"); loaded in \(Console.fixed(loadSeconds, 3)) s, "
+          + "first token after \(Console.fixed(firstTokenSeconds, 3)) s, peak memory \(Console.size(PeakMemory.bytes))")
       print("| test | batch | tokens | tokens/s | ± | repetitions |\n| --- | --- | --- | --- | --- | --- |")
       for r in results {
         print(
