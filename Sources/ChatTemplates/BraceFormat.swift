@@ -106,18 +106,10 @@ struct BraceFormat {
         }
         value = try interpreter.item(Int(key).map { .int($0) } ?? .string(key), of: value)
       } else {
-        // The sandbox formats attributes as templates see them; Python's strings would not find keys here.
-        let name = take(until: [".", "["])
-        if case .dictionary = value { throw missing(name, value) }
-        value = try interpreter.attribute(AttributeName(name), of: value)
+        value = try interpreter.attribute(AttributeName(take(until: [".", "["])), of: value)
       }
-      if case .undefined(let undefined) = value { throw undefined.error }
     }
     return value
-  }
-
-  private func missing(_ name: String, _ value: TemplateValue) -> TemplateError {
-    TemplateError(.undefinedValue, "'\(value.typeName) object' has no attribute '\(name)'")
   }
 
   private mutating func argument(_ name: String) throws -> TemplateValue {

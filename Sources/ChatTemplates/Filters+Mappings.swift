@@ -23,7 +23,7 @@ extension Filters {
     case .dictsort:
       if case .undefined(let undefined) = value { throw undefined.error }
       guard case .dictionary(let dictionary) = value else {
-        throw TemplateError(.undefinedValue, "'\(value.typeName) object' has no attribute 'items'")
+        throw TemplateError(.wrongType, "'\(value.typeName)' object has no attribute 'items'")
       }
       let isCaseSensitive = arguments.flag(0, "case_sensitive")
       let by = try arguments.text(1, "by", default: "key").string

@@ -140,6 +140,8 @@ extension Filters {
   private static func map(
     _ value: TemplateValue, _ arguments: CallArguments, _ interpreter: Interpreter
   ) throws -> TemplateValue {
+    // Jinja looks at nothing else where the value is empty, `none` or zero.
+    guard value.isTrue else { return iterator([], of: value) }
     if arguments.positional.isEmpty, let attribute = arguments.value(named: "attribute") {
       let standard = arguments.value(named: "default")
       let surplus = arguments.named.first { $0.name != "attribute" && $0.name != "default" }
@@ -169,6 +171,7 @@ extension Filters {
   private static func select(
     _ filter: Filter, _ value: TemplateValue, _ arguments: CallArguments, _ interpreter: Interpreter
   ) throws -> TemplateValue {
+    guard value.isTrue else { return iterator([], of: value) }
     let byAttribute = filter == .selectattr || filter == .rejectattr
     let wanted = filter == .select || filter == .selectattr
     return iterator(

@@ -3,17 +3,21 @@ extension Filters {
     _ filter: Filter, _ value: TemplateValue, _ arguments: CallArguments, _ interpreter: Interpreter
   ) throws -> TemplateValue {
     switch filter {
-    case .upper: return .string(value.printed.uppercased)
-    case .lower: return .string(value.printed.lowercased)
-    case .capitalize: return .string(value.printed.capitalized)
+    case .upper: return .string(value.printed.uppercased.asMarkup(value.printed.isMarkup))
+    case .lower: return .string(value.printed.lowercased.asMarkup(value.printed.isMarkup))
+    case .capitalize: return .string(value.printed.capitalized.asMarkup(value.printed.isMarkup))
     case .title: return .string(value.printed.filterTitlecased)
     case .trim:
       let call = CallArguments(positional: arguments.value(0, "chars").map { [$0] } ?? [])
       return try StringMethod.strip.call(on: value.printed, call, interpreter)
-    case .string, .safe: return .string(value.printed)
-    case .escape, .forceescape: return .string(escaped(value.printed))
+    case .string: return .string(value.printed)
+    case .safe: return .string(value.printed.asMarkup(true))
+    case .escape: return .string(value.printed.escaped)
+    case .forceescape: return .string(value.printed.forceEscaped.asMarkup(true))
     case .replace: return .string(try replaced(value.printed, arguments, interpreter))
-    case .indent: return .string(try indent(try text(of: value), arguments, interpreter))
+    case .indent:
+      let text = try text(of: value)
+      return .string(try indent(text, arguments, interpreter).asMarkup(text.isMarkup))
     case .tojson: return .string(try json(value, arguments, interpreter))
     case .format:
       guard arguments.positional.isEmpty || arguments.named.isEmpty else {
@@ -22,7 +26,7 @@ extension Filters {
       let operand: TemplateValue =
         arguments.named.isEmpty
         ? .tuple(arguments.positional) : .dictionary(arguments.named.map { ($0.name, $0.value) })
-      return .string(try PrintfFormat.format(value.printed, operand, limit: interpreter.limits.outputBytes))
+      return try interpreter.apply(.remainder, .string(value.printed), operand)
     case .center:
       let width = try arguments.integer(0, "width", default: 80)
       return try StringMethod.center.call(on: value.printed, CallArguments(positional: [.int(width)]), interpreter)
@@ -59,20 +63,6 @@ extension Filters {
     var limit = -1
     if let count = arguments.value(2, "count"), !count.isNone { limit = try arguments.integer(2, "count") }
     return try text.replacing(argument(0, "old").string, argument(1, "new"), limit: limit, interpreter)
-  }
-
-  private static func escaped(_ text: TemplateText) -> TemplateText {
-    guard text.string.utf8.contains(where: { "&<>'\"".utf8.contains($0) }) else { return text }
-    return text.mapScalars { scalars, index in
-      switch scalars[index] {
-      case "&": "&amp;"
-      case "<": "&lt;"
-      case ">": "&gt;"
-      case "'": "&#39;"
-      case "\"": "&#34;"
-      default: String(scalars[index])
-      }
-    }
   }
 
   private static func indent(
@@ -138,7 +128,7 @@ extension Filters {
     guard text.string.scalarCount > length.advancedSafely(by: leeway) else { return text }
     var kept = text.slice(0..<text.byteOffset(ofScalar: length - endLength))
     if !arguments.flag(1, "killwords"), let cut = kept.last(" ") { kept = kept.slice(0..<cut) }
-    return .joined([kept, end])
+    return TemplateText.joined([kept, end]).asMarkup(text.isMarkup)
   }
 
   private static func urlEncoded(_ value: TemplateValue, _ interpreter: Interpreter) throws -> TemplateText {
@@ -224,7 +214,7 @@ extension Filters {
         throw TemplateError(.wrongValue, "Invalid character in attribute name: \(name.string)")
       }
       if !result.isEmpty || arguments.flag(0, "autospace", default: true) { result.append(" ") }
-      result.append(.joined([escaped(name), TemplateText("=\""), escaped(value.printed), TemplateText("\"")]))
+      result.append(.joined([name.escaped, TemplateText("=\""), value.printed.escaped, TemplateText("\"")]))
     }
     return result
   }

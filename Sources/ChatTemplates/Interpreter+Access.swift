@@ -72,8 +72,11 @@ extension Interpreter {
     case .string(let text):
       try charge(1 + text.count / 16)
       let bounds = try bounds()
-      guard bounds[2] ?? 1 == 1 else { return .string(.joined(try sliced(text.characters, bounds))) }
+      guard bounds[2] ?? 1 == 1 else {
+        return .string(TemplateText.joined(try sliced(text.characters, bounds)).asMarkup(text.isMarkup))
+      }
       return .string(text.scalarSlice(bounds[0], bounds[1]))
+    case .dictionary: throw TemplateError(.wrongType, "unhashable type: 'slice'")
     default: return .undefined(TemplateUndefined("\(value.typeName) object has no element slice"))
     }
   }

@@ -17,7 +17,9 @@ extension Interpreter {
   func apply(_ operation: BinaryOperator, _ left: TemplateValue, _ right: TemplateValue) throws -> TemplateValue {
     if case .undefined(let undefined) = left { throw undefined.error }
     if operation == .remainder, case .string(let format) = left {
-      return .string(try PrintfFormat.format(format, right, limit: limits.outputBytes))
+      let operand = format.isMarkup ? right.escapedItems : right
+      let text = try PrintfFormat.format(format, operand, limit: limits.outputBytes)
+      return .string(text.asMarkup(format.isMarkup))
     }
     if case .undefined(let undefined) = right { throw undefined.error }
     if let left = left.integer, let right = right.integer { return try apply(operation, left, right) }
@@ -25,7 +27,8 @@ extension Interpreter {
     switch (operation, left, right) {
     case (.add, .string(let first), .string(let second)):
       try chargeCopy(first.count + second.count)
-      return .string(.joined([first, second]))
+      guard first.isMarkup || second.isMarkup else { return .string(.joined([first, second])) }
+      return .string(TemplateText.joined([first.escaped, second.escaped]).asMarkup(true))
     case (.add, .list(let first), .list(let second)) where first.isConcatenated(with: second):
       try chargeCopy((first.items.count + second.items.count) * 16)
       return .list(TemplateList(first.items + second.items, isTuple: first.isTuple))
@@ -52,7 +55,7 @@ extension Interpreter {
   private func repeated(_ text: TemplateText, _ count: Int) throws -> TemplateValue {
     let (size, overflow) = text.count.multipliedReportingOverflow(by: max(0, count))
     try chargeCopy(overflow ? .max : size)
-    return .string(text.repeated(count))
+    return .string(text.repeated(count).asMarkup(text.isMarkup))
   }
 
   private func repeated(_ list: TemplateList, _ count: Int) throws -> TemplateValue {
@@ -181,6 +184,20 @@ extension Interpreter {
       while let next = try iterator.next(self) { if next.isEqual(to: item) { return true } }
       return false
     default: throw TemplateError(.wrongType, "argument of type '\(container.typeName)' is not iterable")
+    }
+  }
+}
+
+extension TemplateValue {
+  /// The value with the text a `Markup` format would escape escaped.
+  fileprivate var escapedItems: TemplateValue {
+    switch self {
+    case .string(let text): .string(text.escaped)
+    case .list(let list) where list.isTuple: .tuple(list.items.map(\.escapedItems))
+    case .dictionary(let dictionary):
+      .dictionary(TemplateDictionary(zip(dictionary.keys, dictionary.values).map { ($0, $1.escapedItems) }))
+    case .list: .string(printed.escaped)
+    default: self
     }
   }
 }

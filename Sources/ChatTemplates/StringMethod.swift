@@ -29,6 +29,28 @@ enum StringMethod: String, CaseIterable, Sendable {
   ) throws -> TemplateValue {
     try interpreter.charge(1 + text.count / 16)
     try signature.check(arguments, rawValue)
+    guard text.isMarkup else { return try result(on: text, arguments, interpreter) }
+    var escaped = arguments
+    if escapesArguments {
+      escaped.positional = arguments.positional.map { value in
+        if case .string(let text) = value { return .string(text.escaped) }
+        return value
+      }
+    }
+    return try result(on: text, escaped, interpreter).asMarkup
+  }
+
+  /// Whether `Markup` escapes the arguments of the method.
+  private var escapesArguments: Bool {
+    switch self {
+    case .replace, .ljust, .rjust, .center, .strip, .lstrip, .rstrip, .removeprefix, .removesuffix, .format: true
+    default: false
+    }
+  }
+
+  private func result(
+    on text: TemplateText, _ arguments: CallArguments, _ interpreter: Interpreter
+  ) throws -> TemplateValue {
     switch self {
     case .strip, .lstrip, .rstrip:
       return .string(try strip(text, arguments))
@@ -126,7 +148,7 @@ enum StringMethod: String, CaseIterable, Sendable {
           .wrongType, "sequence item \(index): expected str instance, \(item.typeName) found")
       }
       if index > 0 { try interpreter.write(separator, into: &result) }
-      try interpreter.write(text, into: &result)
+      try interpreter.write(separator.isMarkup ? text.escaped : text, into: &result)
     }
     return result
   }
@@ -194,5 +216,16 @@ enum StringMethod: String, CaseIterable, Sendable {
       default: missing / 2 + (missing & width & 1)
       }
     return .joined([fill.repeated(left), text, fill.repeated(missing - left)])
+  }
+}
+
+extension TemplateValue {
+  /// The text, or the texts of a list, as `Markup`.
+  fileprivate var asMarkup: TemplateValue {
+    switch self {
+    case .string(let text): .string(text.asMarkup(true))
+    case .list(let list): .list(TemplateList(list.items.map(\.asMarkup), isTuple: list.isTuple))
+    default: self
+    }
   }
 }

@@ -7,6 +7,8 @@ public struct TemplateText: Sendable {
   public private(set) var string: String
   /// The UTF-8 ranges that came from messages: in order, not empty, and apart from each other.
   public private(set) var messageRanges: [Range<Int>] = []
+  /// Whether it is `Markup`: made by `safe` or `escape`, it escapes what is joined to it by `+`.
+  var isMarkup = false
 
   /// Text, which is a message's where `isFromMessage`.
   public init(_ string: String = "", isFromMessage: Bool = false) {
@@ -56,6 +58,7 @@ public struct TemplateText: Sendable {
     let start = utf8.index(utf8.startIndex, offsetBy: range.lowerBound)
     let end = utf8.index(start, offsetBy: range.count)
     var result = TemplateText(String(string[start..<end]))
+    result.isMarkup = isMarkup
     for marked in messageRanges where marked.overlaps(range) {
       let part = marked.clamped(to: range)
       result.messageRanges.append(part.lowerBound - range.lowerBound..<part.upperBound - range.lowerBound)
@@ -75,6 +78,31 @@ public struct TemplateText: Sendable {
     var result = TemplateText()
     for _ in 0..<count { result.append(self) }
     return result
+  }
+
+  /// The text with the escaping state of another.
+  func asMarkup(_ isMarkup: Bool) -> TemplateText {
+    var result = self
+    result.isMarkup = isMarkup
+    return result
+  }
+
+  /// The text with HTML's special characters escaped, unless it is `Markup`; the result is.
+  var escaped: TemplateText { isMarkup ? self : forceEscaped.asMarkup(true) }
+
+  /// The text with HTML's special characters escaped.
+  var forceEscaped: TemplateText {
+    guard string.utf8.contains(where: { "&<>'\"".utf8.contains($0) }) else { return self }
+    return mapScalars { scalars, index in
+      switch scalars[index] {
+      case "&": "&amp;"
+      case "<": "&lt;"
+      case ">": "&gt;"
+      case "'": "&#39;"
+      case "\"": "&#34;"
+      default: String(scalars[index])
+      }
+    }
   }
 
   /// Each scalar as a text of its own.

@@ -22,7 +22,9 @@ extension TemplateValue {
     case .bool(let value): text.append(value ? "True" : "False")
     case .int(let value): text.append(String(value))
     case .double(let value): text.append(value.pythonRepresentation)
-    case .string(let value): text.append(value.string.pythonRepresentation, isFromMessage: value.hasMarks)
+    case .string(let value):
+      let quoted = value.string.pythonRepresentation
+      text.append(value.isMarkup ? "Markup(\(quoted))" : quoted, isFromMessage: value.hasMarks)
     case .list(let list): list.represent(into: &text)
     case .dictionary(let dictionary):
       text.append("{")

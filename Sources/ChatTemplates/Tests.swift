@@ -84,6 +84,7 @@ extension Interpreter {
     case (.sequence, .undefined), (.sequence, .string), (.sequence, .dictionary): true
     case (.sequence, .list(let list)): list.isIndexed
     case (.callable, .undefined): true
+    case (.escaped, .string(let text)): text.isMarkup
     case (.callable, .object(let object)): object.isCallable
     default: false
     }

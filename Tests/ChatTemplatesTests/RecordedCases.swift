@@ -39,7 +39,8 @@ enum RecordedCases {
     case "SecurityError": [.security]
     case "OverflowError", "RecursionError": [.limitExceeded]
     case "ZeroDivisionError", "ValueError", "KeyError", "IndexError": [.wrongValue]
-    case "TemplateSyntaxError": [.syntax]
+    case "AssertionError", "RuntimeError": [.wrongValue]
+    case "TemplateSyntaxError", "SyntaxError": [.syntax]
     case "TemplateAssertionError", "TemplateRuntimeError", "FilterArgumentError": [.unsupported, .wrongType, .wrongValue]
     default: []
     }
