@@ -33,9 +33,11 @@ let package = Package(
     .executable(name: "vptq", targets: ["VPTQCommand"]),
     // For the benchmarks, which are a package of their own.
     .library(name: "CKernels", targets: ["CKernels"]),
+    .library(name: "Tokenizers", targets: ["Tokenizers"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
     .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
   ],
   targets: [
@@ -45,7 +47,8 @@ let package = Package(
       providers: [.apt(["libopenblas-dev"])]),
     room("JSONReader", []),
     room("Tensors", ["CKernels", .target(name: "CBLAS", condition: .when(platforms: [.linux]))]),
-    room("Checkpoints", ["Tensors", "JSONReader", "CKernels"]),
+    room(
+      "Checkpoints", ["Tensors", "JSONReader", "CKernels", .product(name: "Crypto", package: "swift-crypto")]),
     room("VectorQuantization", ["Checkpoints", "JSONReader", "Tensors", "CKernels"]),
     room("LanguageModels", ["VectorQuantization", "Checkpoints", "JSONReader", "Tensors", "CKernels"]),
     room("ChatTemplates", []),
@@ -70,8 +73,9 @@ let package = Package(
       ],
       swiftSettings: settings),
     .target(
-      name: "TestSupport", dependencies: ["JSONReader", "Checkpoints", "Tensors"], path: "Tests/TestSupport",
-      swiftSettings: settings),
+      name: "TestSupport",
+      dependencies: ["JSONReader", "Checkpoints", "Tensors", .product(name: "Crypto", package: "swift-crypto")],
+      path: "Tests/TestSupport", swiftSettings: settings),
     tests("CKernels"),
     tests("Tensors"),
     tests("JSONReader"),

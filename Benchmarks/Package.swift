@@ -17,6 +17,11 @@ let package = Package(
         .product(name: "Benchmark", package: "benchmark"),
       ],
       path: "Benchmarks/Kernels",
-      plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")])
+      plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]),
+    // No part of the harness: it is timed beside a program in another language.
+    .executableTarget(
+      name: "Tokenizers-timings",
+      dependencies: [.product(name: "Tokenizers", package: "vptq")],
+      path: "Benchmarks/Tokenizers"),
   ]
 )

@@ -59,6 +59,8 @@ CASES = {
     "llama-biases-yarn": ("Llama", dict(
         TIED, attention_bias=True, mlp_bias=True, rope_scaling=dict(YARN, attention_factor=1.25, beta_fast=24.0))),
     "llama-scaled": ("Llama", dict(TIED, head_dim=16, rope_theta=500000.0, rope_scaling=LLAMA3)),
+    "llama-scaled-otherwise": ("Llama", dict(TIED, head_dim=16, rope_scaling=dict(
+        LLAMA3, factor=3.5, high_freq_factor=16.0, original_max_position_embeddings=4096))),
     "llama-linear": ("Llama", dict(SMALL, num_key_value_heads=4, rope_scaling=dict(rope_type="linear", factor=2.5))),
     "mistral": ("Mistral", dict(SMALL, head_dim=12, sliding_window=None)),
     "mixtral": ("Mixtral", dict(SMALL, num_local_experts=4, num_experts_per_tok=2, sliding_window=None)),

@@ -14,6 +14,16 @@ public struct CheckpointError: Error, Sendable, CustomStringConvertible {
     case cannotWrite
     /// Tensors were handed to a writer in another order or form than declared.
     case wrongDeclaration
+    /// The hub has no such model, revision or file.
+    case notFound
+    /// The hub wants a token, or another one, or the terms of a model accepted.
+    case accessDenied
+    /// The hub cannot be reached, or only the cache may be used and lacks something.
+    case unreachable
+    /// The hub answers against its own interface, or dangerously.
+    case badAnswer
+    /// A downloaded file is not what its checksum promises.
+    case damagedDownload
   }
 
   /// What kind of failure it is.

@@ -2,7 +2,7 @@ import Foundation
 
 extension ModelDirectory {
   /// Files beside the weights that a model needs to be used, and that a rewritten model keeps as they are.
-  private static let companions = [
+  static let companions = [
     "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json", "added_tokens.json",
     "vocab.json", "merges.txt", "chat_template.jinja", "generation_config.json",
   ]

@@ -5,32 +5,41 @@ extension Tokenizer {
   /// tokens for each byte of the run.
   public func decode(_ ids: [Int], skipSpecialTokens: Bool = false) -> String {
     let kept = ids.lazy.filter { !(skipSpecialTokens && self.isSpecial($0)) }
-    if case .pieces(let decoder) = decoder {
-      return String(decoding: decoder.decode(kept.compactMap { self.pieces[$0].map { Array($0) } }), as: UTF8.self)
+    if isByteLevelDecoder {
+      var bytes: [UInt8] = []
+      bytes.reserveCapacity(ids.count * 4)
+      for id in kept where pieces[id] != nil {
+        pieces.withBytes(id) { ByteLevelAlphabet.append(decodingOf: $0, to: &bytes) }
+      }
+      return String(decoding: bytes, as: UTF8.self)
     }
-    var bytes: [UInt8] = []
-    var isFirst = true
-    for id in kept {
-      guard let part = decodedBytes(of: id) else { continue }
-      if case .joinedWithSpaces = decoder, !isFirst { bytes.append(UInt8(ascii: " ")) }
-      bytes.append(contentsOf: part)
-      isFirst = false
-    }
+    let tokens = kept.compactMap { self.pieces[$0].map { Array($0) } }
+    // Only a pattern that takes too many steps fails; its tokens are then shown as they are spelled.
+    let bytes = (try? decoder.decode(Array(tokens))) ?? Array(tokens.joined())
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  /// What a token adds to the text, or nil for an id without a token.
+  /// What a token alone stands for, or nil for an id without a token.
   func decodedBytes(of id: Int) -> [UInt8]? {
     guard let piece = pieces[id] else { return nil }
-    switch decoder {
-    case .byteLevel:
-      return piece.withUnsafeBufferPointer { ByteLevelAlphabet.decode($0) } ?? Array(piece)
-    case .pieces(let decoder):
-      return switch decoder.part(Array(piece)) {
-      case .text(let text): text
-      case .byte(let byte): [byte]
+    guard let steps = decoder.steps else { return Array(piece) }
+    var text = Array(piece)
+    for step in steps {
+      switch step {
+      case .byteLevel: return text.withUnsafeBufferPointer { ByteLevelAlphabet.decode($0) } ?? text
+      case .byteFallback: if let byte = TokenDecoder.Step.byte(of: text) { return [byte] }
+      case .fuse: return text
+      case .metaspace(let mark, _): text = text.replacing(mark, with: [0x20])
+      case .wordPiece(let prefix, _): if text.starts(with: prefix) { text.removeFirst(prefix.count) }
+      case .wordEnd(let suffix): text = text.replacing(suffix, with: [0x20])
+      default: text = (try? step.apply(to: [text]))?.first ?? text
       }
-    case .joinedWithSpaces: return Array(piece)
     }
+    return text
+  }
+
+  /// Whether the decoder is that of GPT-2 alone.
+  var isByteLevelDecoder: Bool {
+    if let steps = decoder.steps, steps.count == 1, case .byteLevel = steps[0] { true } else { false }
   }
 }

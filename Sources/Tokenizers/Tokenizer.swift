@@ -1,3 +1,5 @@
+import ChatTemplates
+
 /// Text to token ids and back, as the file that came with a model says.
 ///
 /// ```swift
@@ -7,7 +9,8 @@
 /// ```
 public final class Tokenizer: Sendable {
   let pieces: ByteStringTable
-  let model: BytePairEncoding
+  let model: TokenModel
+  let cuts: MarkCuts?
   let addedTokens: [Int: AddedToken]
   let rawMatcher: AddedTokenMatcher
   let normalizedMatcher: AddedTokenMatcher
@@ -15,16 +18,31 @@ public final class Tokenizer: Sendable {
   let preTokenizer: PreTokenizer
   let decoder: TokenDecoder
   let template: SpecialTokenTemplate
+  let scratchPool = ScratchPool()
 
   /// The id of the token that begins a text, where the model has one.
   public let bosID: Int?
   /// The ids that end a text, in the order of the files; empty where none is known.
   public let eosIDs: [Int]
 
+  /// The chat templates of the model's folder, still as text.
+  let chatTemplates: ChatTemplate.Source
+  /// The tokens that begin and end a text, as chat templates want them.
+  let bosToken: String?
+  let eosToken: String?
+
+  /// What of the file has no effect here, one sentence each: truncation and padding, which are left to the caller.
+  public let notes: [String]
+
   /// A tokenizer of its parts.
   init(_ parts: TokenizerParts) {
     pieces = parts.pieces
     model = parts.model
+    cuts = parts.cuts
+    notes = parts.notes
+    chatTemplates = parts.chatTemplates
+    bosToken = parts.bosID.flatMap { id in parts.pieces[id].map { String(decoding: $0, as: UTF8.self) } }
+    eosToken = parts.eosIDs.first.flatMap { id in parts.pieces[id].map { String(decoding: $0, as: UTF8.self) } }
     addedTokens = Dictionary(parts.addedTokens.map { ($0.id, $0) }) { _, last in last }
     normalizer = parts.normalizer
     preTokenizer = PreTokenizer(steps: parts.preTokenizerSteps)
@@ -36,7 +54,7 @@ public final class Tokenizer: Sendable {
     normalizedMatcher = AddedTokenMatcher(
       parts.addedTokens.filter(\.normalized).map { token in
         var text = AlignedText(bytes: token.content)
-        parts.normalizer?.apply(to: &text)
+        try? parts.normalizer?.apply(to: &text)
         return (text.bytes, token)
       })
   }
@@ -71,7 +89,8 @@ public final class Tokenizer: Sendable {
 /// What a tokenizer is made of.
 struct TokenizerParts {
   var pieces: ByteStringTable
-  var model: BytePairEncoding
+  var model: TokenModel
+  var cuts: MarkCuts?
   var addedTokens: [AddedToken]
   var normalizer: Normalizer?
   var preTokenizerSteps: [PreTokenizer.Step]
@@ -79,4 +98,6 @@ struct TokenizerParts {
   var template = SpecialTokenTemplate()
   var bosID: Int?
   var eosIDs: [Int] = []
+  var notes: [String] = []
+  var chatTemplates = ChatTemplate.Source(templateFile: nil)
 }

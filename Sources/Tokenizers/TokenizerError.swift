@@ -5,6 +5,8 @@ public struct TokenizerError: Error, Sendable, CustomStringConvertible {
     case cannotReadFile
     case malformedFile
     case unsupportedPart
+    /// The tokenizer cannot encode a text: it lacks a token for it, or its pattern takes too long.
+    case cannotEncode
   }
 
   /// What kind of failure it is.

@@ -8,7 +8,8 @@ struct VPTQCommand: AsyncParsableCommand {
     commandName: "vptq",
     abstract: "Compress language models to 1-4 bits a weight by vector quantization, and run them on a CPU.",
     discussion: """
-      MODEL is a model folder (config.json and safetensors) or a .gguf file.
+      MODEL is a model folder (config.json and safetensors), a .gguf file, or a model of the hub, org/name or
+      org/name@revision, which is pulled into the cache first.
 
       Example:
         vptq convert model.gguf -o model
@@ -17,8 +18,9 @@ struct VPTQCommand: AsyncParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      ConvertCommand.self, QuantizeCommand.self, GenerateCommand.self, EvaluateCommand.self, InspectCommand.self,
-      BenchCommand.self,
+      PullCommand.self, ConvertCommand.self, QuantizeCommand.self, GenerateCommand.self, EvaluateCommand.self,
+      InspectCommand.self,
+      BenchCommand.self, TokenizeCommand.self,
     ])
 
   static func main() async {

@@ -1,6 +1,7 @@
 import Checkpoints
 import Foundation
 import JSONReader
+import Synchronization
 import TestSupport
 import Tensors
 import Testing
@@ -148,5 +149,27 @@ import Testing
       let old = try Data(contentsOf: URL(fileURLWithPath: path))
       exit(names == ["model.safetensors"] && old.elementsEqual([1, 2, 3]) ? EXIT_SUCCESS : 4)
     }
+  }
+
+  @Test("Writers of one file at the same time all succeed: none takes another's unfinished file for an orphan")
+  func manyWriters() throws {
+    let folder = try SharedData.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let path = folder.appendingPathComponent("ref").path
+    let failures = Mutex<[String]>([])
+    let done = DispatchGroup()
+    for writer in UInt8(0)..<16 {
+      done.enter()
+      Thread {
+        for _ in 0..<200 {
+          do { try AtomicFile.write([writer], to: path) } catch { failures.withLock { $0.append("\(error)") } }
+        }
+        done.leave()
+      }.start()
+    }
+    done.wait()
+    #expect(failures.withLock { $0 } == [])
+    #expect(FileManager.default.contents(atPath: path)?.count == 1)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["ref"])
   }
 }

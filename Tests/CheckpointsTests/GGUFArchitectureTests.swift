@@ -11,7 +11,8 @@ import Testing
 
   static let cases = [
     "deepseek2", "deepseek2-lite", "deepseek2-old", "deepseek3", "gemma", "gemma2", "gemma3", "llama",
-    "llama-biases-yarn", "llama-linear", "llama-scaled", "mistral", "mixtral", "mixtral-old", "phi3", "phi3-long",
+    "llama-biases-yarn", "llama-linear", "llama-scaled", "llama-scaled-otherwise", "mistral", "mixtral", "mixtral-old",
+    "phi3", "phi3-long",
     "qwen2", "qwen2moe", "qwen3", "qwen3moe",
   ]
 

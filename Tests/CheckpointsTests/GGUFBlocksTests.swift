@@ -1,6 +1,7 @@
 import Foundation
 import JSONReader
 import TestSupport
+import Tensors
 import Testing
 
 @testable import Checkpoints
@@ -25,6 +26,25 @@ import Testing
       return values[index].bitPattern != bits && values[index] != Float(bitPattern: bits)
     }
     #expect(mismatches.isEmpty)
+  }
+
+  @Test(
+    "a tensor read on many threads is what one thread reads, rounded",
+    arguments: [GGUFTensorType.q8_0, .q6_K, .f16], [DType.float32, .float16, .bfloat16])
+  func chunks(type: GGUFTensorType, dtype: DType) throws {
+    let count = 2 * GGUFBlocks.chunkLength + 3 * type.blockLength
+    // Every byte 0x2C: scales of 0x2C2C are 0.0652, so no value is large.
+    let blocks = [UInt8](repeating: 0x2C, count: count / type.blockLength * type.blockBytes)
+    var values = [Float](repeating: .nan, count: count)
+    var stored = [UInt8](repeating: 0xFF, count: count * dtype.byteCount)
+    blocks.withUnsafeBytes { source in
+      values.withUnsafeMutableBufferPointer { GGUFBlocks.dequantize(source, type: type, into: $0) }
+      stored.withUnsafeMutableBytes { target in
+        #expect(GGUFBlocks.round(source, type: type, .init(dtype: dtype, scale: 2, offset: -1), into: target))
+      }
+    }
+    let expected = Tensor(values.map { $0 * 2 - 1 }, shape: [count], dtype: dtype)
+    #expect(expected.withUnsafeBytes { Array($0) } == stored)
   }
 
   @Test(

@@ -172,4 +172,46 @@ import Testing
       #expect(model.configuration["eos_token_id"] == .null)
     }
   }
+
+  @Test(
+    "metadata that contradicts the format or the tensors is refused by its key (case F07)",
+    arguments: [
+      ("block_count", 0, "llama.block_count"), ("block_count", 1 << 30, "1073741824 layers"),
+      ("embedding_length", 16, "token_embd.weight"), ("embedding_length", .max, "llama.embedding_length"),
+      ("feed_forward_length", 0, "llama.feed_forward_length"),
+      ("attention.head_count", 0, "llama.attention.head_count"),
+      ("attention.head_count", 4, "blk.0.attn_k.weight"), ("attention.head_count_kv", 1 << 31, "head_count_kv"),
+      ("attention.key_length", 5, "sizes 5 and 5"), ("rope.dimension_count", 2, "rotary size 2"),
+      ("expert_count", 1 << 30, "llama.expert_used_count"), ("attention.sliding_window", .max, "sliding_window"),
+    ] as [(String, UInt32, String)])
+  func contradictions(key: String, value: UInt32, reason: String) throws {
+    let message = try refusal(GGUFBuilder.llama("llama.\(key)", .uint32(value))).message
+    #expect(message.contains(reason), "\(message)")
+  }
+
+  @Test("a model that uses more experts than it has is refused")
+  func tooManyExperts() throws {
+    var builder = GGUFBuilder.llama("llama.expert_count", .uint32(1))
+    builder.metadata.append(("llama.expert_used_count", .uint32(2)))
+    #expect(try refusal(builder).message.contains("2 of 1 experts"))
+  }
+
+  @Test("numbers that are not numbers are refused by their key")
+  func notANumber() throws {
+    for value in [Float.nan, .infinity] {
+      #expect(
+        try refusal(GGUFBuilder.llama("llama.rope.freq_base", .float32(value))).message.contains("rope.freq_base"))
+    }
+    let text = GGUFBuilder.llama("llama.attention.layer_norm_rms_epsilon", .string("small"))
+    #expect(try refusal(text).message.contains("layer_norm_rms_epsilon"))
+  }
+
+  @Test("head counts may be stated for each layer, if they are the same (list of 1)")
+  func listedHeads() throws {
+    try convert(GGUFBuilder.llama("llama.attention.head_count", .int32s([2]))) { folder, _ in
+      let model = try ModelDirectory(path: folder.path)
+      #expect(model.configuration["num_attention_heads"] == 2)
+    }
+    #expect(try refusal(GGUFBuilder.llama("llama.attention.head_count", .int32s([2, 1]))).message.contains("differs"))
+  }
 }

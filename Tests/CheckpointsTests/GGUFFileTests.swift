@@ -67,13 +67,15 @@ import Testing
     }
   }
 
-  @Test("a version that is not read is named")
-  func unsupportedVersion() throws {
+  @Test(
+    "a version that is not read is named, as is the other byte order",
+    arguments: [(1, "version 1"), (4, "version 4"), (0x0300_0000, "big-endian")] as [(UInt32, String)])
+  func unsupportedVersion(version: UInt32, name: String) throws {
     var builder = Self.sound
-    builder.version = 1
+    builder.version = version
     let error = try #require(throws: CheckpointError.self) { try builder.withFile { _ in } }
     #expect(error.code == .unsupported)
-    #expect(error.message.contains("version 1"))
+    #expect(error.message.contains(name))
   }
 
   @Test(

@@ -34,6 +34,30 @@ struct LlamaFormulaTests {
     for (value, exact) in zip(result.values, expected) { #expect(abs(Double(value) - exact) < 1e-4) }
   }
 
+  @Test("The spellings of rotary scaling give the same logits to the bit (case M01)")
+  func spellings() throws {
+    let base = """
+      "architectures": ["LlamaForCausalLM"], "hidden_size": 36, "intermediate_size": 20, "num_hidden_layers": 2,
+      "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16, "vocab_size": 17, "tie_word_embeddings": true
+      """
+    let numbers =
+      #""factor": 32, "low_freq_factor": 1, "high_freq_factor": 4, "original_max_position_embeddings": 8192"#
+    let spellings = [
+      #""rope_theta": 500000, "rope_scaling": {"rope_type": "llama3", \#(numbers)}, "torch_dtype": "float32""#,
+      #""rope_parameters": {"rope_theta": 500000, "rope_type": "llama3", \#(numbers)}, "torch_dtype": "float32""#,
+      #""rope_theta": 500000, "rope_scaling": {"type": "llama3", \#(numbers)}, "dtype": "float32""#,
+      #""rope_theta": 500000, "rope_scaling": null"#,
+    ]
+    let logits = try spellings.map { spelling in
+      let configuration = try ModelConfiguration(JSONValue.parse(Array("{\(base), \(spelling)}".utf8)))
+      let model = try DecoderModel(configuration, source: MemorySource(configuration, head: false), settings: nil)
+      let cache = model.makeCache(capacity: 300)
+      return try model.forward([Segment(tokens: (0..<300).map { $0 % 17 }, cache: cache)], logits: .last).values
+    }
+    #expect(logits[0] == logits[1] && logits[1] == logits[2])
+    #expect(logits[0] != logits[3])
+  }
+
   @Test("A tied model uses its embedding even where another head is stored; an untied one needs its head (case M07)")
   func head() throws {
     let tied = try configuration(heads: 4, keyValueHeads: 2, headDimension: 8)

@@ -59,6 +59,35 @@ struct CommandTests {
     }
   }
 
+  @Test("inspect --compatibility: a tied head of 32 inputs suits transformers on CPU and nothing else")
+  func compatibility() throws {
+    try inFolder { folder in
+      let output = folder.appendingPathComponent("out").path
+      let run = try Program.run([
+        "quantize", try tinyModel(in: folder), "-o", output, "--preset", "v4-k16-4", "--samples", "4",
+        "--sequence-length", "32", "--quiet",
+      ])
+      #expect(run.status == 0, "\(run.errors)")
+      let entries = try #require(
+        try json(try Program.run(["inspect", output, "--compatibility", "--json"]))["compatibility"]?.arrayValue)
+      let statuses = entries.map { [$0["runtime"]?.stringValue, $0["status"]?.stringValue] }
+      #expect(
+        statuses == [
+          ["vptq 0.0.5.post1 on CPU", "fails"], ["vptq 0.0.5.post1 on CUDA", "fails"],
+          ["transformers 4.57.6 with vptq 0.0.5.post1 on CPU", "runs"],
+          ["transformers 4.57.6 with vptq 0.0.5.post1 on CUDA", "fails"],
+          ["transformers 5.24.0 with vptq 0.0.5.post1", "fails"], ["transformers 5.24.0, dense weights", "runs"],
+          ["llama.cpp convert_hf_to_gguf.py, dense weights", "runs"],
+        ])
+      let narrow = try #require(entries[3]["reasons"]?.arrayValue?.first)
+      #expect(narrow["reason"]?.stringValue == "48 inputs; its fused kernel takes more than 256")
+      #expect(narrow["layers"]?.arrayValue?.count == 2)
+      let text = try Program.run(["inspect", output, "--compatibility"]).output
+      #expect(text.contains("runs  transformers 4.57.6 with vptq 0.0.5.post1 on CPU"))
+      #expect(text.contains("32 inputs; its fused kernel takes more than 256 (12 layers, model.layers.0."))
+    }
+  }
+
   @Test("Two processes with one seed write the same bytes, at 1 and at 2 threads (case Q13)")
   func sameBytes() throws {
     try inFolder { folder in

@@ -3,6 +3,8 @@ import JSONReader
 /// SentencePiece vocabularies of type BPE (Llama 1 and 2, Mistral, Gemma): the `tokenizers` library runs them as BPE
 /// with merges that it derives from the scores, and so does this conversion.
 extension GGUFVocabulary {
+  /// Longer pieces are not joined from shorter ones: no model has such, and the time grows with the square.
+  private static let pieceByteLimit = 1024
   private static let space = "\u{2581}"
 
   /// The content of `tokenizer.json`.
@@ -26,9 +28,18 @@ extension GGUFVocabulary {
         "type": "BPE", "dropout": .null, "unk_token": unknownToken, "continuing_subword_prefix": .null,
         "end_of_word_suffix": .null, "fuse_unk": true, "byte_fallback": true, "ignore_merges": false,
         "vocab": vocabularyEntries,
-        "merges": .array(merges(scores).map { .array([.string($0.left), .string($0.right)]) }),
+        "merges": .array(spelled(merges(scores))),
       ],
     ]
+  }
+
+  /// Merges as texts with a space between, or where pieces hold spaces, as pairs.
+  private func spelled(_ merges: [(left: String, right: String)]) -> [JSONValue] {
+    let space = UInt8(ascii: " ")
+    if merges.contains(where: { $0.left.utf8.contains(space) || $0.right.utf8.contains(space) }) {
+      return merges.map { .array([.string($0.left), .string($0.right)]) }
+    }
+    return merges.map { .string("\($0.left) \($0.right)") }
   }
 
   private var unknownToken: JSONValue {
@@ -42,8 +53,9 @@ extension GGUFVocabulary {
     typealias Merge = (left: Int, right: Int, score: Double, leftLength: Int, rightLength: Int, order: Int)
     let ids = Dictionary(tokens.enumerated().map { (Array($1.utf8), $0) }) { first, _ in first }
     var merges: [Merge] = []
-    for (id, token) in tokens.enumerated() where types.isEmpty || types[id] == 1 || types[id] == TokenType.userDefined {
+    for (id, token) in tokens.enumerated() where types.isEmpty || types[id] == TokenType.normal {
       let bytes = Array(token.utf8)
+      guard bytes.count <= Self.pieceByteLimit else { continue }
       var splits: [(left: Int, right: Int, leftLength: Int, rightLength: Int)] = []
       let length = token.unicodeScalars.count
       var leftLength = 0

@@ -4,6 +4,7 @@ import JSONReader
 struct GGUFVocabulary {
   /// Token types of ggml.
   enum TokenType {
+    static let normal = 1
     static let unknown = 2
     static let control = 3
     static let userDefined = 4

@@ -45,7 +45,7 @@ struct GGUFWeight {
       return Self.separatingRotaryHalves(try file.tensor(source, as: dtype, scale: scale, shape: shape), heads: heads)
     case .joiningLatentHeads(let keys, let values):
       return try joinLatentHeads(
-        try file.tensor(named: source.name).reshaped(keys), try file.tensor(named: values.name), dtype)
+        try file.tensor(source, as: .float32, scale: scale, shape: keys), try file.tensor(named: values.name), dtype)
     }
   }
 

@@ -13,9 +13,9 @@ import Foundation
 /// SIGXFSZ unless it ignores that signal (the command does); ignored, the limit is an ordinary error here.
 final class TemporaryFile {
   let path: String
-  private let temporaryPath: String
+  private var temporaryPath = ""
   private let expectedBytes: Int
-  private var descriptor: Int32
+  private var descriptor: Int32 = -1
   private var exists = true
 
   /// Creates the temporary file, and its folder if need be; `expectedBytes` is only named in messages.
@@ -30,14 +30,19 @@ final class TemporaryFile {
       throw CheckpointError(.cannotWrite, "cannot make the folder \(folder.path): \(error.localizedDescription)")
     }
     Self.removeOrphans(of: url.lastPathComponent, in: folder.path)
-    let suffix = String(UInt64.random(in: 0 ... .max), radix: 36)
-    temporaryPath = folder.appendingPathComponent(".\(url.lastPathComponent).\(suffix).partial").path
-    descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL, 0o644)
-    if descriptor < 0 {
-      exists = false
-      throw failure("create")
-    }
-    _ = flock(descriptor, LOCK_EX | LOCK_NB)
+    var status = stat()
+    repeat {
+      if descriptor >= 0 { close(descriptor) }
+      let suffix = String(UInt64.random(in: 0 ... .max), radix: 36)
+      temporaryPath = folder.appendingPathComponent(".\(url.lastPathComponent).\(suffix).partial").path
+      descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL, 0o644)
+      if descriptor < 0 {
+        exists = false
+        throw failure("create")
+      }
+      _ = flock(descriptor, LOCK_EX)
+      // Before it was locked, another process that writes the same file could take it for an orphan.
+    } while fstat(descriptor, &status) == 0 && status.st_nlink == 0
   }
 
   /// Removes temporary files of this name whose process is gone.

@@ -9,6 +9,9 @@ extension GGUFBlocks {
     var offset: Float = 0
   }
 
+  /// Elements that one thread unpacks at a time: whole blocks of every type.
+  static let chunkLength = 1 << 16
+
   /// The smallest magnitude that F16 rounds to infinity.
   static let float16Limit: Float = 65520
 
@@ -30,7 +33,7 @@ extension GGUFBlocks {
       let blocks = UnsafeRawBufferPointer(rebasing: source[(start / type.blockLength * type.blockBytes)...])
       let stored = UnsafeMutableRawBufferPointer(rebasing: target[start * width..<(start + length) * width])
       withUnsafeTemporaryAllocation(of: Float.self, capacity: length) { values in
-        dequantizeChunk(blocks, type: type, into: values)
+        dequantize(blocks, type: type, into: values)
         if rounding.scale != 1 || rounding.offset != 0 {
           for index in 0..<length { values[index] = values[index] * rounding.scale + rounding.offset }
         }

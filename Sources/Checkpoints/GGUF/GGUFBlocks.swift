@@ -4,26 +4,8 @@ import Tensors
 enum GGUFBlocks {
   typealias Unpack = (UnsafeRawPointer, UnsafeMutablePointer<Float>) -> Void
 
-  /// Elements that one thread unpacks at a time.
-  static let chunkLength = 1 << 16
-
   /// Fills `target`, whose count is a multiple of the block length, from the blocks in `source`.
   static func dequantize(
-    _ source: UnsafeRawBufferPointer, type: GGUFTensorType, into target: UnsafeMutableBufferPointer<Float>
-  ) {
-    let chunkBytes = chunkLength / type.blockLength * type.blockBytes
-    // Chunks do not overlap, so each thread writes memory of its own.
-    nonisolated(unsafe) let (source, target) = (source, target)
-    parallelFor((target.count + chunkLength - 1) / chunkLength) { chunk in
-      let start = chunk * chunkLength
-      let end = min(start + chunkLength, target.count)
-      dequantizeChunk(
-        UnsafeRawBufferPointer(rebasing: source[(chunk * chunkBytes)...]), type: type,
-        into: UnsafeMutableBufferPointer(rebasing: target[start..<end]))
-    }
-  }
-
-  static func dequantizeChunk(
     _ source: UnsafeRawBufferPointer, type: GGUFTensorType, into target: UnsafeMutableBufferPointer<Float>
   ) {
     guard var block = source.baseAddress, var values = target.baseAddress else { return }

@@ -91,9 +91,6 @@ public struct GGUFFile: TensorSource {
     guard let description = description(of: name) else {
       throw CheckpointError(.missingTensor, "\(path) has no tensor \"\(name)\"")
     }
-    let source = try bytes(description.range, of: description)
-    return Tensor(dtype: .float32, shape: description.shape) { target in
-      GGUFBlocks.dequantize(source, type: description.type, into: target.bindMemory(to: Float.self))
-    }
+    return try tensor(description, as: .float32, shape: description.shape)
   }
 }

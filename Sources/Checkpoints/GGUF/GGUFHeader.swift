@@ -19,6 +19,9 @@ struct GGUFHeader {
     }
     cursor.position = 4
     let version = try cursor.integer(UInt32.self)
+    guard version.byteSwapped > 3 else {
+      throw CheckpointError(.unsupported, "\(file.path) is a big-endian GGUF file; only little-endian ones are read")
+    }
     guard version == 2 || version == 3 else {
       throw CheckpointError(.unsupported, "\(file.path) has GGUF version \(version); versions 2 and 3 are read")
     }

@@ -1,101 +1,87 @@
 /// The vocabulary and merges of byte-pair encoding as files give them, on the way to the tables.
 struct BytePairVocabulary {
-  /// The file, for messages.
-  let file: String
-  /// Token spellings and ids of the model.
-  var entries: [(piece: String, id: Int)] = []
-  /// Both sides of each merge, in order of rank.
-  var merges: [(left: String, right: String)] = []
-  var addedTokens: [AddedToken] = []
+  var vocabulary: Vocabulary
+  var merges = MergeList()
+  /// Whether words come as bytes, whose tokens the file spells in the alphabet of GPT-2.
   var isByteLevel = true
   var usesByteFallback = false
-  var unknownPiece: String?
   var fusesUnknown = false
   var ignoresMerges = false
+  var affixes = BytePairEncoding.Affixes()
 
-  /// The tables; throws where an id is out of proportion or a merge names a token that is not there.
-  func tables() throws -> (pieces: ByteStringTable, model: BytePairEncoding) {
-    let count = entries.count + addedTokens.count
-    let highest = max(entries.map(\.id).max() ?? -1, addedTokens.map(\.id).max() ?? -1)
-    let lowest = min(entries.map(\.id).min() ?? 0, addedTokens.map(\.id).min() ?? 0)
-    guard lowest >= 0, highest < count * 8 + 65536 else {
-      throw TokenizerError(
-        .malformedFile,
-        "\(file): token id \(lowest < 0 ? lowest : highest) does not fit \(count) tokens; check the file")
-    }
-    var pieces = ByteStringTable(capacity: count, idLimit: highest + 1)
-    for entry in entries { Self.withBytes(entry.piece) { pieces.insert($0, id: entry.id, indexed: true) } }
+  /// A vocabulary of a file, still empty.
+  init(file: String) { vocabulary = Vocabulary(file: file) }
+
+  /// The spellings of all tokens, the model, and where its words can be cut.
+  ///
+  /// - Throws: where an id is out of proportion or a merge names a token that is not there.
+  func tables() throws -> (pieces: ByteStringTable, model: BytePairEncoding, cuts: MarkCuts?) {
+    var pieces = try vocabulary.table()
     let table = try mergeTable(pieces)
-    let model = BytePairEncoding(
-      vocabulary: modelVocabulary(idLimit: highest + 1), merges: table, symbols: symbols(pieces),
-      unknownID: try unknownID(pieces), fusesUnknown: fusesUnknown, ignoresMerges: ignoresMerges)
-    for token in addedTokens {
-      token.content.withUnsafeBufferPointer { pieces.insert($0, id: token.id, indexed: true) }
-    }
-    return (pieces, model)
+    var model = BytePairEncoding(
+      vocabulary: isByteLevel ? decodedVocabulary(idLimit: pieces.idLimit) : pieces, merges: table,
+      symbols: symbols(pieces))
+    model.unknownID = try vocabulary.unknownID(pieces)
+    model.fusesUnknown = fusesUnknown
+    model.ignoresMerges = ignoresMerges
+    model.affixes = affixes
+    let cuts = cuts(pieces)
+    vocabulary.insertAddedTokens(into: &pieces)
+    return (pieces, model, cuts)
   }
 
   private func mergeTable(_ pieces: ByteStringTable) throws -> MergeTable {
     var table = MergeTable(capacity: merges.count)
-    var joined: [UInt8] = []
-    for (rank, merge) in merges.enumerated() {
-      let left = Self.withBytes(merge.left) { pieces.id(of: $0) }
-      let right = Self.withBytes(merge.right) { pieces.id(of: $0) }
-      joined.removeAll(keepingCapacity: true)
-      joined.append(contentsOf: merge.left.utf8)
-      joined.append(contentsOf: merge.right.utf8)
-      let id = pieces.id(of: joined)
-      guard left >= 0, right >= 0, id >= 0 else {
-        throw TokenizerError(
-          .malformedFile,
-          "\(file): merge \(rank) (\(merge.left) \(merge.right)) names a token that is not in the vocabulary")
+    let prefix = affixes.continuingPrefix
+    var last: Int32 = -1
+    try merges.forEach { rank, left, right, joined in
+      let first = pieces.id(of: left)
+      let second = pieces.id(of: right)
+      var id: Int32
+      // Merges mostly follow the order of the ids.
+      if prefix.isEmpty, pieces.matches(Int(last) + 1, joined) {
+        id = last + 1
+      } else if prefix.isEmpty, pieces.matches(Int(last), joined) {
+        id = last
+      } else if prefix.isEmpty {
+        id = pieces.id(of: joined)
+      } else {
+        id = right.count < prefix.count ? -1 : pieces.id(of: Array(left) + right.dropFirst(prefix.count))
       }
-      table.insert(left, right, rank: rank, id: id)
+      guard first >= 0, second >= 0, id >= 0 else {
+        let names = "\(String(decoding: left, as: UTF8.self)) \(String(decoding: right, as: UTF8.self))"
+        throw TokenizerError(
+          .malformedFile, "\(vocabulary.file): merge \(rank) (\(names)) names a token that is not in the vocabulary")
+      }
+      table.insert(first, second, rank: rank, id: id)
+      last = id
     }
     return table
   }
 
   /// The strings that words are compared with: bytes of text, not of the file's spelling.
-  private func modelVocabulary(idLimit: Int) -> ByteStringTable {
-    var table = ByteStringTable(capacity: entries.count, idLimit: idLimit)
-    for entry in entries {
-      Self.withBytes(entry.piece) { piece in
-        guard isByteLevel else {
-          table.insert(piece, id: entry.id, indexed: true)
-          return
-        }
-        guard let bytes = ByteLevelAlphabet.decode(piece) else { return }
-        bytes.withUnsafeBufferPointer { table.insert($0, id: entry.id, indexed: true) }
-      }
+  private func decodedVocabulary(idLimit: Int) -> ByteStringTable {
+    guard ignoresMerges else { return ByteStringTable(capacity: 0, idLimit: 0) }
+    var table = ByteStringTable(capacity: vocabulary.pieces.count, idLimit: idLimit)
+    var bytes: [UInt8] = []
+    vocabulary.pieces.forEach { piece, id in
+      bytes.removeAll(keepingCapacity: true)
+      if ByteLevelAlphabet.append(strictlyDecoding: piece, to: &bytes) { table.insert(bytes, id: id) }
     }
     return table
   }
 
   private func symbols(_ pieces: ByteStringTable) -> BytePairEncoding.Symbols {
-    if isByteLevel {
-      return .bytes(
-        ByteLevelAlphabet.scalars.map { value in
-          Unicode.Scalar(value).map { pieces.id(of: Array(String(Character($0)).utf8)) } ?? -1
-        })
-    }
-    guard usesByteFallback else { return .scalars(byteFallback: nil) }
-    let digits = Array("0123456789ABCDEF".utf8)
-    return .scalars(
-      byteFallback: (0..<256).map { byte in
-        pieces.id(of: Array("<0x".utf8) + [digits[byte >> 4], digits[byte & 15]] + Array(">".utf8))
-      })
+    if isByteLevel { return .bytes(ByteLevelAlphabet.spellings.map { pieces.id(of: $0) }) }
+    return .scalars(byteFallback: usesByteFallback ? Vocabulary.byteTokens(pieces) : nil)
   }
 
-  private func unknownID(_ pieces: ByteStringTable) throws -> Int32? {
-    guard let unknownPiece else { return nil }
-    let id = pieces.id(of: Array(unknownPiece.utf8))
-    if id >= 0 { return id }
-    if let added = addedTokens.first(where: { $0.content == Array(unknownPiece.utf8) }) { return Int32(added.id) }
-    throw TokenizerError(.malformedFile, "\(file): the unknown token \(unknownPiece) is not in the vocabulary")
-  }
-
-  private static func withBytes<Result>(_ text: String, _ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
-    var text = text
-    return text.withUTF8(body)
+  private func cuts(_ pieces: ByteStringTable) -> MarkCuts? {
+    let mark: [UInt8] = [0xe2, 0x96, 0x81]
+    guard !isByteLevel, !ignoresMerges, affixes.isEmpty, pieces.id(of: mark) >= 0 else { return nil }
+    let hasAllBytes = usesByteFallback && Vocabulary.byteTokens(pieces).allSatisfy { $0 >= 0 }
+    var cuts = MarkCuts(onlyAtMarks: !hasAllBytes)
+    vocabulary.pieces.forEach { piece, _ in cuts.note(piece) }
+    return cuts
   }
 }

@@ -1,6 +1,6 @@
 /// The vocabulary of a GGUF file, as its `tokenizer.ggml.*` metadata gives it.
 public struct GGUFVocabulary: Sendable {
-  /// `tokenizer.ggml.model`: only `gpt2` (byte-level BPE) is supported.
+  /// `tokenizer.ggml.model`: `gpt2` (byte-level BPE) or `llama` (SentencePiece).
   public var model: String
   /// `tokenizer.ggml.pre`: the name of the split pattern.
   public var preTokenizer: String
@@ -16,11 +16,15 @@ public struct GGUFVocabulary: Sendable {
   public var eosIDs: [Int]
   /// `tokenizer.ggml.add_bos_token`; nil leaves it to what the pattern's models do.
   public var addsBOS: Bool?
+  /// `tokenizer.ggml.scores`, one for each token of the model `llama`.
+  public var scores: [Float]
+  /// `tokenizer.ggml.add_space_prefix`; nil is yes.
+  public var addsSpacePrefix: Bool?
 
   /// A vocabulary of its fields.
   public init(
     model: String, preTokenizer: String, tokens: [String], tokenTypes: [Int], merges: [String], bosID: Int? = nil,
-    eosIDs: [Int] = [], addsBOS: Bool? = nil
+    eosIDs: [Int] = [], addsBOS: Bool? = nil, scores: [Float] = [], addsSpacePrefix: Bool? = nil
   ) {
     self.model = model
     self.preTokenizer = preTokenizer
@@ -30,5 +34,7 @@ public struct GGUFVocabulary: Sendable {
     self.bosID = bosID
     self.eosIDs = eosIDs
     self.addsBOS = addsBOS
+    self.scores = scores
+    self.addsSpacePrefix = addsSpacePrefix
   }
 }

@@ -3,77 +3,76 @@ extension Tokenizer {
   ///
   /// - Parameter file: the file's name, for messages.
   public convenience init(ggufVocabulary vocabulary: GGUFVocabulary, file: String = "GGUF file") throws {
+    if vocabulary.model == "llama" {
+      try self.init(vocabulary.scoredParts(file))
+      return
+    }
     guard vocabulary.model == "gpt2" else {
       throw TokenizerError(
         .unsupportedPart,
-        "\(file): tokenizer.ggml.model \"\(vocabulary.model)\" is not supported; convert a file whose model is \"gpt2\""
-      )
+        "\(file): tokenizer.ggml.model \"\(vocabulary.model)\" is not supported; \"gpt2\" and \"llama\" are")
     }
     guard let pattern = GGUFPreTokenizer(name: vocabulary.preTokenizer) else {
       throw TokenizerError(
         .unsupportedPart,
         "\(file): tokenizer.ggml.pre \"\(vocabulary.preTokenizer)\" is not supported; use the model's tokenizer.json")
     }
-    guard vocabulary.tokenTypes.isEmpty || vocabulary.tokenTypes.count == vocabulary.tokens.count else {
-      throw TokenizerError(
-        .malformedFile,
-        "\(file): \(vocabulary.tokens.count) tokens but \(vocabulary.tokenTypes.count) token types")
-    }
-    let named = [vocabulary.bosID].compactMap { $0 } + vocabulary.eosIDs
-    if let outside = named.first(where: { !vocabulary.tokens.indices.contains($0) }) {
-      throw TokenizerError(
-        .malformedFile, "\(file): control token id \(outside) is outside the \(vocabulary.tokens.count) tokens")
-    }
+    try vocabulary.check(file)
     var table = BytePairVocabulary(file: file)
-    table.entries = vocabulary.tokens.enumerated().map { ($1, $0) }
+    for (id, token) in vocabulary.tokens.enumerated() { table.vocabulary.pieces.append(token.utf8, id: id) }
     table.ignoresMerges = pattern.ignoresMerges
-    table.merges = try vocabulary.merges.enumerated().map { try splitMerge($1, rank: $0, file: file) }
+    for (rank, merge) in vocabulary.merges.enumerated() where !table.merges.append(spaced: merge.utf8) {
+      throw TokenizerError(.malformedFile, "\(file): merge \(rank) is not two tokens with one space between")
+    }
     for (id, type) in vocabulary.tokenTypes.enumerated() where type == 3 || type == 4 {
-      table.addedTokens.append(AddedToken(id: id, content: Array(vocabulary.tokens[id].utf8), special: type == 3))
+      table.vocabulary.addedTokens.append(
+        AddedToken(id: id, content: Array(vocabulary.tokens[id].utf8), special: type == 3))
     }
     let tables = try table.tables()
     var template = SpecialTokenTemplate()
     if vocabulary.addsBOS ?? pattern.addsBOS, let bos = vocabulary.bosID { template.prefix = [bos] }
     self.init(
       TokenizerParts(
-        pieces: tables.pieces, model: tables.model, addedTokens: table.addedTokens, normalizer: pattern.normalizer,
-        preTokenizerSteps: pattern.steps, decoder: .byteLevel, template: template, bosID: vocabulary.bosID,
+        pieces: tables.pieces, model: .bytePairEncoding(tables.model), cuts: tables.cuts,
+        addedTokens: table.vocabulary.addedTokens, normalizer: pattern.normalizer,
+        preTokenizerSteps: pattern.steps, decoder: TokenDecoder(steps: [.byteLevel]), template: template,
+        bosID: vocabulary.bosID,
         eosIDs: vocabulary.eosIDs))
   }
 }
 
-/// What a name in `tokenizer.ggml.pre` stands for.
-struct GGUFPreTokenizer {
-  let steps: [PreTokenizer.Step]
-  var normalizer: Normalizer?
-  var ignoresMerges = false
-  var addsBOS = false
-
-  /// The meaning of a name, or nil for names that are not known.
-  init?(name: String) {
-    switch name {
-    case "gpt-2", "gpt2": steps = [.known(.gpt2)]
-    case "smollm", "starcoder", "refact", "command-r": steps = [.digits(individual: true), .known(.gpt2)]
-    case "llama-bpe", "llama3", "llama-v3":
-      steps = [.known(.llama3)]
-      ignoresMerges = true
-      addsBOS = true
-    case "qwen2":
-      steps = [.known(.qwen2)]
-      normalizer = .form(.nfc)
-    default: return nil
+extension GGUFVocabulary {
+  /// Checks that the lists fit one another.
+  func check(_ file: String) throws {
+    guard tokenTypes.isEmpty || tokenTypes.count == tokens.count else {
+      throw TokenizerError(.malformedFile, "\(file): \(tokens.count) tokens but \(tokenTypes.count) token types")
+    }
+    let named = [bosID].compactMap { $0 } + eosIDs
+    if let outside = named.first(where: { !tokens.indices.contains($0) }) {
+      throw TokenizerError(
+        .malformedFile, "\(file): control token id \(outside) is outside the \(tokens.count) tokens")
     }
   }
-}
 
-/// The two sides of a merge written with a space between.
-func splitMerge(_ merge: String, rank: Int, file: String) throws -> (left: String, right: String) {
-  let bytes = merge.utf8
-  guard let space = bytes.firstIndex(of: UInt8(ascii: " ")), space != bytes.startIndex,
-    bytes.index(after: space) != bytes.endIndex,
-    !bytes[bytes.index(after: space)...].contains(UInt8(ascii: " "))
-  else {
-    throw TokenizerError(.malformedFile, "\(file): merge \(rank) is not two tokens with one space between")
+  /// The parts of a SentencePiece vocabulary.
+  func scoredParts(_ file: String) throws -> TokenizerParts {
+    try check(file)
+    guard scores.count == tokens.count, scores.allSatisfy(\.isFinite) else {
+      throw TokenizerError(.malformedFile, "\(file): \(tokens.count) tokens need as many finite scores")
+    }
+    var vocabulary = ScoredVocabulary(file: file)
+    vocabulary.pieces = tokens.map { Array($0.utf8) }
+    vocabulary.scores = scores
+    vocabulary.types =
+      tokenTypes.isEmpty
+      ? tokens.map { _ in .normal } : tokenTypes.map { ScoredVocabulary.PieceType(rawValue: $0) ?? .normal }
+    vocabulary.normalizer.addsPrefix = addsSpacePrefix ?? true
+    vocabulary.normalizer.removesExtraSpaces = false
+    vocabulary.parsesUserDefined = true
+    var parts = try vocabulary.parts()
+    parts.bosID = bosID
+    parts.eosIDs = eosIDs
+    if addsBOS ?? true, let bosID { parts.template.prefix = [bosID] }
+    return parts
   }
-  return (String(merge[..<space]), String(merge[bytes.index(after: space)...]))
 }

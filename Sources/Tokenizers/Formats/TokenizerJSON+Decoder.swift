@@ -3,35 +3,43 @@ import JSONReader
 extension TokenizerJSON {
   /// The `decoder`; a file without one joins its tokens with spaces.
   func decoder(_ value: JSONValue) throws -> TokenDecoder {
-    let parts = flattened(value, "decoders")
-    let types = parts.map { $0.field("type").stringValue ?? "unnamed" }
-    if parts.isEmpty { return .joinedWithSpaces }
-    if types == ["ByteLevel"] { return .byteLevel }
-    return .pieces(try pieceDecoder(zip(types, parts)))
+    if value.isNull { return .joinedWithSpaces }
+    return TokenDecoder(steps: try flattened(value, "decoders").map { try decoderStep($0) })
   }
 
-  private func pieceDecoder(_ parts: some Sequence<(String, JSONValue)>) throws -> PieceDecoder {
-    var decoder = PieceDecoder()
-    var isFused = false
-    for (type, part) in parts {
-      switch (type, isFused) {
-      case ("Replace", false) where !decoder.usesByteFallback:
-        guard let pattern = part.field("pattern").field("String").stringValue else {
-          throw unsupported("decoder", "Replace with a regular expression")
-        }
-        decoder.replacements.append((Array(pattern.utf8), Array((part.field("content").stringValue ?? "").utf8)))
-      case ("ByteFallback", false): decoder.usesByteFallback = true
-      case ("Fuse", false): isFused = true
-      case ("Strip", true) where decoder.strip.count == 0:
-        let content = Array((part.field("content").stringValue ?? "").utf8)
-        guard content.count == 1, part.field("stop").intValue ?? 0 == 0 else {
-          throw unsupported("decoder", "Strip at the end")
-        }
-        decoder.strip = (content[0], max(0, part.field("start").intValue ?? 0))
-      default: throw unsupported("decoder", type)
-      }
+  private func decoderStep(_ part: JSONValue) throws -> TokenDecoder.Step {
+    let type = part.field("type").stringValue ?? "unnamed"
+    func bytes(_ name: String, _ standard: String = "") -> [UInt8] {
+      Array((part.field(name).stringValue ?? standard).utf8)
     }
-    guard isFused else { throw unsupported("decoder", "Sequence without Fuse") }
-    return decoder
+    switch type {
+    case "ByteLevel": return .byteLevel
+    case "ByteFallback": return .byteFallback
+    case "Fuse": return .fuse
+    case "Replace":
+      if let pattern = part.field("pattern").field("String").stringValue {
+        return .replace(Array(pattern.utf8), with: bytes("content"))
+      }
+      guard let pattern = part.field("pattern").field("Regex").stringValue else {
+        throw malformed("a Replace has no pattern")
+      }
+      return .replacePattern(try expression(pattern, "Replace"), with: bytes("content"))
+    case "Strip":
+      return .strip(
+        bytes("content"), start: max(0, part.field("start").intValue ?? 0),
+        stop: max(0, part.field("stop").intValue ?? 0))
+    case "Metaspace":
+      let scheme = part.field("prepend_scheme").stringValue
+      let addsPrefix = part.field("add_prefix_space").boolValue ?? true
+      return .metaspace(bytes("replacement", "\u{2581}"), dropsFirst: scheme.map { $0 != "never" } ?? addsPrefix)
+    case "WordPiece":
+      return .wordPiece(prefix: bytes("prefix", "##"), cleansUp: part.field("cleanup").boolValue ?? true)
+    case "BPEDecoder": return .wordEnd(suffix: bytes("suffix", "</w>"))
+    case "CTC":
+      return .temporalClassification(
+        padding: bytes("pad_token", "<pad>"), delimiter: bytes("word_delimiter_token", "|"),
+        cleansUp: part.field("cleanup").boolValue ?? true)
+    default: throw unsupported("decoder", type)
+    }
   }
 }

@@ -1,30 +1,51 @@
 import JSONReader
 
 extension TokenizerJSON {
-  /// The steps of the `pre_tokenizer`, and whether the last one maps bytes to the GPT-2 alphabet.
-  func preTokenizerSteps(_ value: JSONValue) throws -> (steps: [PreTokenizer.Step], isByteLevel: Bool) {
-    var steps: [PreTokenizer.Step] = []
-    var isByteLevel = false
-    for part in flattened(value, "pretokenizers") {
+  /// The steps of the `pre_tokenizer`.
+  func preTokenizerSteps(_ value: JSONValue) throws -> [PreTokenizer.Step] {
+    try flattened(value, "pretokenizers").flatMap { part throws -> [PreTokenizer.Step] in
       let type = part.field("type").stringValue ?? "unnamed"
-      if isByteLevel { throw unsupported("pre_tokenizer after ByteLevel", type) }
       switch type {
       case "ByteLevel":
-        isByteLevel = true
-        if part.field("add_prefix_space").flag { steps.append(.prefixSpace) }
-        if part.field("use_regex").isNull || part.field("use_regex").flag { steps.append(.known(.gpt2)) }
-      case "Digits": steps.append(.digits(individual: part.field("individual_digits").flag))
-      case "Split": steps.append(try splitStep(part))
-      case "Metaspace": steps.append(.metaspace(try metaspace(part)))
+        var steps: [PreTokenizer.Step] = part.field("add_prefix_space").boolValue ?? true ? [.prefixSpace] : []
+        if part.field("use_regex").boolValue ?? true { steps.append(.known(.gpt2)) }
+        return steps + [.byteAlphabet]
+      case "Digits":
+        return [.scalars(ScalarMatcher(matching: .number, behavior: isolation(part.field("individual_digits").flag)))]
+      case "Punctuation":
+        let name = part.field("behavior").stringValue ?? "Isolated"
+        guard let behavior = SplitBehavior(spelling: name) else { throw unsupported("Punctuation behavior", name) }
+        return [.scalars(ScalarMatcher(matching: .punctuation, behavior: behavior))]
+      case "Whitespace":
+        return [.expression(try expression(#"\w+|[^\w\s]+"#, type, .rust), .removed, inverted: true)]
+      case "WhitespaceSplit": return [.scalars(ScalarMatcher(matching: .whitespace, behavior: .removed))]
+      case "BertPreTokenizer":
+        return [
+          .scalars(ScalarMatcher(matching: .whitespace, behavior: .removed)),
+          .scalars(ScalarMatcher(matching: .punctuation, behavior: .isolated)),
+        ]
+      case "CharDelimiterSplit":
+        guard let delimiter = part.field("delimiter").stringValue?.unicodeScalars.first else {
+          throw malformed("a CharDelimiterSplit has no delimiter")
+        }
+        return [.scalars(ScalarMatcher(matching: .scalar(delimiter.value), behavior: .removed))]
+      case "FixedLength":
+        guard let length = part.field("length").intValue, length > 0 else {
+          throw malformed("a FixedLength has no length above zero")
+        }
+        return [.fixedLength(length)]
+      case "Split": return [try splitStep(part)]
+      case "Metaspace": return [.metaspace(try metaspace(part))]
       default: throw unsupported("pre_tokenizer", type)
       }
     }
-    return (steps, isByteLevel)
   }
+
+  private func isolation(_ isIndividual: Bool) -> SplitBehavior { isIndividual ? .isolated : .contiguous }
 
   private func splitStep(_ part: JSONValue) throws -> PreTokenizer.Step {
     let name = part.field("behavior").stringValue ?? "Isolated"
-    guard let behavior = SplitBehavior(rawValue: name) else { throw unsupported("Split behavior", name) }
+    guard let behavior = SplitBehavior(spelling: name) else { throw unsupported("Split behavior", name) }
     let inverted = part.field("invert").flag
     if let literal = part.field("pattern").field("String").stringValue {
       return .literal(Array(literal.utf8), behavior, inverted: inverted)
@@ -34,8 +55,7 @@ extension TokenizerJSON {
     }
     let keepsAll = behavior == .isolated || (behavior == .removed && inverted)
     if keepsAll, let known = KnownPattern.spelled(regex) { return .known(known) }
-    guard let expression = try? RegularExpressionPattern(regex) else { throw unsupported("Split pattern", regex) }
-    return .expression(expression, behavior, inverted: inverted)
+    return .expression(try expression(regex, "Split"), behavior, inverted: inverted)
   }
 
   private func metaspace(_ part: JSONValue) throws -> Metaspace {
@@ -44,9 +64,9 @@ extension TokenizerJSON {
     guard let prependScheme = Metaspace.PrependScheme(rawValue: scheme) else {
       throw unsupported("Metaspace prepend_scheme", scheme)
     }
-    return Metaspace(
-      mark: Array((part.field("replacement").stringValue ?? "\u{2581}").utf8), prependScheme: prependScheme,
-      splits: part.field("split").boolValue ?? true)
+    let mark = Array((part.field("replacement").stringValue ?? "\u{2581}").utf8)
+    guard !mark.isEmpty else { throw malformed("a Metaspace has no replacement") }
+    return Metaspace(mark: mark, prependScheme: prependScheme, splits: part.field("split").boolValue ?? true)
   }
 
   /// The part, or the parts of nested `Sequence` parts; null has none.

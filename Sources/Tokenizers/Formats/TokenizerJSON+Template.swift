@@ -3,19 +3,36 @@ import JSONReader
 extension TokenizerJSON {
   /// The control tokens that the `post_processor` puts around a single text.
   func template(_ value: JSONValue, tokens: ByteStringTable) throws -> SpecialTokenTemplate {
-    if value.isNull { return SpecialTokenTemplate() }
+    var result = SpecialTokenTemplate()
+    if value.isNull { return result }
     let type = value.field("type").stringValue ?? "unnamed"
+    let trimsOffsets = value.field("trim_offsets").boolValue ?? true
+    let trimming = OffsetTrimming(addsPrefixSpace: value.field("add_prefix_space").boolValue ?? true)
     switch type {
-    case "ByteLevel": return SpecialTokenTemplate()
+    case "ByteLevel": if trimsOffsets { result.offsetTrimming = [trimming] }
+    case "BertProcessing", "RobertaProcessing":
+      result.prefix = [try pair(value.field("cls"), tokens)]
+      result.suffix = [try pair(value.field("sep"), tokens)]
+      if type == "RobertaProcessing", trimsOffsets { result.offsetTrimming = [trimming] }
     case "Sequence":
-      return try value.field("processors").elements.reduce(into: SpecialTokenTemplate()) { result, processor in
+      for processor in value.field("processors").elements {
         let outer = try template(processor, tokens: tokens)
         result.prefix = outer.prefix + result.prefix
         result.suffix += outer.suffix
+        result.offsetTrimming += outer.offsetTrimming
       }
     case "TemplateProcessing": return try singleTemplate(value, tokens)
     default: throw unsupported("post_processor", type)
     }
+    return result
+  }
+
+  /// The id of a token given as `["[SEP]", 102]`.
+  private func pair(_ value: JSONValue, _ tokens: ByteStringTable) throws -> Int {
+    guard value.elements.count == 2, let id = value.elements[1].intValue, tokens[id] != nil else {
+      throw malformed("the post_processor names a token that is not there")
+    }
+    return id
   }
 
   private func singleTemplate(_ value: JSONValue, _ tokens: ByteStringTable) throws -> SpecialTokenTemplate {
@@ -33,6 +50,7 @@ extension TokenizerJSON {
       }
       if isAfterText { result.suffix += ids } else { result.prefix += ids }
     }
+    guard isAfterText else { throw unsupported("post_processor", "TemplateProcessing without the text") }
     return result
   }
 }

@@ -4,33 +4,39 @@ import JSONReader
 struct TokenizerJSON {
   /// The file, for messages.
   let file: String
-  let root: JSONValue
+  let content: TokenizerJSONScanner.Content
 
   /// The parts of the tokenizer; refuses by name what is not supported.
   func parts() throws -> TokenizerParts {
-    let steps = try preTokenizerSteps(root.field("pre_tokenizer"))
-    var vocabulary = try bytePairVocabulary(root.field("model"))
-    vocabulary.isByteLevel = steps.isByteLevel
-    vocabulary.addedTokens = try addedTokens()
-    let tables = try vocabulary.tables()
+    var steps = try preTokenizerSteps(field("pre_tokenizer"))
+    let normalizer = try normalizer(field("normalizer"))
+    let added = try addedTokens()
+    let model = try model(added, steps: &steps)
     return TokenizerParts(
-      pieces: tables.pieces, model: tables.model, addedTokens: vocabulary.addedTokens,
-      normalizer: try normalizer(root.field("normalizer")), preTokenizerSteps: steps.steps,
-      decoder: try decoder(root.field("decoder")),
-      template: try template(root.field("post_processor"), tokens: tables.pieces))
+      pieces: model.pieces, model: model.model, cuts: model.cuts, addedTokens: added, normalizer: normalizer,
+      preTokenizerSteps: steps, decoder: try decoder(field("decoder")),
+      template: try template(field("post_processor"), tokens: model.pieces), notes: notes)
+  }
+
+  private func field(_ name: String) -> JSONValue { JSONValue.object(content.root).field(name) }
+
+  private var notes: [String] {
+    ["truncation", "padding"].filter { !field($0).isNull }.map { "\(file): \($0) is ignored" }
   }
 
   /// The error for a part that this library does not have.
   func unsupported(_ part: String, _ name: String) -> TokenizerError {
     TokenizerError(
-      .unsupportedPart, "\(file): \(part) \"\(name)\" is not supported; only BPE tokenizers of known parts are")
+      .unsupportedPart,
+      "\(file): \(part) \"\(name)\" is not supported; see Documentation/Tokenizers.md for what is, or export the "
+        + "tokenizer without it")
   }
 
   /// The error for a part that is not as the format says.
   func malformed(_ what: String) -> TokenizerError { TokenizerError(.malformedFile, "\(file): \(what)") }
 
   private func addedTokens() throws -> [AddedToken] {
-    try root.field("added_tokens").elements.map { token in
+    try field("added_tokens").elements.map { token in
       guard let id = token.field("id").intValue, let content = token.field("content").stringValue else {
         throw malformed("an entry of added_tokens lacks its id or content")
       }
@@ -39,34 +45,5 @@ struct TokenizerJSON {
         stripsLeft: token.field("lstrip").flag, stripsRight: token.field("rstrip").flag,
         normalized: token.field("normalized").flag, special: token.field("special").flag)
     }
-  }
-
-  private func bytePairVocabulary(_ model: JSONValue) throws -> BytePairVocabulary {
-    let type = model.field("type").stringValue ?? (model.field("merges").isNull ? "unnamed" : "BPE")
-    guard type == "BPE" else { throw unsupported("model", type) }
-    if model.field("dropout").doubleValue ?? 0 != 0 { throw unsupported("model option", "dropout") }
-    for option in ["continuing_subword_prefix", "end_of_word_suffix"] where model.field(option).stringValue ?? "" != ""
-    {
-      throw unsupported("model option", option)
-    }
-    guard case .object(let entries) = model.field("vocab") else { throw malformed("model.vocab is not an object") }
-    var vocabulary = BytePairVocabulary(file: file)
-    vocabulary.entries = try entries.map { entry in
-      guard let id = entry.value.intValue else { throw malformed("the id of \"\(entry.key)\" is not an integer") }
-      return (entry.key, id)
-    }
-    vocabulary.merges = try model.field("merges").elements.enumerated().map { rank, merge in
-      if let text = merge.stringValue { return try splitMerge(text, rank: rank, file: file) }
-      let pair = merge.elements
-      guard pair.count == 2, let left = pair[0].stringValue, let right = pair[1].stringValue else {
-        throw malformed("merge \(rank) is neither \"a b\" nor [\"a\", \"b\"]")
-      }
-      return (left, right)
-    }
-    vocabulary.unknownPiece = model.field("unk_token").stringValue
-    vocabulary.fusesUnknown = model.field("fuse_unk").flag
-    vocabulary.usesByteFallback = model.field("byte_fallback").flag
-    vocabulary.ignoresMerges = model.field("ignore_merges").flag
-    return vocabulary
   }
 }

@@ -10,81 +10,124 @@ struct BytePairEncoding: Sendable {
     case scalars(byteFallback: [Int32]?)
   }
 
+  /// What stands before all symbols of a word but the first, and after its last.
+  struct Affixes: Sendable {
+    var continuingPrefix: [UInt8] = []
+    var endOfWordSuffix: [UInt8] = []
+    var isEmpty: Bool { continuingPrefix.isEmpty && endOfWordSuffix.isEmpty }
+  }
+
   let vocabulary: ByteStringTable
   let merges: MergeTable
   let symbols: Symbols
   /// The id that stands for a symbol outside the vocabulary; without one such symbols vanish.
-  let unknownID: Int32?
+  var unknownID: Int32?
   /// Whether neighbouring unknown symbols become one token.
-  let fusesUnknown: Bool
+  var fusesUnknown = false
   /// Whether a word that is in the vocabulary is taken whole.
-  let ignoresMerges: Bool
+  var ignoresMerges = false
+  var affixes = Affixes()
+  /// Pieces that are taken whole where a word is one of them, as user-defined symbols are.
+  var wholePieces: ByteStringTable?
 
   /// Words up to this many symbols are merged by scanning; longer ones with a heap.
   private static let scanLimit = 48
 
-  /// Appends the tokens of one word; the spans count bytes from `offset`.
-  func encode(
-    _ word: UnsafeBufferPointer<UInt8>, offset: Int, scratch: inout MergeScratch, into spans: inout [TokenSpan]
-  ) {
+  /// Appends the tokens of one word.
+  func encode(_ word: UnsafeBufferPointer<UInt8>, scratch: inout MergeScratch, into tokens: inout [WordToken]) {
     guard !word.isEmpty else { return }
-    if ignoresMerges || word.count == 1 {
+    if ignoresMerges {
       let id = vocabulary.id(of: word)
       if id >= 0 {
-        spans.append(TokenSpan(id: Int(id), start: offset, end: offset + word.count))
+        tokens.append(WordToken(id, 0, word.count))
+        return
+      }
+    }
+    if let wholePieces {
+      let id = wholePieces.id(of: word)
+      if id >= 0 {
+        tokens.append(WordToken(id, 0, word.count))
         return
       }
     }
     scratch.removeAll()
-    appendSymbols(of: word, to: &scratch)
+    switch symbols {
+    case .bytes(let ids): appendBytes(of: word, ids, to: &scratch)
+    case .scalars(let byteFallback): appendScalars(of: word, byteFallback, to: &scratch)
+    }
     if scratch.count <= Self.scanLimit {
       scratch.mergeByScanning(merges)
     } else {
       scratch.mergeWithHeap(merges)
     }
-    scratch.forEachSymbol { id, start, end in
-      spans.append(TokenSpan(id: Int(id), start: offset + start, end: offset + end))
+    // Symbols that vanished leave no gap: the offsets are the sums of the lengths.
+    var end = 0
+    scratch.forEachSymbol { id, length in
+      tokens.append(WordToken(id, end, end + length))
+      end += length
     }
   }
 
-  private func appendSymbols(of word: UnsafeBufferPointer<UInt8>, to scratch: inout MergeScratch) {
-    var lastWasUnknown = false
-    func appendUnknown(_ range: Range<Int>, _ scratch: inout MergeScratch) {
-      guard let unknownID else { return }
-      if fusesUnknown, lastWasUnknown {
-        scratch.extendLast(to: range.upperBound)
+  private func appendBytes(of word: UnsafeBufferPointer<UInt8>, _ ids: [Int32], to scratch: inout MergeScratch) {
+    var unknownLength = 0
+    for byte in word {
+      let id = ids[Int(byte)]
+      if id >= 0 {
+        endUnknown(&unknownLength, &scratch)
+        scratch.append(id, length: 1)
       } else {
-        scratch.append(unknownID, start: range.lowerBound, end: range.upperBound)
-      }
-      lastWasUnknown = true
-    }
-    switch symbols {
-    case .bytes(let ids):
-      for (index, byte) in word.enumerated() {
-        if ids[Int(byte)] >= 0 {
-          scratch.append(ids[Int(byte)], start: index, end: index + 1)
-          lastWasUnknown = false
-        } else {
-          appendUnknown(index..<index + 1, &scratch)
-        }
-      }
-    case .scalars(let byteFallback):
-      var start = 0
-      while start < word.count {
-        let end = min(start + UTF8Scalar.length(lead: word[start]), word.count)
-        let scalar = UnsafeBufferPointer(rebasing: word[start..<end])
-        let id = vocabulary.id(of: scalar)
-        if id >= 0 {
-          scratch.append(id, start: start, end: end)
-          lastWasUnknown = false
-        } else if let byteFallback, scalar.allSatisfy({ byteFallback[Int($0)] >= 0 }) {
-          for index in start..<end { scratch.append(byteFallback[Int(word[index])], start: index, end: index + 1) }
-          lastWasUnknown = false
-        } else {
-          appendUnknown(start..<end, &scratch)
-        }
-        start = end
+        appendUnknown(1, &unknownLength, &scratch)
       }
     }
+    endUnknown(&unknownLength, &scratch)
+  }
+
+  private func appendScalars(
+    of word: UnsafeBufferPointer<UInt8>, _ byteFallback: [Int32]?, to scratch: inout MergeScratch
+  ) {
+    var unknownLength = 0
+    var start = 0
+    while start < word.count {
+      let end = min(start + UTF8Scalar.length(lead: word[start]), word.count)
+      let scalar = UnsafeBufferPointer(rebasing: word[start..<end])
+      let id: Int32
+      var spelled: [UInt8] = []
+      if affixes.isEmpty {
+        id = vocabulary.id(of: scalar)
+      } else {
+        spelled = (start > 0 ? affixes.continuingPrefix : []) + scalar
+        if end == word.count { spelled += affixes.endOfWordSuffix }
+        id = vocabulary.id(of: spelled)
+      }
+      if id >= 0 {
+        endUnknown(&unknownLength, &scratch)
+        scratch.append(id, length: end - start)
+      } else if let byteFallback,
+        affixes.isEmpty
+          ? scalar.allSatisfy({ byteFallback[Int($0)] >= 0 }) : spelled.allSatisfy({ byteFallback[Int($0)] >= 0 })
+      {
+        if affixes.isEmpty {
+          for byte in scalar { scratch.append(byteFallback[Int(byte)], length: 1) }
+        } else {
+          for byte in spelled { scratch.append(byteFallback[Int(byte)], length: 1) }
+        }
+      } else {
+        appendUnknown(end - start, &unknownLength, &scratch)
+      }
+      start = end
+    }
+    endUnknown(&unknownLength, &scratch)
+  }
+
+  private func appendUnknown(_ length: Int, _ pending: inout Int, _ scratch: inout MergeScratch) {
+    guard unknownID != nil else { return }
+    if !fusesUnknown { endUnknown(&pending, &scratch) }
+    pending += length
+  }
+
+  private func endUnknown(_ pending: inout Int, _ scratch: inout MergeScratch) {
+    guard pending > 0, let unknownID else { return }
+    scratch.append(unknownID, length: pending)
+    pending = 0
   }
 }

@@ -1,8 +1,7 @@
 /// The symbols of the word being merged; one value is reused for all words of a text.
 struct MergeScratch {
   private var ids: [Int32] = []
-  private var starts: [Int] = []
-  private var ends: [Int] = []
+  private var lengths: [Int32] = []
   /// Merge of each symbol with its right neighbour, as `MergeTable` answers it.
   private var pairs: [UInt64] = []
   private var next: [Int32] = []
@@ -15,25 +14,18 @@ struct MergeScratch {
   /// Forgets the last word.
   mutating func removeAll() {
     ids.removeAll(keepingCapacity: true)
-    starts.removeAll(keepingCapacity: true)
-    ends.removeAll(keepingCapacity: true)
+    lengths.removeAll(keepingCapacity: true)
   }
 
-  /// Adds a symbol that covers the bytes from `start` up to `end` of the word.
-  mutating func append(_ id: Int32, start: Int, end: Int) {
+  /// Adds a symbol that covers this many bytes of the word.
+  mutating func append(_ id: Int32, length: Int) {
     ids.append(id)
-    starts.append(start)
-    ends.append(end)
-  }
-
-  /// Lets the last symbol cover more bytes.
-  mutating func extendLast(to end: Int) {
-    if !ends.isEmpty { ends[ends.count - 1] = end }
+    lengths.append(Int32(truncatingIfNeeded: length))
   }
 
   /// Visits the symbols from left to right.
-  func forEachSymbol(_ body: (_ id: Int32, _ start: Int, _ end: Int) -> Void) {
-    for index in ids.indices where ids[index] != Self.removed { body(ids[index], starts[index], ends[index]) }
+  func forEachSymbol(_ body: (_ id: Int32, _ length: Int) -> Void) {
+    for index in ids.indices where ids[index] != Self.removed { body(ids[index], Int(lengths[index])) }
   }
 
   /// Merges in place by looking for the lowest rank each time: best for short words.
@@ -51,20 +43,20 @@ struct MergeScratch {
       }
       if best == MergeTable.none { break }
       ids[position] = Int32(truncatingIfNeeded: best)
-      ends[position] = ends[position + 1]
-      for index in position + 1..<count - 1 {
+      lengths[position] += lengths[position + 1]
+      var index = position + 1
+      while index < count - 1 {
         ids[index] = ids[index + 1]
-        starts[index] = starts[index + 1]
-        ends[index] = ends[index + 1]
+        lengths[index] = lengths[index + 1]
         pairs[index - 1] = pairs[index]
+        index += 1
       }
       count -= 1
       if position > 0 { pairs[position - 1] = table.merge(ids[position - 1], ids[position]) }
       if position < count - 1 { pairs[position] = table.merge(ids[position], ids[position + 1]) }
     }
     ids.removeLast(ids.count - count)
-    starts.removeLast(starts.count - count)
-    ends.removeLast(ends.count - count)
+    lengths.removeLast(lengths.count - count)
   }
 
   /// Merges with a linked list and a heap of candidates: n log n for a word of n symbols.
@@ -81,7 +73,7 @@ struct MergeScratch {
       guard merge != MergeTable.none, merge >> 32 == candidate >> 32 else { continue }
       let right = Int(next[position])
       ids[position] = Int32(truncatingIfNeeded: merge)
-      ends[position] = ends[right]
+      lengths[position] += lengths[right]
       ids[right] = Self.removed
       pairs[right] = MergeTable.none
       next[position] = next[right]

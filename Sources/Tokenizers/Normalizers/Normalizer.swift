@@ -1,97 +1,66 @@
 /// A rewriting of the text before the model sees it.
 enum Normalizer: Sendable {
-  /// The Unicode normalization forms (Unicode Standard Annex 15).
-  enum Form: String, Sendable {
-    case nfc = "NFC"
-    case nfd = "NFD"
-    case nfkc = "NFKC"
-    case nfkd = "NFKD"
-  }
-
-  case form(Form)
+  case form(NormalizationForm)
   /// Lower case, scalar by scalar.
   case lowercase
   /// Drops all marks (general category M).
   case stripAccents
   case replace([UInt8], with: [UInt8])
+  case replacePattern(RegularExpressionPattern, with: [UInt8])
   /// Puts bytes before a text that is not empty.
   case prepend([UInt8])
   /// Drops white space at the ends.
   case strip(left: Bool, right: Bool)
+  /// SentencePiece's rules of the Neural Machine Translation group: control characters go, odd spaces become plain.
+  case machineTranslation
+  case bert(BertNormalizer)
+  /// SentencePiece's compiled map; taken by grapheme clusters, as the `tokenizers` library does.
+  case precompiled(PrecompiledMap)
+  /// SentencePiece's own way: the longest entry of the map at each place, then its rules for spaces.
+  case sentencePiece(SentencePieceNormalizer)
+  /// Writes each byte as its scalar of the alphabet of GPT-2.
+  case byteLevel
   indirect case sequence([Normalizer])
 
   /// Rewrites the text and keeps track of where its bytes came from.
-  func apply(to text: inout AlignedText) {
+  func apply(to text: inout AlignedText) throws {
+    if text.bytes.isEmpty { return }
     switch self {
-    case .sequence(let normalizers): for normalizer in normalizers { normalizer.apply(to: &text) }
+    case .sequence(let normalizers): for normalizer in normalizers { try normalizer.apply(to: &text) }
     case .prepend(let bytes):
-      guard !text.bytes.isEmpty else { return }
-      text.rewrite([(0..<0, bytes), (0..<text.bytes.count, nil)])
-    case .replace(let pattern, let content): replace(pattern, content, in: &text)
-    case .strip(let left, let right): strip(left, right, &text)
-    case .lowercase: rewriteScalars(of: &text) { Array($0.properties.lowercaseMapping.utf8) }
-    case .stripAccents:
-      rewriteScalars(of: &text) { scalar in
-        switch scalar.properties.generalCategory {
-        case .nonspacingMark, .spacingMark, .enclosingMark: []
-        default: nil
-        }
+      var rewriter = TextRewriter(text)
+      rewriter.insertBefore(bytes)
+      rewriter.keep(upTo: text.bytes.count)
+      text = rewriter.finish()
+    case .replace(let pattern, let content): text.replace(pattern, with: content)
+    case .replacePattern(let pattern, let content):
+      let matches = try text.bytes.withUnsafeBufferPointer { try pattern.matches($0, 0..<$0.count) }
+      text.replace(matches, with: content)
+    case .strip(let left, let right): text.strip(left: left, right: right)
+    case .lowercase:
+      text.rewriteScalars { scalar in
+        guard let lower = Unicode.Scalar(scalar)?.properties.lowercaseMapping else { return nil }
+        let bytes = Array(lower.utf8)
+        return bytes.count < 5 && UTF8Scalar.scalars(of: bytes) == [scalar] ? nil : bytes
       }
-    case .form(let form): normalize(form, &text)
+    case .stripAccents: text.rewriteScalars { LegacyClasses.isMark($0) ? [] : nil }
+    case .machineTranslation: text.rewriteScalars(MachineTranslationRules.replacement)
+    case .bert(let normalizer): try normalizer.apply(to: &text)
+    case .precompiled(let map): map.apply(to: &text)
+    case .sentencePiece(let normalizer): normalizer.apply(to: &text)
+    case .byteLevel: text.writeInByteAlphabet()
+    case .form(let form): form.apply(to: &text)
     }
   }
+}
 
-  private func rewriteScalars(of text: inout AlignedText, _ transform: (Unicode.Scalar) -> [UInt8]?) {
-    var edits: [(Range<Int>, [UInt8]?)] = []
-    var index = 0
-    for scalar in String(decoding: text.bytes, as: UTF8.self).unicodeScalars {
-      let end = index + UTF8.width(scalar)
-      edits.append((index..<end, transform(scalar)))
-      index = end
+/// The replacements of SentencePiece's `nmt` rules.
+private enum MachineTranslationRules {
+  static func replacement(_ scalar: UInt32) -> [UInt8]? {
+    switch scalar {
+    case 0x1...0x8, 0xb, 0xe...0x1f, 0x7f, 0x8f, 0x9f: []
+    case 0x9, 0xa, 0xc, 0xd, 0x1680, 0x200b...0x200f, 0x2028, 0x2029, 0x2581, 0xfeff, 0xfffd: [0x20]
+    default: nil
     }
-    text.rewrite(edits)
-  }
-
-  /// Grapheme clusters are normalized one by one: no composition crosses their borders.
-  private func normalize(_ form: Form, _ text: inout AlignedText) {
-    var edits: [(Range<Int>, [UInt8]?)] = []
-    var index = 0
-    for character in String(decoding: text.bytes, as: UTF8.self) {
-      let end = index + character.utf8.count
-      if character.isASCII {
-        edits.append((index..<end, nil))
-      } else {
-        edits.append((index..<end, Array(form.normalized(String(character)).utf8)))
-      }
-      index = end
-    }
-    text.rewrite(edits)
-  }
-
-  private func replace(_ pattern: [UInt8], _ content: [UInt8], in text: inout AlignedText) {
-    guard !pattern.isEmpty else { return }
-    var edits: [(Range<Int>, [UInt8]?)] = []
-    var kept = 0
-    var index = 0
-    while index + pattern.count <= text.bytes.count {
-      if text.bytes[index..<index + pattern.count].elementsEqual(pattern) {
-        edits.append((kept..<index, nil))
-        edits.append((index..<index + pattern.count, content))
-        index += pattern.count
-        kept = index
-      } else {
-        index += 1
-      }
-    }
-    edits.append((kept..<text.bytes.count, nil))
-    text.rewrite(edits)
-  }
-
-  private func strip(_ left: Bool, _ right: Bool, _ text: inout AlignedText) {
-    let scalars = String(decoding: text.bytes, as: UTF8.self).unicodeScalars
-    let start = left ? scalars.prefix { $0.properties.isWhitespace }.reduce(0) { $0 + UTF8.width($1) } : 0
-    let trailing = right ? scalars.reversed().prefix { $0.properties.isWhitespace } : []
-    let end = max(start, text.bytes.count - trailing.reduce(0) { $0 + UTF8.width($1) })
-    text.rewrite([(start..<end, nil)])
   }
 }

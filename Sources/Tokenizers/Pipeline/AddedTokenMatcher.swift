@@ -7,20 +7,14 @@ struct AddedTokenMatcher: Sendable {
   }
 
   private let tokens: [AddedToken]
-  private var roots = [Int32](repeating: -1, count: 256)
-  private var nodes: [Node] = []
-
-  private struct Node {
-    let byte: UInt8
-    var child: Int32 = -1
-    var sibling: Int32 = -1
-    var token: Int32 = -1
-  }
+  private var trie = PieceTrie()
 
   /// A matcher for tokens, each looked for under the spelling beside it.
   init(_ tokens: [(spelling: [UInt8], token: AddedToken)]) {
     self.tokens = tokens.map(\.token)
-    for (index, entry) in tokens.enumerated() { insert(entry.spelling, Int32(index)) }
+    for (index, entry) in tokens.enumerated() {
+      entry.spelling.withUnsafeBufferPointer { trie.insert($0, id: Int32(index), keepsFirst: true) }
+    }
   }
 
   /// Whether there is nothing to find.
@@ -32,67 +26,27 @@ struct AddedTokenMatcher: Sendable {
     var textStart = range.lowerBound
     var index = range.lowerBound
     while index < range.upperBound {
-      guard let (token, matchEnd) = longestMatch(bytes, index..<range.upperBound) else {
+      guard trie.canStart(with: bytes[index]),
+        let (id, matchEnd) = trie.longestPrefix(of: bytes, at: index, upTo: range.upperBound)
+      else {
         index += 1
         continue
       }
+      let token = tokens[Int(id)]
       let match = index..<matchEnd
       index = matchEnd
       if token.special, !special { continue }
       if token.singleWord, !standsAlone(match, bytes, range) { continue }
       var start = match.lowerBound
       var end = match.upperBound
-      if token.stripsLeft { start = startOfSpaces(before: start, downTo: textStart, bytes) }
+      if token.stripsLeft { start = startOfSpaces(before: max(start, textStart), downTo: textStart, bytes) }
       if token.stripsRight { end = endOfSpaces(from: end, upTo: range.upperBound, bytes) }
       if textStart < start { result.append(Segment(token: nil, range: textStart..<start)) }
       result.append(Segment(token: token, range: start..<end))
       textStart = end
-      index = end
     }
     if textStart < range.upperBound { result.append(Segment(token: nil, range: textStart..<range.upperBound)) }
     return result
-  }
-
-  private mutating func insert(_ spelling: [UInt8], _ token: Int32) {
-    guard let first = spelling.first else { return }
-    var node = roots[Int(first)]
-    if node < 0 {
-      node = append(first)
-      roots[Int(first)] = node
-    }
-    for byte in spelling.dropFirst() {
-      var child = nodes[Int(node)].child
-      while child >= 0, nodes[Int(child)].byte != byte { child = nodes[Int(child)].sibling }
-      if child < 0 {
-        child = append(byte)
-        nodes[Int(child)].sibling = nodes[Int(node)].child
-        nodes[Int(node)].child = child
-      }
-      node = child
-    }
-    if nodes[Int(node)].token < 0 { nodes[Int(node)].token = token }
-  }
-
-  private mutating func append(_ byte: UInt8) -> Int32 {
-    nodes.append(Node(byte: byte))
-    return Int32(nodes.count - 1)
-  }
-
-  private func longestMatch(
-    _ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>
-  ) -> (token: AddedToken, end: Int)? {
-    var node = roots[Int(bytes[range.lowerBound])]
-    var index = range.lowerBound
-    var found: (token: Int32, end: Int)?
-    while node >= 0 {
-      index += 1
-      let current = nodes[Int(node)]
-      if current.token >= 0 { found = (current.token, index) }
-      guard index < range.upperBound else { break }
-      node = current.child
-      while node >= 0, nodes[Int(node)].byte != bytes[index] { node = nodes[Int(node)].sibling }
-    }
-    return found.map { (tokens[Int($0.token)], $0.end) }
   }
 
   private func standsAlone(_ match: Range<Int>, _ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>) -> Bool {
@@ -103,14 +57,7 @@ struct AddedTokenMatcher: Sendable {
     return match.upperBound == range.upperBound || !isWord(UTF8Scalar.decode(bytes, at: match.upperBound).scalar)
   }
 
-  /// `\w` of Unicode Technical Standard 18, annex C.
-  private func isWord(_ value: UInt32) -> Bool {
-    guard let properties = Unicode.Scalar(value)?.properties else { return false }
-    switch properties.generalCategory {
-    case .nonspacingMark, .spacingMark, .enclosingMark, .decimalNumber, .connectorPunctuation: return true
-    default: return properties.isAlphabetic || properties.isJoinControl
-    }
-  }
+  private func isWord(_ scalar: UInt32) -> Bool { ScalarCategory.isWord(scalar) }
 
   private func startOfSpaces(before end: Int, downTo limit: Int, _ bytes: UnsafeBufferPointer<UInt8>) -> Int {
     var start = end

@@ -10,6 +10,13 @@ enum ByteLevelAlphabet {
     }
   }()
 
+  /// The UTF-8 of the scalar of each byte.
+  static let spellings: [[UInt8]] = scalars.map { scalar in
+    var bytes: [UInt8] = []
+    UTF8Scalar.append(scalar, to: &bytes)
+    return bytes
+  }
+
   /// The byte of each scalar below U+0144, −1 where it has none.
   private static let bytes: [Int16] = {
     var table = [Int16](repeating: -1, count: 0x144)
@@ -29,5 +36,28 @@ enum ByteLevelAlphabet {
       index += length
     }
     return result
+  }
+
+  /// Appends the bytes a token stands for; a token with a scalar outside the alphabet stands for itself.
+  static func append(decodingOf token: UnsafeBufferPointer<UInt8>, to result: inout [UInt8]) {
+    if !append(strictlyDecoding: token, to: &result) { result.append(contentsOf: token) }
+  }
+
+  /// Appends the bytes a token stands for; false, and nothing, where one of its scalars is not of the alphabet.
+  static func append(strictlyDecoding token: UnsafeBufferPointer<UInt8>, to result: inout [UInt8]) -> Bool {
+    let count = result.count
+    return bytes.withUnsafeBufferPointer { table in
+      var index = 0
+      while index < token.count {
+        let (scalar, length) = UTF8Scalar.decode(token, at: index)
+        guard scalar < 0x144, table[Int(scalar)] >= 0 else {
+          result.removeLast(result.count - count)
+          return false
+        }
+        result.append(UInt8(truncatingIfNeeded: table[Int(scalar)]))
+        index += length
+      }
+      return true
+    }
   }
 }

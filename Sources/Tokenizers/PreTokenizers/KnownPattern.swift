@@ -36,12 +36,18 @@ struct KnownPattern: Sendable, Equatable {
     ] + heads.flatMap { [($0 + #"\p{N}{1,3}"# + tail, .llama3), ($0 + #"\p{N}"# + tail, .qwen2)] }
   }()
 
+  /// A scanner of this pattern; the end of the text counts as the end.
+  @inline(__always)
+  func end(of scanner: PatternScanner, at start: Int) -> Int {
+    family == .gpt2 ? scanner.endOfGPT2Piece(at: start) : scanner.endOfCL100KPiece(at: start, numberLimit)
+  }
+
   /// Appends the pieces of `range`; the end of the range counts as the end of the text.
   func split(_ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, into pieces: inout [Range<Int>]) {
-    var scanner = PatternScanner(text: UnsafeBufferPointer(rebasing: bytes[..<range.upperBound]))
+    let scanner = PatternScanner(text: UnsafeBufferPointer(rebasing: bytes[..<range.upperBound]))
     var start = range.lowerBound
     while start < range.upperBound {
-      let end = family == .gpt2 ? scanner.endOfGPT2Piece(at: start) : scanner.endOfCL100KPiece(at: start, numberLimit)
+      let end = end(of: scanner, at: start)
       pieces.append(start..<end)
       start = end
     }

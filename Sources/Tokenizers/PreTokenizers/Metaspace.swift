@@ -14,36 +14,47 @@ struct Metaspace: Sendable {
   let splits: Bool
 
   /// Marks the spaces of all pieces and moves the pieces accordingly.
-  func apply(to text: inout AlignedText, _ pieces: inout [Range<Int>]) {
-    var marked = AlignedText(bytes: [], sources: [], base: text.base)
-    var result: [Range<Int>] = []
+  ///
+  /// - Parameter isFirst: whether a piece begins where the whole text does.
+  func apply(to text: inout AlignedText, _ pieces: inout [Range<Int>], isFirst: (Range<Int>) -> Bool) {
+    var rewriter = TextRewriter(text)
+    var marked: [Range<Int>] = []
+    let bytes = text.bytes
     for piece in pieces where !piece.isEmpty {
-      var start = marked.bytes.count
-      let origin = text.source(of: piece).lowerBound
-      let beginsMarked = text.bytes[piece].starts(with: mark) || text.bytes[piece.lowerBound] == UInt8(ascii: " ")
-      if !beginsMarked, prependScheme == .always || (prependScheme == .first && origin == 0) {
-        marked.append(mark, from: origin..<origin)
+      let start = rewriter.count
+      rewriter.skip(to: piece.lowerBound)
+      let beginsMarked = bytes[piece.lowerBound] == 0x20 || bytes[piece].starts(with: mark)
+      if !beginsMarked, prependScheme == .always || (prependScheme == .first && isFirst(piece)) {
+        rewriter.insertBefore(mark)
       }
-      for index in piece {
-        let source = text.source(of: index..<index + 1)
-        let isMark = text.bytes[index] == UInt8(ascii: " ") || text.bytes[index..<piece.upperBound].starts(with: mark)
-        if splits, isMark, marked.bytes.count > start {
-          result.append(start..<marked.bytes.count)
-          start = marked.bytes.count
+      bytes.withUnsafeBufferPointer { bytes in
+        for index in piece where bytes[index] == 0x20 {
+          rewriter.keep(upTo: index)
+          rewriter.replace(upTo: index + 1, with: mark)
         }
-        marked.append(text.bytes[index] == UInt8(ascii: " ") ? mark : [text.bytes[index]], from: source)
       }
-      result.append(start..<marked.bytes.count)
+      rewriter.keep(upTo: piece.upperBound)
+      marked.append(start..<rewriter.count)
     }
-    text = marked
-    pieces = result
-  }
-}
-
-extension AlignedText {
-  /// Adds bytes that all came from one range of the original text.
-  fileprivate mutating func append(_ new: [UInt8], from source: Range<Int>) {
-    bytes.append(contentsOf: new)
-    sources?.append(contentsOf: repeatElement(source, count: new.count))
+    text = rewriter.finish()
+    guard splits else {
+      pieces = marked
+      return
+    }
+    pieces.removeAll(keepingCapacity: true)
+    text.bytes.withUnsafeBufferPointer { bytes in
+      for piece in marked {
+        var start = piece.lowerBound
+        var index = start
+        while index < piece.upperBound {
+          if index > start, bytes[index] == mark[0], bytes[index..<piece.upperBound].starts(with: mark) {
+            pieces.append(start..<index)
+            start = index
+          }
+          index += 1
+        }
+        pieces.append(start..<piece.upperBound)
+      }
+    }
   }
 }

@@ -2,9 +2,12 @@
 struct PatternScanner {
   /// Valid UTF-8; its end is the end of the text.
   let text: UnsafeBufferPointer<UInt8>
+  private let classes = ScalarClassTable.basicPlane.classes
+
+  init(text: UnsafeBufferPointer<UInt8>) { self.text = text }
 
   /// The end of the match of the GPT-2 pattern at `start`.
-  mutating func endOfGPT2Piece(at start: Int) -> Int {
+  func endOfGPT2Piece(at start: Int) -> Int {
     if text[start] == UInt8(ascii: "'"), let end = endOfContraction(at: start, ignoringCase: false) { return end }
     var first = start
     var (kind, length) = classify(first)
@@ -20,7 +23,7 @@ struct PatternScanner {
   }
 
   /// The end of the match of a pattern of the cl100k family at `start`.
-  mutating func endOfCL100KPiece(at start: Int, _ numberLimit: Int) -> Int {
+  func endOfCL100KPiece(at start: Int, _ numberLimit: Int) -> Int {
     if text[start] == UInt8(ascii: "'"), let end = endOfContraction(at: start, ignoringCase: true) { return end }
     let (kind, length) = classify(start)
     let second = start + length
@@ -39,10 +42,13 @@ struct PatternScanner {
 
   @inline(__always)
   private func classify(_ index: Int) -> (kind: ScalarClass, length: Int) {
+    let lead = text[index]
+    if lead < 0x80 { return (classes[Int(lead)], 1) }
     let (scalar, length) = UTF8Scalar.decode(text, at: index)
-    return (ScalarClass.of(scalar), length)
+    return (scalar < 0x10000 ? classes[Int(scalar)] : ScalarClass.of(scalar), length)
   }
 
+  @inline(__always)
   private func endOfRun(of kind: ScalarClass, at index: Int) -> Int {
     var index = index
     while index < text.count {

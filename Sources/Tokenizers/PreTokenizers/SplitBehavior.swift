@@ -6,8 +6,26 @@ enum SplitBehavior: String, Sendable {
   case mergedWithNext = "MergedWithNext"
   case contiguous = "Contiguous"
 
+  /// The behavior as files spell it: `Isolated`, or `isolated`.
+  init?(spelling: String) {
+    let capital = spelling.prefix(1).uppercased() + spelling.dropFirst()
+    let joined = capital.split(separator: "_").map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
+    guard let behavior = SplitBehavior(rawValue: joined) else { return nil }
+    self = behavior
+  }
+
   /// Appends the pieces of `range` that its `matches` (ordered, disjoint) cut it into.
   func apply(_ matches: [Range<Int>], to range: Range<Int>, inverted: Bool, into pieces: inout [Range<Int>]) {
+    if self == .isolated || (self == .removed && inverted) {
+      var end = range.lowerBound
+      for match in matches {
+        if end < match.lowerBound, self == .isolated { pieces.append(end..<match.lowerBound) }
+        pieces.append(match)
+        end = match.upperBound
+      }
+      if end < range.upperBound, self == .isolated { pieces.append(end..<range.upperBound) }
+      return
+    }
     var parts: [(range: Range<Int>, isMatch: Bool)] = []
     var end = range.lowerBound
     for match in matches {
@@ -17,8 +35,7 @@ enum SplitBehavior: String, Sendable {
     }
     if end < range.upperBound { parts.append((end..<range.upperBound, inverted)) }
     switch self {
-    case .isolated: pieces.append(contentsOf: parts.map(\.range).filter { !$0.isEmpty })
-    case .removed: pieces.append(contentsOf: parts.filter { !$0.isMatch && !$0.range.isEmpty }.map(\.range))
+    case .isolated, .removed: pieces.append(contentsOf: parts.filter { !$0.isMatch }.map(\.range))
     case .contiguous: merge(parts, into: &pieces) { $0 == $1 }
     case .mergedWithPrevious: merge(parts, into: &pieces) { !$0 && $1 }
     case .mergedWithNext: merge(parts, into: &pieces) { $0 && !$1 }
@@ -31,7 +48,7 @@ enum SplitBehavior: String, Sendable {
     joins: (_ left: Bool, _ right: Bool) -> Bool
   ) {
     var last: (range: Range<Int>, isMatch: Bool)?
-    for part in parts where !part.range.isEmpty {
+    for part in parts {
       if let previous = last, joins(previous.isMatch, part.isMatch) {
         last = (previous.range.lowerBound..<part.range.upperBound, part.isMatch)
       } else {

@@ -14,6 +14,33 @@ struct IncrementalUTF8Decoder: Sendable {
   /// Ends the stream: what is incomplete becomes U+FFFD.
   mutating func finish() -> String { drain(final: true) }
 
+  /// What bytes may become.
+  enum State {
+    case complete
+    case incomplete
+    case invalid
+  }
+
+  /// The state of bytes that begin a text.
+  static func state(of bytes: [UInt8]) -> State {
+    if String(validating: bytes, as: UTF8.self) != nil { return .complete }
+    let decoder = IncrementalUTF8Decoder(pending: bytes)
+    let length = decoder.incompleteSuffixLength()
+    let isValidBefore = String(validating: bytes.dropLast(length), as: UTF8.self) != nil
+    return length > 0 && isValidBefore && decoder.isBeginning(length) ? .incomplete : .invalid
+  }
+
+  init() {}
+
+  private init(pending: [UInt8]) { self.pending = pending }
+
+  /// Whether the last bytes can begin a scalar at all; surrogates cannot.
+  private func isBeginning(_ length: Int) -> Bool {
+    let suffix = pending.suffix(length)
+    guard let lead = suffix.first, suffix.count > 1, let second = suffix.dropFirst().first else { return true }
+    return !(lead == 0xed && second >= 0xa0)
+  }
+
   private mutating func drain(final: Bool) -> String {
     var start = pending.count
     if !final { start -= incompleteSuffixLength() }

@@ -1,7 +1,7 @@
 /// Turns token ids that arrive one at a time into text without cutting a character.
 ///
-/// The chunks, joined with what `finish()` returns, are `Tokenizer.decode` of all ids; only where byte tokens of a
-/// SentencePiece vocabulary are no valid UTF-8 the number of U+FFFD may differ, since nothing is held back for it.
+/// The chunks, joined with what `finish()` returns, are `Tokenizer.decode` of all ids; only where a run of byte tokens
+/// of a SentencePiece vocabulary begins with whole characters and then goes wrong, these are already out.
 ///
 /// ```swift
 /// var detokenizer = tokenizer.streamingDetokenizer()
@@ -11,35 +11,22 @@
 public struct StreamingDetokenizer: Sendable {
   private let tokenizer: Tokenizer
   private let skipsSpecialTokens: Bool
-  private var decoder = IncrementalUTF8Decoder()
-  private var isFirst = true
-  /// The bytes that may still be dropped at the start of the text.
-  private var strip: (byte: UInt8, count: Int) = (0, 0)
+  private var pipeline: StreamingDecoder
 
   /// A detokenizer at the start of a text.
   public init(_ tokenizer: Tokenizer, skipSpecialTokens: Bool = false) {
     self.tokenizer = tokenizer
     skipsSpecialTokens = skipSpecialTokens
-    if case .pieces(let decoder) = tokenizer.decoder { strip = decoder.strip }
+    pipeline = StreamingDecoder(tokenizer.decoder)
   }
 
   /// Takes a token and returns the characters that are complete now, often none; unknown ids give none.
   public mutating func append(_ id: Int) -> String {
     if skipsSpecialTokens, tokenizer.isSpecial(id) { return "" }
-    guard var bytes = tokenizer.decodedBytes(of: id) else { return "" }
-    if case .joinedWithSpaces = tokenizer.decoder, !isFirst { bytes.insert(UInt8(ascii: " "), at: 0) }
-    isFirst = false
-    while strip.count > 0, let first = bytes.first {
-      guard first == strip.byte else {
-        strip.count = 0
-        break
-      }
-      bytes.removeFirst()
-      strip.count -= 1
-    }
-    return decoder.append(bytes)
+    guard let piece = tokenizer.pieces[id] else { return "" }
+    return pipeline.append(Array(piece))
   }
 
   /// Ends the text: an incomplete character becomes U+FFFD.
-  public mutating func finish() -> String { decoder.finish() }
+  public mutating func finish() -> String { pipeline.finish() }
 }

@@ -6,7 +6,7 @@ import LanguageModels
 import Tensors
 
 /// `vptq bench`: speed and memory.
-struct BenchCommand: ParsableCommand {
+struct BenchCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
     abstract: "Measure a model's speed and memory.",
@@ -17,7 +17,7 @@ struct BenchCommand: ParsableCommand {
     case md, csv, json
   }
 
-  @Argument(help: "A model folder or a .gguf file.")
+  @Argument(help: "A model folder, a .gguf file, or org/name of the hub.")
   var model: String
 
   @Option(help: "Tokens of the prompt test; 0 leaves it out.")
@@ -57,10 +57,10 @@ struct BenchCommand: ParsableCommand {
     }
   }
 
-  func run() throws {
+  func run() async throws {
     common.apply()
     let start = ContinuousClock.now
-    let (loaded, folder) = try ModelArgument.load(model, quiet: common.quiet, exact: exact)
+    let (loaded, folder) = try await ModelArgument.load(model, quiet: common.quiet, exact: exact)
     common.show(try ModelRegistry.notices(folder))
     let loadSeconds = Double(start.duration(to: .now) / .seconds(1))
     let cache = loaded.makeCache(capacity: 2)

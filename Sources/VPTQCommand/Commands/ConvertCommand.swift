@@ -7,13 +7,13 @@ import Tensors
 import VectorQuantization
 
 /// `vptq convert`: other forms of a model to a model folder.
-struct ConvertCommand: ParsableCommand {
+struct ConvertCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "convert",
     abstract: "Turn a GGUF file into a model folder, or a quantized folder into a dense one.",
     discussion: "Example:\n  vptq convert SmolLM2-135M-Instruct.Q4_1.gguf -o smollm2")
 
-  @Argument(help: "A .gguf file or a model folder.")
+  @Argument(help: "A .gguf file, a model folder, or org/name of the hub.")
   var model: String
 
   @Option(name: [.customShort("o"), .long], help: "The folder to write.")
@@ -42,7 +42,7 @@ struct ConvertCommand: ParsableCommand {
     }
   }
 
-  func run() throws {
+  func run() async throws {
     common.apply()
     try OutputArgument.check(output, force: force)
     let progress = ConsoleProgress(quiet: common.quiet)
@@ -53,7 +53,7 @@ struct ConvertCommand: ParsableCommand {
       }
       common.show(try GGUFConversion.convert(try GGUFFile(path: model), to: output, dtype: type, progress: progress))
     } else {
-      let folder = try ModelArgument.folder(model, quiet: common.quiet)
+      let folder = try await ModelArgument.folder(model, quiet: common.quiet)
       let rewriting = FolderConversion(model: folder, output: output)
       if absorbPermutation {
         try rewriting.absorbPermutations(progress)

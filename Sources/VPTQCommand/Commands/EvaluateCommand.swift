@@ -8,13 +8,13 @@ import Tensors
 import Tokenizers
 
 /// `vptq evaluate`: accuracy.
-struct EvaluateCommand: ParsableCommand {
+struct EvaluateCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "evaluate",
     abstract: "Measure a model's perplexity on a text.",
     discussion: "Example:\n  vptq evaluate smollm2-3bit --perplexity wiki.test.raw --context 2048 --windows 6")
 
-  @Argument(help: "A model folder or a .gguf file.")
+  @Argument(help: "A model folder, a .gguf file, or org/name of the hub.")
   var model: String
 
   @Option(help: ArgumentHelp("The text to measure on.", valueName: "file"))
@@ -45,12 +45,12 @@ struct EvaluateCommand: ParsableCommand {
     if let windows, windows < 1 { throw ValidationError("--windows must be at least 1, not \(windows)") }
   }
 
-  func run() throws {
+  func run() async throws {
     common.apply()
     guard let data = FileManager.default.contents(atPath: perplexity) else {
       throw Failure(exit: .missingInput, code: "missingInput", message: "cannot read the text \(perplexity)")
     }
-    let (loaded, folder) = try ModelArgument.load(model, quiet: common.quiet, exact: exact)
+    let (loaded, folder) = try await ModelArgument.load(model, quiet: common.quiet, exact: exact)
     common.show(try ModelRegistry.notices(folder))
     let tokenizer = try ModelArgument.tokenizer(folder)
     let ids = try tokenizer.encode(String(decoding: data, as: UTF8.self), addSpecialTokens: false)

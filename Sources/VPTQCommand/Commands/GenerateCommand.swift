@@ -8,7 +8,7 @@ import LanguageModels
 import Tokenizers
 
 /// `vptq generate`: stream a completion.
-struct GenerateCommand: ParsableCommand {
+struct GenerateCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "generate",
     abstract: "Continue a prompt, or answer it with --chat.",
@@ -19,7 +19,7 @@ struct GenerateCommand: ParsableCommand {
         echo "Dear friend," | vptq generate smollm2-3bit
       """)
 
-  @Argument(help: "A model folder or a .gguf file.")
+  @Argument(help: "A model folder, a .gguf file, or org/name of the hub.")
   var model: String
 
   @OptionGroup(title: "Prompt") var prompt: PromptOptions
@@ -50,10 +50,10 @@ struct GenerateCommand: ParsableCommand {
     }
   }
 
-  func run() throws {
+  func run() async throws {
     common.apply()
     let start = ContinuousClock.now
-    let (loaded, folder) = try ModelArgument.load(model, quiet: common.quiet, exact: exact)
+    let (loaded, folder) = try await ModelArgument.load(model, quiet: common.quiet, exact: exact)
     common.show(try ModelRegistry.notices(folder))
     let tokenizer: Tokenizer? = prompt.needsTokenizer ? try ModelArgument.tokenizer(folder) : nil
     let loadSeconds = Double(start.duration(to: .now) / .seconds(1))

@@ -7,29 +7,37 @@ import Tensors
 import VectorQuantization
 
 /// `vptq inspect`: what is inside a model folder.
-struct InspectCommand: ParsableCommand {
+struct InspectCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
     abstract: "Show what is inside a model: architecture, layers, codebooks, stored bits.",
     discussion: "Example:\n  vptq inspect smollm2-3bit --layers")
 
-  @Argument(help: "A model folder or a .gguf file.")
+  @Argument(help: "A model folder, a .gguf file, or org/name of the hub.")
   var model: String
 
   @Flag(help: "One line for every matrix of the blocks.")
   var layers = false
 
+  @Flag(help: "Which other programs can run this folder, and if not, why.")
+  var compatibility = false
+
   @OptionGroup var common: CommonOptions
 
-  func run() throws {
+  func run() async throws {
     common.apply()
-    let folder = try ModelArgument.folder(model, quiet: common.quiet)
+    let folder = try await ModelArgument.folder(model, quiet: common.quiet)
     let configuration = try ModelConfiguration(folder)
     let inspection = try Inspection(folder, configuration: configuration)
+    let report =
+      compatibility ? CompatibilityReport(entries: Compatibility.all(of: try StoredModelForm(folder))) : nil
     if common.json {
-      print(inspection.json.serialized(pretty: true))
+      var document = inspection.json.objectValue ?? []
+      if let report { document.append(("compatibility", report.json)) }
+      print(JSONValue.object(document).serialized(pretty: true))
     } else {
       inspection.show(layers: layers)
+      report?.show(layers: layers)
     }
   }
 }

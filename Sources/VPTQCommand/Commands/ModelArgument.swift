@@ -6,12 +6,16 @@ import Tokenizers
 
 /// How a command opens what the user calls MODEL.
 enum ModelArgument {
-  /// The folder of a model; a GGUF file is converted into the cache first.
+  /// The folder of a model; a GGUF file is converted into the cache first, a name like `org/name` where no such path
+  /// exists is pulled from the hub.
   ///
-  /// - Throws: `Failure` with exit code 66 if nothing is there, or what opening the folder throws.
-  static func folder(_ path: String, quiet: Bool = false) throws -> ModelDirectory {
+  /// - Throws: `Failure` with exit code 66 if nothing is there, or what pulling or opening the folder throws.
+  static func folder(_ path: String, quiet: Bool = false) async throws -> ModelDirectory {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+      if let name = HubModel(path), !path.lowercased().hasSuffix(".gguf") {
+        return try await pulled(name, quiet: quiet)
+      }
       throw Failure(exit: .missingInput, code: "missingInput", message: "there is no model at \(path)")
     }
     if !isFolder.boolValue, path.lowercased().hasSuffix(".gguf") {
@@ -23,21 +27,43 @@ enum ModelArgument {
   /// The model and its folder.
   static func load(
     _ path: String, quiet: Bool = false, exact: Bool = false
-  ) throws -> (model: any CausalLanguageModel, folder: ModelDirectory) {
-    let folder = try folder(path, quiet: quiet)
+  ) async throws -> (model: any CausalLanguageModel, folder: ModelDirectory) {
+    let folder = try await folder(path, quiet: quiet)
     return (try ModelRegistry.load(folder, isExact: exact), folder)
+  }
+
+  private static func pulled(_ name: HubModel, quiet: Bool) async throws -> ModelDirectory {
+    do {
+      return try ModelDirectory(path: await HubDownload.pull(name, quiet: quiet).path)
+    } catch let error as CheckpointError where [.notFound, .unreachable].contains(error.code) {
+      var failure = Failure(error)
+      failure.hint = "there is no folder \(name) here either"
+      throw failure
+    }
   }
 
   /// The tokenizer of a folder.
   ///
   /// - Throws: `Failure` with exit code 66 if the folder has none.
   static func tokenizer(_ folder: ModelDirectory) throws -> Tokenizer {
-    guard FileManager.default.fileExists(atPath: folder.url(for: "tokenizer.json").path) else {
+    guard Tokenizer.isPresent(inFolder: folder.path) else {
       throw Failure(
         exit: .missingInput, code: "noTokenizer", message: "\(folder.path) has no tokenizer.json",
         hint: "give token ids instead, for instance with --prompt-ids 1,2,3")
     }
     return try Tokenizer(folder: folder.path)
+  }
+
+  /// The tokenizer of what the user calls MODEL, or of a tokenizer file.
+  ///
+  /// - Throws: `Failure` with exit code 66 if there is none, or what opening it throws.
+  static func tokenizer(at path: String, quiet: Bool) async throws -> Tokenizer {
+    var isFolder: ObjCBool = false
+    let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+    if exists, !isFolder.boolValue, !path.lowercased().hasSuffix(".gguf") { return try Tokenizer(file: path) }
+    // A folder with a tokenizer alone is enough here.
+    if exists, isFolder.boolValue, Tokenizer.isPresent(inFolder: path) { return try Tokenizer(folder: path) }
+    return try tokenizer(await folder(path, quiet: quiet))
   }
 }
 

@@ -9,7 +9,7 @@ import Quantization
 import Tensors
 
 /// `vptq quantize`: the whole quantization, calibration included.
-struct QuantizeCommand: ParsableCommand {
+struct QuantizeCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "quantize",
     abstract: "Quantize a model to 1-4 bits a weight.",
@@ -19,7 +19,7 @@ struct QuantizeCommand: ParsableCommand {
         vptq quantize smollm2 -o out --preset v8-k256-256 --calibration text.txt
       """)
 
-  @Argument(help: "A dense model: a folder or a .gguf file.")
+  @Argument(help: "A dense model: a folder, a .gguf file, or org/name of the hub.")
   var model: String
 
   @Option(name: [.customShort("o"), .long], help: "The folder to write.")
@@ -64,13 +64,13 @@ struct QuantizeCommand: ParsableCommand {
       recipe: try recipe.recipe(preset: String(rule[rule.index(after: split)...]), seed: common.seed))
   }
 
-  func run() throws {
+  func run() async throws {
     common.apply()
     let start = ContinuousClock.now
     // A run that was killed behind its last step has left its job folder: the same command then tidies up.
     let isResuming = ModelQuantizer.hasJob(at: job ?? ModelQuantizer.defaultJob(output: output))
     if !dryRun, !isResuming { try OutputArgument.check(output, force: force) }
-    let folder = try ModelArgument.folder(model, quiet: common.quiet)
+    let folder = try await ModelArgument.folder(model, quiet: common.quiet)
     let configuration = try ModelConfiguration(folder)
     let plan = try QuantizationPlan(
       configuration: configuration, recipe: recipe.recipe(seed: common.seed), overrides: override.map(overrideRule),

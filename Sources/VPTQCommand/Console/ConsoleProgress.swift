@@ -14,12 +14,33 @@ final class ConsoleProgress: ProgressListener {
     var drawn = false
   }
 
+  /// What is counted.
+  enum Unit {
+    case steps, bytes
+
+    func text(_ count: Int) -> String {
+      switch self {
+      case .steps: String(count)
+      case .bytes: Console.size(count)
+      }
+    }
+
+    func text(rate: Double) -> String {
+      switch self {
+      case .steps: Console.fixed(rate, rate < 10 ? 2 : 0)
+      case .bytes: Console.size(Int(rate))
+      }
+    }
+  }
+
   private let state = Mutex(State())
   private let isTerminal: Bool
   private let isQuiet: Bool
+  private let unit: Unit
 
-  init(quiet: Bool) {
+  init(quiet: Bool, unit: Unit = .steps) {
     isQuiet = quiet
+    self.unit = unit
     isTerminal = Console.errorIsTerminal
   }
 
@@ -36,7 +57,7 @@ final class ConsoleProgress: ProgressListener {
       let pause: Duration = isTerminal ? .milliseconds(100) : .seconds(15)
       if state.lastShown.duration(to: now) < pause, !(isTerminal && completed == total) { return }
       state.lastShown = now
-      var line = Self.line(
+      var line = self.line(
         stage, completed, total, since: state.doneAtStart,
         seconds: Double(state.stageStart.duration(to: now) / .seconds(1)))
       if !detail.isEmpty { line += "  \(detail)" }
@@ -57,17 +78,17 @@ final class ConsoleProgress: ProgressListener {
     }
   }
 
-  private static func line(
+  private func line(
     _ stage: String, _ completed: Int, _ total: Int, since start: Int, seconds: Double
   ) -> String {
     guard total > 0 else { return stage }
-    let share = Double(completed) / Double(total)
+    let share = min(1, max(0, Double(completed) / Double(total)))
     let filled = Int(share * 24)
     var line = "\(stage) [\(String(repeating: "=", count: filled))\(String(repeating: " ", count: 24 - filled))] "
-    line += "\(completed)/\(total)"
+    line += "\(unit.text(completed))/\(unit.text(total))"
     if completed > start, seconds > 0.5 {
       let rate = Double(completed - start) / seconds
-      line += "  \(Console.fixed(rate, rate < 10 ? 2 : 0))/s"
+      line += "  \(unit.text(rate: rate))/s"
       if completed < total { line += "  \(Console.clock(Double(total - completed) / rate)) left" }
     }
     return line

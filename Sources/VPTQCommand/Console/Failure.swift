@@ -28,7 +28,7 @@ struct Failure: CommandError {
   let exit: ExitStatus
   let code: String
   let message: String
-  let hint: String?
+  var hint: String?
 
   init(exit: ExitStatus, code: String, message: String, hint: String? = nil) {
     self.exit = exit
@@ -84,10 +84,10 @@ struct Failure: CommandError {
 
   private static func status(_ code: CheckpointError.Code) -> ExitStatus {
     switch code {
-    case .missingFile: .missingInput
+    case .missingFile, .notFound, .accessDenied, .unreachable: .missingInput
     case .cannotWrite: .cannotWrite
     case .wrongDeclaration: .internalError
-    case .malformedFile, .unsupported, .missingTensor: .badData
+    case .malformedFile, .unsupported, .missingTensor, .badAnswer, .damagedDownload: .badData
     }
   }
 

@@ -1,0 +1,50 @@
+/// The vocabulary of any model as files give it, on the way to its tables.
+struct Vocabulary {
+  /// The file, for messages.
+  let file: String
+  var pieces = PieceList()
+  var addedTokens: [AddedToken] = []
+  var unknownPiece: String?
+
+  /// One more than the highest id; throws where an id is out of proportion.
+  func idLimit() throws -> Int {
+    let count = pieces.count + addedTokens.count
+    let highest = max(pieces.ids.max() ?? -1, addedTokens.map(\.id).max() ?? -1)
+    let lowest = min(pieces.ids.min() ?? 0, addedTokens.map(\.id).min() ?? 0)
+    guard lowest >= 0, highest < count * 8 + 65536 else {
+      throw TokenizerError(
+        .malformedFile,
+        "\(file): token id \(lowest < 0 ? lowest : highest) does not fit \(count) tokens; check the file")
+    }
+    return highest + 1
+  }
+
+  /// The spellings of the model's tokens by id.
+  func table() throws -> ByteStringTable {
+    var table = ByteStringTable(capacity: pieces.count + addedTokens.count, idLimit: try idLimit())
+    pieces.forEach { table.insert($0, id: $1) }
+    return table
+  }
+
+  /// The spellings with those of the added tokens, which are not found by the model.
+  func insertAddedTokens(into table: inout ByteStringTable) {
+    for token in addedTokens { table.insert(token.content, id: token.id) }
+  }
+
+  /// The id of the unknown token, nil where none is named; throws where it is not there.
+  func unknownID(_ table: ByteStringTable) throws -> Int32? {
+    guard let unknownPiece else { return nil }
+    let id = table.id(of: Array(unknownPiece.utf8))
+    if id >= 0 { return id }
+    if let added = addedTokens.first(where: { $0.content == Array(unknownPiece.utf8) }) { return Int32(added.id) }
+    throw TokenizerError(.malformedFile, "\(file): the unknown token \(unknownPiece) is not in the vocabulary")
+  }
+
+  /// The ids of the `<0xNN>` tokens, −1 where one is not there.
+  static func byteTokens(_ table: ByteStringTable) -> [Int32] {
+    let digits = Array("0123456789ABCDEF".utf8)
+    return (0..<256).map { byte in
+      table.id(of: Array("<0x".utf8) + [digits[byte >> 4], digits[byte & 15]] + Array(">".utf8))
+    }
+  }
+}

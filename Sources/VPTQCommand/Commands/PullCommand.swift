@@ -1,0 +1,90 @@
+import ArgumentParser
+import Checkpoints
+import Foundation
+import JSONReader
+
+/// `vptq pull`: a model from the hub into the cache.
+struct PullCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "pull",
+    abstract: "Download a model from the hub into the cache, or the rest of it.",
+    discussion: """
+      The cache and the variables HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE are those of the Hugging
+      Face libraries. Without --include, the files are those that running the model needs.
+
+      Examples:
+        vptq pull HuggingFaceTB/SmolLM2-135M-Instruct
+        vptq pull org/name --revision v1.0 --include '*.json' --include 'model-00001-*'
+      """)
+
+  @Argument(help: "A model of the hub: org/name, or org/name@revision.")
+  var model: String
+
+  @Option(help: "A branch, tag or commit (default: main).")
+  var revision: String?
+
+  @Option(help: ArgumentHelp("Only files whose path matches, like '*.json'; repeatable.", valueName: "pattern"))
+  var include: [String] = []
+
+  @Option(help: ArgumentHelp("No files whose path matches; repeatable.", valueName: "pattern"))
+  var exclude: [String] = []
+
+  @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    guard HubModel(model, revision: revision) != nil else {
+      if let revision, HubModel(model) != nil {
+        throw ValidationError("\(model) with --revision \(revision) does not name one revision")
+      }
+      throw ValidationError("\(model) is no name like org/name")
+    }
+  }
+
+  func run() async throws {
+    guard let name = HubModel(model, revision: revision) else { throw ValidationError("\(model) is no name") }
+    let (quiet, files) = (common.quiet, HubSelection(include: include, exclude: exclude))
+    let interruption = Interruption()
+    let work = Task { try await HubDownload.pull(name, files, quiet: quiet) }
+    let watch = Task {
+      while !interruption.isRequested { try await Task.sleep(for: .milliseconds(50)) }
+      work.cancel()
+    }
+    defer { watch.cancel() }
+    let snapshot: HubSnapshot
+    do {
+      snapshot = try await work.value
+    } catch is CancellationError {
+      throw Failure(
+        exit: .interrupted, code: "interrupted", message: "interrupted; what has arrived is kept",
+        hint: "the same command goes on with it")
+    }
+    if common.json {
+      print(Self.document(snapshot).serialized(pretty: true))
+    } else {
+      print(snapshot.path)
+    }
+  }
+
+  private static func document(_ snapshot: HubSnapshot) -> JSONValue {
+    .object([
+      ("path", .string(snapshot.path)), ("revision", .string(snapshot.commit)),
+      ("files", .array(snapshot.files.map(JSONValue.string))), ("bytes", .integer(snapshot.bytes)),
+      ("downloaded_bytes", .integer(snapshot.downloadedBytes)),
+    ])
+  }
+}
+
+/// Downloads as the user sees them: with a bar, and with notices.
+enum HubDownload {
+  /// What a pull with the settings of the environment gives.
+  static func pull(_ model: HubModel, _ files: HubSelection = .model, quiet: Bool) async throws -> HubSnapshot {
+    let progress = ConsoleProgress(quiet: quiet, unit: .bytes)
+    defer { progress.clear() }
+    let snapshot = try await HubClient(HubSettings()).pull(model, files: files, progress: progress)
+    progress.clear()
+    if !quiet {
+      for notice in snapshot.notices { Console.writeError("note: \(notice)") }
+    }
+    return snapshot
+  }
+}
