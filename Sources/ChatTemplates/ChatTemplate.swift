@@ -16,6 +16,9 @@ public struct ChatTemplate: Sendable {
     program = try DeepStack.run { try Program(text) }
   }
 
+  /// The template's own text: what stands outside its tags, and its string constants, each on lines of its own.
+  public var literalText: String { program.literals.joined(separator: "\n") }
+
   /// The prompt of a conversation.
   ///
   /// Each message is a dictionary with `role`, `content` (text, or a list of parts with `type` and `text`) and what

@@ -27,12 +27,21 @@ struct SymbolTable: Sendable {
 struct Program: Sendable {
   let statements: [Statement]
   let symbols: SymbolTable
+  /// Text outside tags, and string constants.
+  let literals: [String]
   /// The global function of each symbol.
   let globals: [TemplateValue?]
 
   /// Parses and checks a template; throws `.syntax` or `.unsupported`.
   init(_ template: String) throws {
-    var parser = Parser(try Lexer.tokens(of: template))
+    let tokens = try Lexer.tokens(of: template)
+    literals = tokens.compactMap { token in
+      switch token.kind {
+      case .data(let text), .string(let text): text
+      default: nil
+      }
+    }
+    var parser = Parser(tokens)
     statements = try parser.parseTemplate()
     symbols = parser.symbols
     globals = symbols.names.map(Globals.value)
