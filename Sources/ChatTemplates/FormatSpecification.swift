@@ -70,7 +70,7 @@ struct FormatSpecification {
 
   /// The formatted value, at most `limit` bytes.
   func apply(_ value: TemplateValue, limit: Int) throws -> TemplateText {
-    guard width <= limit, (precision ?? 0) <= limit else {
+    guard width <= limit, (precision ?? 0) <= limit, grouping == nil || width <= 1 << 20 else {
       throw TemplateError(.limitExceeded, "a formatted width is larger than \(limit)")
     }
     switch value {

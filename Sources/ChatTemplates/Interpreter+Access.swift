@@ -73,7 +73,7 @@ extension Interpreter {
       try charge(1 + text.count / 16)
       let bounds = try bounds()
       guard bounds[2] ?? 1 == 1 else {
-        return .string(TemplateText.joined(try sliced(text.characters, bounds)).asMarkup(text.isMarkup))
+        return .string(TemplateText.joined(try sliced(characters(of: text), bounds)).asMarkup(text.isMarkup))
       }
       return .string(text.scalarSlice(bounds[0], bounds[1]))
     case .dictionary: throw TemplateError(.wrongType, "unhashable type: 'slice'")

@@ -127,8 +127,7 @@ extension Interpreter {
     case .list(let list): return list.items
     case .dictionary(let dictionary): return dictionary.keys
     case .string(let text):
-      try chargeCopy(text.count.multipliedReportingOverflow(by: 16).partialValue)
-      return text.characters.map { .string($0) }
+      return try characters(of: text).map { .string($0) }
     case .object(let iterator as IteratorObject): return try iterator.takeAll(self)
     default: throw TemplateError(.wrongType, "'\(value.typeName)' object is not iterable")
     }

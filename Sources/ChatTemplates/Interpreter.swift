@@ -103,6 +103,13 @@ final class Interpreter: @unchecked Sendable {
     output.append(text)
   }
 
+  /// Each scalar of a text as a text of its own.
+  func characters(of text: TemplateText) throws -> [TemplateText] {
+    let size = text.count.multipliedReportingOverflow(by: 16)
+    try chargeCopy(size.overflow ? .max : size.partialValue)
+    return text.characters
+  }
+
   func makeNamespace(_ values: TemplateDictionary) throws -> Namespace {
     try charge(16)
     let namespace = Namespace(values)

@@ -116,8 +116,8 @@ extension TemplateText {
     let pieces: [TemplateText]
     if old.isEmpty {
       let cuts = limit < 0 ? Int.max : limit
-      let characters = characters
       guard cuts > 0 else { return self }
+      let characters = try interpreter.characters(of: self)
       let head = characters.prefix(cuts - 1)
       let tail = TemplateText.joined(characters.dropFirst(head.count))
       pieces = [TemplateText()] + head + (head.count < characters.count || cuts > characters.count ? [tail] : [])
