@@ -58,7 +58,8 @@ extension ChatTemplate {
       guard case .string(let text)? = part["text"], (part["type"]?.text ?? "text") == "text" else {
         throw TemplateError(
           .unsupportedContent,
-          "content part of type '\(part["type"]?.printed.string ?? part.typeName)' is not text; this model reads text only")
+          "content part of type '\(part["type"]?.printed.string ?? part.typeName)' is not text; this model reads text only"
+        )
       }
       return text
     }

@@ -52,7 +52,8 @@ public struct ChatTemplate: Sendable {
         values.map { .list($0.map { $0.markedAsMessage() }) } ?? .none
       }
       var variables: [(String, TemplateValue)] = [
-        ("tools", marked(tools)), ("documents", marked(documents)), ("add_generation_prompt", .bool(addGenerationPrompt)),
+        ("tools", marked(tools)), ("documents", marked(documents)),
+        ("add_generation_prompt", .bool(addGenerationPrompt)),
       ]
       if let bosToken { variables.append(("bos_token", .string(bosToken))) }
       if let eosToken { variables.append(("eos_token", .string(eosToken))) }

@@ -134,7 +134,8 @@ extension Filters {
     let unit = (0..<(-digits)).reduce(1) { unit, _ in unit * 10 }
     let (quotient, remainder) = integer.quotientAndRemainder(dividingBy: unit)
     let twice = remainder.magnitude.multipliedReportingOverflow(by: 2)
-    let isUp = twice.overflow || twice.partialValue > unit.magnitude
+    let isUp =
+      twice.overflow || twice.partialValue > unit.magnitude
       || (twice.partialValue == unit.magnitude && quotient % 2 != 0)
     let result = (quotient + (isUp ? integer.signum() : 0)).multipliedReportingOverflow(by: unit)
     guard !result.overflow else { throw TemplateError(.limitExceeded, "an integer does not fit in 64 bits") }
@@ -150,7 +151,8 @@ extension Filters {
     let base: Double = isBinary ? 1024 : 1000
     if size == 1 { return "1 Byte" }
     if size < base { return "\(size.isFinite ? String(format: "%.0f", size.rounded(.towardZero)) : "inf") Bytes" }
-    let units = isBinary
+    let units =
+      isBinary
       ? ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB"] : ["kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"]
     var unit = base
     for (index, name) in units.enumerated() {

@@ -24,8 +24,10 @@ extension Filters {
       return try items(value, interpreter).last ?? empty("last")
     case .join: return .string(try join(value, arguments, interpreter))
     case .reverse:
-      if case .string(let text) = value { return .string(
-          TemplateText.joined(try interpreter.characters(of: text).reversed()).asMarkup(text.isMarkup)) }
+      if case .string(let text) = value {
+        return .string(
+          TemplateText.joined(try interpreter.characters(of: text).reversed()).asMarkup(text.isMarkup))
+      }
       return iterator(try items(value, interpreter).reversed(), of: value)
     case .sort:
       let keys = try sortKeys(value, arguments, interpreter)

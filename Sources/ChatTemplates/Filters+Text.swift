@@ -189,7 +189,8 @@ extension Filters {
       if let end = text.first(";", from: start, to: reach) {
         let name = text.slice(start + 1..<end).string
         let isHexadecimal = name.hasPrefix("#x") || name.hasPrefix("#X")
-        let code = name.hasPrefix("#") ? UInt32(name.dropFirst(isHexadecimal ? 2 : 1), radix: isHexadecimal ? 16 : 10) : nil
+        let code =
+          name.hasPrefix("#") ? UInt32(name.dropFirst(isHexadecimal ? 2 : 1), radix: isHexadecimal ? 16 : 10) : nil
         if let found = named[name] ?? code.flatMap(Unicode.Scalar.init).map(String.init) {
           result.append(found, isFromMessage: text.isMarked(at: start))
           position = end + 1

@@ -44,7 +44,8 @@ enum Globals {
       for pair in try interpreter.items(of: pairs) {
         let parts = try interpreter.items(of: pair)
         guard parts.count == 2 else {
-          throw TemplateError(.wrongValue, "dictionary update sequence element has length \(parts.count); 2 is required")
+          throw TemplateError(
+            .wrongValue, "dictionary update sequence element has length \(parts.count); 2 is required")
         }
         guard TemplateKey(parts[0]) != nil else {
           throw TemplateError(.wrongType, "unhashable type: '\(parts[0].typeName)'")

@@ -4,7 +4,9 @@ extension Interpreter {
     if case .undefined(let undefined) = value { throw undefined.error }
     if case .object(let object) = value, let found = object.attribute(name.name) { return found }
     if let method = try Methods.method(name, of: value) { return method }
-    if case .dictionary(let dictionary) = value, let found = dictionary[text: name.name] { return found }
+    if case .dictionary(let dictionary) = value, let found = dictionary.value(of: name.name, name.fingerprint) {
+      return found
+    }
     return missing(name.name, in: value)
   }
 

@@ -5,8 +5,10 @@ extension Interpreter {
     case .constant(let value): return value
     case .name(let symbol): return lookUp(symbol, in: scope)
     default:
+      try enter()
+      defer { leave() }
       do {
-        return try nested { try evaluateCompound(expression, in: scope) }
+        return try evaluateCompound(expression, in: scope)
       } catch let error as TemplateError {
         throw error.at(line: expression.line)
       }

@@ -27,7 +27,7 @@ extension Interpreter {
     switch (operation, left, right) {
     case (.add, .string(let first), .string(let second)):
       try chargeCopy(first.count + second.count)
-      guard first.isMarkup || second.isMarkup else { return .string(.joined([first, second])) }
+      guard first.isMarkup || second.isMarkup else { return .string(first.followed(by: second)) }
       return .string(TemplateText.joined([first.escaped, second.escaped]).asMarkup(true))
     case (.add, .list(let first), .list(let second)) where first.isConcatenated(with: second):
       try chargeCopy((first.items.count + second.items.count) * 16)

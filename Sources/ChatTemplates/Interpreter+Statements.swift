@@ -16,45 +16,45 @@ extension Interpreter {
   }
 
   private func run(_ statement: Statement, in scope: Scope, into output: inout TemplateText) throws -> Flow {
+    try enter()
+    defer { leave() }
     do {
-      return try nested {
-        switch statement.kind {
-        case .text(let text): try write(text, into: &output)
-        case .output(let expression): 
-          switch try evaluate(expression, in: scope) {
-          case .string(let text): try write(text, into: &output)
-          case let value: try write(value.printed, into: &output)
-          }
-        case .conditional(let branches, let otherwise):
-          for branch in branches where try evaluate(branch.test, in: scope).isTrue {
-            return try run(branch.body, in: scope, into: &output)
-          }
-          return try run(otherwise, in: scope, into: &output)
-        case .loop(let loop): try run(loop, in: scope, into: &output)
-        case .assignment(let target, let expression):
-          try assign(try evaluate(expression, in: scope), to: target, in: scope)
-        case .blockAssignment(let target, let filters, let body):
-          try assign(try captureText(body, filters, in: scope), to: target, in: scope)
-        case .filterBlock(let filters, let body):
-          try write(try captureText(body, filters, in: scope).printed, into: &output)
-        case .macro(let definition):
-          capture(scope)
-          scope.set(definition.symbol, .object(Macro(definition, scope)))
-        case .callBlock(let call, let definition):
-          capture(scope)
-          let caller = TemplateValue.object(Macro(definition, scope))
-          try write(try evaluateCall(call, in: scope, caller: caller).printed, into: &output)
-        case .scope(let assignments, let body):
-          let inner = Scope(parent: scope)
-          for (target, expression) in assignments {
-            try assign(try evaluate(expression, in: scope), to: target, in: inner)
-          }
-          return try run(body, in: inner, into: &output)
-        case .breakLoop: return .breakLoop
-        case .continueLoop: return .continueLoop
+      switch statement.kind {
+      case .text(let text): try write(text, into: &output)
+      case .output(let expression):
+        switch try evaluate(expression, in: scope) {
+        case .string(let text): try write(text, into: &output)
+        case let value: try write(value.printed, into: &output)
         }
-        return .normal
+      case .conditional(let branches, let otherwise):
+        for branch in branches where try evaluate(branch.test, in: scope).isTrue {
+          return try run(branch.body, in: scope, into: &output)
+        }
+        return try run(otherwise, in: scope, into: &output)
+      case .loop(let loop): try run(loop, in: scope, into: &output)
+      case .assignment(let target, let expression):
+        try assign(try evaluate(expression, in: scope), to: target, in: scope)
+      case .blockAssignment(let target, let filters, let body):
+        try assign(try captureText(body, filters, in: scope), to: target, in: scope)
+      case .filterBlock(let filters, let body):
+        try write(try captureText(body, filters, in: scope).printed, into: &output)
+      case .macro(let definition):
+        capture(scope)
+        scope.set(definition.symbol, .object(Macro(definition, scope)))
+      case .callBlock(let call, let definition):
+        capture(scope)
+        let caller = TemplateValue.object(Macro(definition, scope))
+        try write(try evaluateCall(call, in: scope, caller: caller).printed, into: &output)
+      case .scope(let assignments, let body):
+        let inner = Scope(parent: scope)
+        for (target, expression) in assignments {
+          try assign(try evaluate(expression, in: scope), to: target, in: inner)
+        }
+        return try run(body, in: inner, into: &output)
+      case .breakLoop: return .breakLoop
+      case .continueLoop: return .continueLoop
       }
+      return .normal
     } catch let error as TemplateError {
       throw error.at(line: statement.line)
     }

@@ -49,14 +49,21 @@ final class Interpreter: @unchecked Sendable {
     try charge(1 + size / 64)
   }
 
-  /// Runs `work` one level deeper.
-  func nested<Value>(_ work: () throws -> Value) throws -> Value {
+  /// Begins a level of nesting, which `leave` ends.
+  func enter() throws {
     try charge()
     guard depth < limits.depth else {
       throw TemplateError(.limitExceeded, "maximum recursion depth exceeded")
     }
     depth += 1
-    defer { depth -= 1 }
+  }
+
+  func leave() { depth -= 1 }
+
+  /// Runs `work` one level deeper.
+  func nested<Value>(_ work: () throws -> Value) throws -> Value {
+    try enter()
+    defer { leave() }
     return try work()
   }
 

@@ -8,7 +8,7 @@ enum Methods {
       guard let method = name.stringMethod else { return nil }
       return function(name) { try method.call(on: text, $0, $1) }
     case .list(let list):
-      if list.kind == .list, mutatingListMethods.contains(name.name) { return hidden(name, value) }
+      if list.kind == .list, name.changesList { return hidden(name, value) }
       if list.kind == .group {
         if name.name == "grouper" { return list.items[0] }
         if name.name == "list" { return list.items[1] }
@@ -16,8 +16,8 @@ enum Methods {
       guard has(name, list) else { return nil }
       return function(name, depth: value.depth) { try call(name, on: list, $0, $1) }
     case .dictionary(let dictionary):
-      if mutatingDictionaryMethods.contains(name.name) { return hidden(name, value) }
-      guard dictionaryMethods.contains(name.name) else { return nil }
+      if name.changesDictionary { return hidden(name, value) }
+      guard name.isDictionaryMethod else { return nil }
       return function(name, depth: value.depth) { try call(name, on: dictionary, $0, $1) }
     case .bool, .int, .double: return number(name, value)
     default: return nil
@@ -33,17 +33,11 @@ enum Methods {
     case .string(let text):
       guard let method = name.stringMethod else { return nil }
       return try method.call(on: text, arguments(), interpreter)
-    case .dictionary(let dictionary) where dictionaryMethods.contains(name.name):
+    case .dictionary(let dictionary) where name.isDictionaryMethod:
       return try call(name, on: dictionary, arguments(), interpreter)
     default: return nil
     }
   }
-
-  private static let mutatingListMethods: Set<String> = [
-    "append", "clear", "pop", "reverse", "insert", "sort", "extend", "remove",
-  ]
-  private static let mutatingDictionaryMethods: Set<String> = ["clear", "pop", "popitem", "setdefault", "update"]
-  private static let dictionaryMethods: Set<String> = ["get", "items", "keys", "values", "copy", "fromkeys"]
 
   private static func has(_ name: AttributeName, _ list: TemplateList) -> Bool {
     switch name.name {

@@ -59,14 +59,23 @@ enum ComparisonOperator: String, Sendable {
   case notIn = "not in"
 }
 
-/// The name of an attribute, with the string method it may mean.
+/// The name of an attribute, with the methods it may mean.
 final class AttributeName: Sendable {
   let name: String
+  let fingerprint: UInt64
   let stringMethod: StringMethod?
+  let isDictionaryMethod: Bool
+  /// Whether the sandbox hides the method of that name from lists, and from dictionaries.
+  let changesList: Bool
+  let changesDictionary: Bool
 
   init(_ name: String) {
     self.name = name
+    fingerprint = name.fingerprint
     stringMethod = StringMethod(rawValue: name)
+    isDictionaryMethod = ["get", "items", "keys", "values", "copy", "fromkeys"].contains(name)
+    changesList = ["append", "clear", "pop", "reverse", "insert", "sort", "extend", "remove"].contains(name)
+    changesDictionary = ["clear", "pop", "popitem", "setdefault", "update"].contains(name)
   }
 }
 

@@ -4,6 +4,8 @@ public struct TemplateDictionary: Sendable {
     // Changed only while one dictionary refers to it.
     var keys: [TemplateValue] = []
     var values: [TemplateValue] = []
+    /// The fingerprints of text keys, 0 for others; parallel to the keys.
+    var fingerprints: [UInt64] = []
     /// Where each key is; kept only where there are too many keys to look through.
     var positions: [TemplateKey: Int] = [:]
     var depth: Int32 = 1
@@ -13,6 +15,7 @@ public struct TemplateDictionary: Sendable {
 
     init(copying other: Storage) {
       (keys, values, positions) = (other.keys, other.values, other.positions)
+      fingerprints = other.fingerprints
       (depth, weight) = (other.depth, other.weight)
     }
   }
@@ -60,6 +63,7 @@ public struct TemplateDictionary: Sendable {
         return
       }
       storage.keys.append(key)
+      storage.fingerprints.append(key.text?.fingerprint ?? 0)
       storage.values.append(newValue)
       if count == Self.scanned + 1 {
         for (position, key) in storage.keys.enumerated() { TemplateKey(key).map { storage.positions[$0] = position } }
@@ -70,11 +74,14 @@ public struct TemplateDictionary: Sendable {
   }
 
   /// The value of a text key.
-  subscript(text text: String) -> TemplateValue? {
+  subscript(text text: String) -> TemplateValue? { value(of: text, text.fingerprint) }
+
+  /// The value of a text key with a known fingerprint.
+  func value(of text: String, _ fingerprint: UInt64) -> TemplateValue? {
     guard count <= Self.scanned else {
       return storage.positions[.text(ScalarText(text))].map { storage.values[$0] }
     }
-    for position in storage.keys.indices {
+    for position in storage.fingerprints.indices where storage.fingerprints[position] == fingerprint {
       if case .string(let key) = storage.keys[position], key.string.hasSameScalars(as: text) {
         return storage.values[position]
       }

@@ -27,9 +27,13 @@ public struct TemplateText: Sendable {
   var hasMarks: Bool { !messageRanges.isEmpty }
 
   mutating func append(_ other: TemplateText) {
+    if !other.messageRanges.isEmpty { append(marksOf: other) }
+    string += other.string
+  }
+
+  private mutating func append(marksOf other: TemplateText) {
     let offset = count
     for range in other.messageRanges { mark(range.lowerBound + offset..<range.upperBound + offset) }
-    string += other.string
   }
 
   mutating func append(_ other: String) { string += other }
@@ -115,6 +119,15 @@ public struct TemplateText: Sendable {
     }
   }
 
+  /// Both texts in a row.
+  func followed(by other: TemplateText) -> TemplateText {
+    var result = TemplateText()
+    result.string.reserveCapacity(count + other.count)
+    result.append(self)
+    result.append(other)
+    return result
+  }
+
   /// The texts in a row.
   static func joined(_ parts: some Sequence<TemplateText>) -> TemplateText {
     var result = TemplateText()
@@ -136,6 +149,13 @@ extension String {
       other.utf8.withContiguousStorageIfAvailable { left.elementsEqual($0) }
     }
     return (compared ?? nil) ?? utf8.elementsEqual(other.utf8)
+  }
+
+  /// A number that equal texts share and few others do: FNV-1a, with the lowest bit set.
+  var fingerprint: UInt64 {
+    var value: UInt64 = 0xcbf2_9ce4_8422_2325
+    for byte in utf8 { value = (value ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    return value | 1
   }
 
   /// How many scalars there are.

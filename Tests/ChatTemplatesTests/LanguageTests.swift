@@ -39,7 +39,8 @@ import Testing
       } catch let error as TemplateError {
         let recorded = RecordedCases.codes(fields.count == 3 ? fields[2].text ?? "" : "")
         let codes = Self.refusals[snippet].map { [$0] } ?? recorded
-        #expect(codes.contains(error.code), "\(snippet)\n= \(error.code) \(error)\n! \(expected ?? fields[2].text ?? "")")
+        #expect(
+          codes.contains(error.code), "\(snippet)\n= \(error.code) \(error)\n! \(expected ?? fields[2].text ?? "")")
       }
     }
   }

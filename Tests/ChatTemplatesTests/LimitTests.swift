@@ -116,7 +116,8 @@ import Testing
   /// By definition: a search that starts a match at every place takes time linear in the text.
   @Test func searchIsLinear() throws {
     let half = "('a' * 5 * 10**5 ~ 'b')"
-    let template = "{{ ('a' * 10**6).find(\(half)) }} {{ ('a' * 10**6).rfind('b' ~ 'a' * 5 * 10**5) }} "
+    let template =
+      "{{ ('a' * 10**6).find(\(half)) }} {{ ('a' * 10**6).rfind('b' ~ 'a' * 5 * 10**5) }} "
       + "{{ ('a' * 10**6).split(\(half))|length }} {{ (('a' * 10**6) ~ 'b').find(\(half)) }}"
     #expect(try ChatTemplate(template).render(variables: []) == "-1 -1 1 500000")
   }

@@ -41,7 +41,8 @@ enum RecordedCases {
     case "ZeroDivisionError", "ValueError", "KeyError", "IndexError": [.wrongValue]
     case "AssertionError", "RuntimeError": [.wrongValue]
     case "TemplateSyntaxError", "SyntaxError": [.syntax]
-    case "TemplateAssertionError", "TemplateRuntimeError", "FilterArgumentError": [.unsupported, .wrongType, .wrongValue]
+    case "TemplateAssertionError", "TemplateRuntimeError", "FilterArgumentError":
+      [.unsupported, .wrongType, .wrongValue]
     default: []
     }
   }

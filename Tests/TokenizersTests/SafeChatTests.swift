@@ -17,7 +17,8 @@ import Testing
     var added: [JSONValue] = []
     for (index, content) in (special + plain).enumerated() {
       let isSpecial = index < special.count
-      let token = #"{"id": \#(256 + index), "content": \#(JSONValue.string(content).serialized()), "single_word": false, "#
+      let token =
+        #"{"id": \#(256 + index), "content": \#(JSONValue.string(content).serialized()), "single_word": false, "#
         + #""lstrip": false, "rstrip": false, "normalized": false, "special": \#(isSpecial)}"#
       added.append(try JSONValue.parse(Array(token.utf8)))
     }
