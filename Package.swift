@@ -49,7 +49,8 @@ let package = Package(
     room("JSONReader", []),
     room("Tensors", ["CKernels", .target(name: "CBLAS", condition: .when(platforms: [.linux]))]),
     room(
-      "Checkpoints", ["Tensors", "JSONReader", "CKernels", .product(name: "Crypto", package: "swift-crypto")]),
+      "Checkpoints",
+      ["Tensors", "JSONReader", "Tokenizers", "CKernels", .product(name: "Crypto", package: "swift-crypto")]),
     room("VectorQuantization", ["Checkpoints", "JSONReader", "Tensors", "CKernels"]),
     room("LanguageModels", ["VectorQuantization", "Checkpoints", "JSONReader", "Tensors", "CKernels"]),
     room("ChatTemplates", []),

@@ -567,15 +567,6 @@ INLINE float32x4_t silu4(float32x4_t gate) {
   return vdivq_f32(gate, vaddq_f32(vdupq_n_f32(1), exp4(vnegq_f32(gate))));
 }
 
-static void silu_multiply(const float *gate, const float *up, float *y, size_t n) {
-  size_t i = 0;
-  for (; i + 4 <= n; i += 4) vst1q_f32(y + i, vmulq_f32(silu4(vld1q_f32(gate + i)), vld1q_f32(up + i)));
-  if (i < n) {
-    const float32x4_t activation = silu4(load_tail(gate, CK_F32, i, n - i));
-    store_tail(y + i, vmulq_f32(activation, load_tail(up, CK_F32, i, n - i)), n - i);
-  }
-}
-
 /// g / (1 + exp(-2 sqrt(2 / pi) (g + 0.044715 g^3))).
 INLINE float32x4_t gelu4(float32x4_t g) {
   const float32x4_t cubic = vfmaq_f32(
@@ -583,13 +574,23 @@ INLINE float32x4_t gelu4(float32x4_t g) {
   return vdivq_f32(g, vaddq_f32(vdupq_n_f32(1), exp4(vmulq_f32(g, cubic))));
 }
 
-static void gelu_multiply(const float *gate, const float *up, float *y, size_t n) {
+/// y = activation(gate) * up.
+INLINE void multiply_gated(
+  float32x4_t (*activation)(float32x4_t), const float *gate, const float *up, float *y, size_t n) {
   size_t i = 0;
-  for (; i + 4 <= n; i += 4) vst1q_f32(y + i, vmulq_f32(gelu4(vld1q_f32(gate + i)), vld1q_f32(up + i)));
+  for (; i + 4 <= n; i += 4) vst1q_f32(y + i, vmulq_f32(activation(vld1q_f32(gate + i)), vld1q_f32(up + i)));
   if (i < n) {
-    const float32x4_t activation = gelu4(load_tail(gate, CK_F32, i, n - i));
-    store_tail(y + i, vmulq_f32(activation, load_tail(up, CK_F32, i, n - i)), n - i);
+    const float32x4_t activated = activation(load_tail(gate, CK_F32, i, n - i));
+    store_tail(y + i, vmulq_f32(activated, load_tail(up, CK_F32, i, n - i)), n - i);
   }
+}
+
+static void silu_multiply(const float *gate, const float *up, float *y, size_t n) {
+  multiply_gated(silu4, gate, up, y, n);
+}
+
+static void gelu_multiply(const float *gate, const float *up, float *y, size_t n) {
+  multiply_gated(gelu4, gate, up, y, n);
 }
 
 /// cap * tanh(x / cap) = cap - 2 cap / (1 + exp(2 x / cap)).

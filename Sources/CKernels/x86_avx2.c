@@ -667,18 +667,6 @@ AVX2_INLINE __m256 silu8(__m256 gate) {
   return _mm256_div_ps(gate, _mm256_add_ps(_mm256_set1_ps(1), exp8(negated)));
 }
 
-AVX2 static void silu_multiply(const float *gate, const float *up, float *y, size_t n) {
-  size_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    _mm256_storeu_ps(y + i, _mm256_mul_ps(silu8(_mm256_loadu_ps(gate + i)), _mm256_loadu_ps(up + i)));
-  }
-  if (i < n) {
-    const __m256i lanes = first_lanes(n - i);
-    const __m256 activation = silu8(_mm256_maskload_ps(gate + i, lanes));
-    _mm256_maskstore_ps(y + i, lanes, _mm256_mul_ps(activation, _mm256_maskload_ps(up + i, lanes)));
-  }
-}
-
 /// g / (1 + exp(-2 sqrt(2 / pi) (g + 0.044715 g^3))).
 AVX2_INLINE __m256 gelu8(__m256 g) {
   const __m256 cubic = _mm256_fmadd_ps(
@@ -686,16 +674,26 @@ AVX2_INLINE __m256 gelu8(__m256 g) {
   return _mm256_div_ps(g, _mm256_add_ps(_mm256_set1_ps(1), exp8(_mm256_mul_ps(g, cubic))));
 }
 
-AVX2 static void gelu_multiply(const float *gate, const float *up, float *y, size_t n) {
+/// y = activation(gate) * up, the last vector masked.
+AVX2_INLINE void multiply_gated(
+  __m256 (*activation)(__m256), const float *gate, const float *up, float *y, size_t n) {
   size_t i = 0;
   for (; i + 8 <= n; i += 8) {
-    _mm256_storeu_ps(y + i, _mm256_mul_ps(gelu8(_mm256_loadu_ps(gate + i)), _mm256_loadu_ps(up + i)));
+    _mm256_storeu_ps(y + i, _mm256_mul_ps(activation(_mm256_loadu_ps(gate + i)), _mm256_loadu_ps(up + i)));
   }
   if (i < n) {
     const __m256i lanes = first_lanes(n - i);
-    const __m256 activation = gelu8(_mm256_maskload_ps(gate + i, lanes));
-    _mm256_maskstore_ps(y + i, lanes, _mm256_mul_ps(activation, _mm256_maskload_ps(up + i, lanes)));
+    const __m256 activated = activation(_mm256_maskload_ps(gate + i, lanes));
+    _mm256_maskstore_ps(y + i, lanes, _mm256_mul_ps(activated, _mm256_maskload_ps(up + i, lanes)));
   }
+}
+
+AVX2 static void silu_multiply(const float *gate, const float *up, float *y, size_t n) {
+  multiply_gated(silu8, gate, up, y, n);
+}
+
+AVX2 static void gelu_multiply(const float *gate, const float *up, float *y, size_t n) {
+  multiply_gated(gelu8, gate, up, y, n);
 }
 
 /// cap * tanh(x / cap) = cap - 2 cap / (1 + exp(2 x / cap)).

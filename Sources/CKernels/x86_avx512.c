@@ -682,26 +682,34 @@ AVX512 static void softmax(float *x, size_t n) {
   }
 }
 
-AVX512 static void silu_multiply(const float *gate, const float *up, float *y, size_t n) {
+AVX512_INLINE __m512 silu16(__m512 g) {
+  const __m512 negated = _mm512_xor_ps(g, _mm512_set1_ps(-0.0f));
+  return _mm512_div_ps(g, _mm512_add_ps(_mm512_set1_ps(1), exp16(negated)));
+}
+
+/// g / (1 + exp(-2 sqrt(2 / pi) (g + 0.044715 g^3))).
+AVX512_INLINE __m512 gelu16(__m512 g) {
+  const __m512 cubic = _mm512_fmadd_ps(
+    _mm512_mul_ps(g, g), _mm512_set1_ps(-2 * 0.797884561f * 0.044715f), _mm512_set1_ps(-2 * 0.797884561f));
+  return _mm512_div_ps(g, _mm512_add_ps(_mm512_set1_ps(1), exp16(_mm512_mul_ps(g, cubic))));
+}
+
+/// y = activation(gate) * up.
+AVX512_INLINE void multiply_gated(
+  __m512 (*activation)(__m512), const float *gate, const float *up, float *y, size_t n) {
   for (size_t i = 0; i < n; i += 16) {
     const __mmask16 lanes = first_lanes(n - i);
-    const __m512 g = _mm512_maskz_loadu_ps(lanes, gate + i);
-    const __m512 negated = _mm512_xor_ps(g, _mm512_set1_ps(-0.0f));
-    const __m512 activation = _mm512_div_ps(g, _mm512_add_ps(_mm512_set1_ps(1), exp16(negated)));
-    _mm512_mask_storeu_ps(y + i, lanes, _mm512_mul_ps(activation, _mm512_maskz_loadu_ps(lanes, up + i)));
+    const __m512 activated = activation(_mm512_maskz_loadu_ps(lanes, gate + i));
+    _mm512_mask_storeu_ps(y + i, lanes, _mm512_mul_ps(activated, _mm512_maskz_loadu_ps(lanes, up + i)));
   }
 }
 
-/// g / (1 + exp(-2 sqrt(2 / pi) (g + 0.044715 g^3))) * up.
+AVX512 static void silu_multiply(const float *gate, const float *up, float *y, size_t n) {
+  multiply_gated(silu16, gate, up, y, n);
+}
+
 AVX512 static void gelu_multiply(const float *gate, const float *up, float *y, size_t n) {
-  const __m512 linear = _mm512_set1_ps(-2 * 0.797884561f), cubic = _mm512_set1_ps(-2 * 0.797884561f * 0.044715f);
-  for (size_t i = 0; i < n; i += 16) {
-    const __mmask16 lanes = first_lanes(n - i);
-    const __m512 g = _mm512_maskz_loadu_ps(lanes, gate + i);
-    const __m512 exponent = _mm512_mul_ps(g, _mm512_fmadd_ps(_mm512_mul_ps(g, g), cubic, linear));
-    const __m512 activation = _mm512_div_ps(g, _mm512_add_ps(_mm512_set1_ps(1), exp16(exponent)));
-    _mm512_mask_storeu_ps(y + i, lanes, _mm512_mul_ps(activation, _mm512_maskz_loadu_ps(lanes, up + i)));
-  }
+  multiply_gated(gelu16, gate, up, y, n);
 }
 
 /// cap * tanh(x / cap) = cap - 2 cap / (1 + exp(2 x / cap)).

@@ -36,8 +36,8 @@ package struct ParameterLoader: Sendable {
   /// The matrix `module.weight`, or its vector-quantized form; a bias where `bias` says so or one is stored.
   package func linear(_ module: String, outFeatures: Int, inFeatures: Int, bias: Bool) throws -> any Linear {
     if source.contains(module + ".centroids.weight") {
-      return try QuantizedLinear(
-        quantized(module, outFeatures: outFeatures, inFeatures: inFeatures), isExact: isExact)
+      return QuantizedLinear(
+        try quantized(module, outFeatures: outFeatures, inFeatures: inFeatures), isExact: isExact)
     }
     let biasName = module + ".bias"
     let values = bias || source.contains(biasName) ? try vector(biasName, count: outFeatures) : nil

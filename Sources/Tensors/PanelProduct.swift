@@ -44,7 +44,7 @@ package enum PanelProduct {
 package func withScratch<Result>(
   count: Int, _ body: (UnsafeMutablePointer<Float>) throws -> Result
 ) rethrows -> Result {
-  let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: max(count, 1) * 4, alignment: 64)
+  let memory = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1) * 4, alignment: 64)
   defer { memory.deallocate() }
-  return try body(memory.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: Float.self))
+  return try body(memory.bindMemory(to: Float.self, capacity: max(count, 1)))
 }

@@ -13,13 +13,13 @@ struct ActivationTransform: Sendable {
   /// Whether the norm along the output needs `Σ x`.
   private let needsSum: Bool
 
-  init(_ layer: VectorQuantizedLinear) throws {
+  init(_ layer: VectorQuantizedLinear) {
     columnCount = layer.inFeatures
     columns = layer.permutation?.indices ?? []
     let isInput = layer.settings.normAxis == .input
-    let original = try isInput ? layer.scale?.floats() ?? [] : []
+    let original = isInput ? layer.scale?.modelFloats ?? [] : []
     scale = columns.isEmpty || original.isEmpty ? original : columns.map { original[Int($0)] }
-    shift = try isInput ? layer.shift?.floats() ?? [] : []
+    shift = isInput ? layer.shift?.modelFloats ?? [] : []
     needsSum = !isInput && layer.shift != nil
   }
 
@@ -55,11 +55,11 @@ struct OutputTransform: Sendable {
   private let bias: [Float]
   private let addsOffset: Bool
 
-  init(_ layer: VectorQuantizedLinear) throws {
+  init(_ layer: VectorQuantizedLinear) {
     let isOutput = layer.settings.normAxis == .output
-    scale = try isOutput ? layer.scale?.floats() ?? [] : []
-    shift = try isOutput ? layer.shift?.floats() ?? [] : []
-    bias = try layer.bias?.floats() ?? []
+    scale = isOutput ? layer.scale?.modelFloats ?? [] : []
+    shift = isOutput ? layer.shift?.modelFloats ?? [] : []
+    bias = layer.bias?.modelFloats ?? []
     addsOffset = !isOutput && layer.shift != nil
   }
 

@@ -16,12 +16,13 @@ struct CodePlanes: @unchecked Sendable {
   static let leastCodes = 1 << 14
 
   /// Planes for `codes` (packed rows as `ck_vq_matrix` reads them), or nil where they are of no use: large codebooks, few
-  /// codes, or a machine without byte permutes.
+  /// codes, centroids that are no numbers (which integers cannot say), or a machine without byte permutes.
   init?(_ matrix: ck_vq_matrix, rows: Int, main: [Float], residual: [Float]?, vectorLength: Int, kernels: ck_kernels) {
     let mainCount = main.count / vectorLength
     let residualCount = (residual?.count ?? 0) / vectorLength
     guard kernels.prefers_planes != 0, mainCount <= 256, residualCount <= 256,
-      rows * matrix.columns >= Self.leastCodes
+      rows * matrix.columns >= Self.leastCodes, main.allSatisfy(\.isFinite),
+      residual?.allSatisfy(\.isFinite) ?? true
     else { return nil }
     let padded = (matrix.columns + 63) / 64 * 64
     let isNibbles = residualCount > 0 && residualCount <= 16
@@ -100,12 +101,5 @@ struct CodePlanes: @unchecked Sendable {
       }
     }
     return (bytes { $0 >> 8 }, bytes { $0 & 255 }, largest / 127)
-  }
-}
-
-extension Tensor {
-  /// The address of a tensor that is known not to be empty.
-  fileprivate func address<Element>(as type: Element.Type = Element.self) -> UnsafePointer<Element> {
-    baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: type)
   }
 }

@@ -39,12 +39,28 @@ public struct Codebook: Sendable {
   }
 
   /// Group `group` in float32, one centroid of `vectorLength` values after the other.
-  public func floats(group: Int) throws -> [Float] {
-    try tensor.rows(group..<(group + 1)).floats()
+  public func floats(group: Int) -> [Float] {
+    tensor.rows(group..<(group + 1)).modelFloats
   }
 }
 
 extension DType {
   /// Whether model weights are stored in this type.
   var isModelType: Bool { self == .float16 || self == .bfloat16 || self == .float32 }
+}
+
+extension Tensor {
+  /// The values of a tensor whose type was checked to be one that model weights are stored in.
+  var modelFloats: [Float] {
+    [Float](unsafeUninitializedCapacity: shape.elementCount) { target, initialized in
+      withUnsafeBytes { FloatConversion.widen($0, dtype: dtype, into: target) }
+      initialized = shape.elementCount
+    }
+  }
+
+  /// The address of a tensor that is known not to be empty.
+  func address<Element>(as type: Element.Type = Element.self) -> UnsafePointer<Element> {
+    guard let baseAddress else { preconditionFailure("an empty tensor has no address") }
+    return baseAddress.assumingMemoryBound(to: type)
+  }
 }

@@ -26,21 +26,20 @@ public final class VectorQuantizedKernel: Sendable {
   ///
   /// - Parameter isExact: whether products use the centroids as stored, in float32, even where int8 centroids and 16-bit
   ///   activations would be faster.
-  /// - Throws: `TensorError` if a part is not floating point.
-  public init(_ layer: VectorQuantizedLinear, isExact: Bool = false) throws {
+  public init(_ layer: VectorQuantizedLinear, isExact: Bool = false) {
     let settings = layer.settings
     inFeatures = layer.inFeatures
     outFeatures = layer.outFeatures
     vectorLength = settings.vectorLength
     vectorRows = settings.vectorRows(outFeatures: layer.outFeatures)
     var parts: [VectorQuantizedPart] = []
-    if let part = try VectorQuantizedPart(outliersOf: layer) { parts.append(part) }
+    if let part = VectorQuantizedPart(outliersOf: layer) { parts.append(part) }
     for group in 0..<settings.groupCount {
-      parts.append(try VectorQuantizedPart(group: group, of: layer, isExact: isExact))
+      parts.append(VectorQuantizedPart(group: group, of: layer, isExact: isExact))
     }
     self.parts = parts
-    input = try ActivationTransform(layer)
-    output = try OutputTransform(layer)
+    input = ActivationTransform(layer)
+    output = OutputTransform(layer)
   }
 
   /// Computes `y[tokens, outFeatures]` from `x[tokens, inFeatures]`, both row-major; `x` and `y` do not overlap.

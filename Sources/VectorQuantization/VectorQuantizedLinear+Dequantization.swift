@@ -36,13 +36,13 @@ private struct RowDecoder: Sendable {
     self.dtype = dtype == .float32 ? nil : dtype
     let groups = 0..<layer.settings.groupCount
     let rounded = { (values: [Float]) in dtype.map { FloatConversion.rounded(values, to: $0) } ?? values }
-    main = try groups.map { rounded(try layer.centroids.floats(group: $0)) }
-    residual = try layer.residualCentroids.map { book in try groups.map { rounded(try book.floats(group: $0)) } } ?? []
-    outlier = rounded(try layer.outlierCentroids?.floats(group: 0) ?? [])
+    main = groups.map { rounded(layer.centroids.floats(group: $0)) }
+    residual = layer.residualCentroids.map { book in groups.map { rounded(book.floats(group: $0)) } } ?? []
+    outlier = rounded(layer.outlierCentroids?.floats(group: 0) ?? [])
     outlierCodes = try layer.outlierIndices?.codes(name: "outlier_indices") ?? []
     columns = layer.permutation?.indices.map { Int($0) } ?? Array(0..<layer.inFeatures)
-    scale = rounded(try layer.scale?.floats() ?? [])
-    shift = rounded(try layer.shift?.floats() ?? [])
+    scale = rounded(layer.scale?.modelFloats ?? [])
+    shift = rounded(layer.shift?.modelFloats ?? [])
   }
 
   func decode(vectorRow n: Int, into weight: UnsafeMutablePointer<Float>) {

@@ -28,10 +28,10 @@ struct VectorQuantizedPart: @unchecked Sendable {
   /// Group `group` of `layer`.
   ///
   /// - Parameter isExact: whether products must use the centroids as stored, in float32.
-  init(group: Int, of layer: VectorQuantizedLinear, isExact: Bool) throws {
+  init(group: Int, of layer: VectorQuantizedLinear, isExact: Bool) {
     let settings = layer.settings
-    var main = try PaddedTable(layer.centroids, group: group)
-    var residual = try layer.residualCentroids.map { try PaddedTable($0, group: group) }
+    var main = PaddedTable(layer.centroids, group: group)
+    var residual = layer.residualCentroids.map { PaddedTable($0, group: group) }
     let jointBytes = settings.codeBits <= 16 ? (main.stride * 4) << settings.codeBits : .max
     let codeCount = layer.indices.rowCount * layer.indices.columnCount
     if let addend = residual,
@@ -41,7 +41,7 @@ struct VectorQuantizedPart: @unchecked Sendable {
       residual = nil
     }
     let words = layer.indices.wordsPerRow
-    try self.init(
+    self.init(
       firstColumn: settings.outlierSize + group * settings.groupSize, columnCount: settings.groupSize,
       codes: layer.indices.tensor, offset: group * layer.indices.rowCount * words * 4, rowBytes: words * 4,
       codeBits: settings.codeBits, mainBits: settings.mainBits, main: main, residual: residual,
@@ -49,36 +49,36 @@ struct VectorQuantizedPart: @unchecked Sendable {
         ? nil
         : { matrix in
           CodePlanes(
-            matrix, rows: layer.indices.rowCount, main: try layer.centroids.floats(group: group),
-            residual: try layer.residualCentroids?.floats(group: group), vectorLength: settings.vectorLength,
+            matrix, rows: layer.indices.rowCount, main: layer.centroids.floats(group: group),
+            residual: layer.residualCentroids?.floats(group: group), vectorLength: settings.vectorLength,
             kernels: ck_active().pointee)
         })
   }
 
   /// The outlier columns of `layer`, if it has any; their codes are 16 bits wide.
-  init?(outliersOf layer: VectorQuantizedLinear) throws {
+  init?(outliersOf layer: VectorQuantizedLinear) {
     guard let book = layer.outlierCentroids, let codes = layer.outlierIndices else { return nil }
     let columns = layer.settings.outlierSize
     self.init(
       firstColumn: 0, columnCount: columns, codes: codes, offset: 0, rowBytes: columns * 2, codeBits: 16,
-      mainBits: 16, main: try PaddedTable(book, group: 0), residual: nil, planes: nil)
+      mainBits: 16, main: PaddedTable(book, group: 0), residual: nil, planes: nil)
   }
 
   private init(
     firstColumn: Int, columnCount: Int, codes: Tensor, offset: Int, rowBytes: Int, codeBits: Int, mainBits: Int,
-    main: PaddedTable, residual: PaddedTable?, planes: ((ck_vq_matrix) throws -> CodePlanes?)?
-  ) rethrows {
+    main: PaddedTable, residual: PaddedTable?, planes: ((ck_vq_matrix) -> CodePlanes?)?
+  ) {
     self.firstColumn = firstColumn
     self.columnCount = columnCount
     vectorLength = main.vectorLength
     memory = [codes, main.tensor] + (residual.map { [$0.tensor] } ?? [])
     // An empty tensor cannot occur: every layer has at least one row, one column and two centroids.
     matrix = ck_vq_matrix(
-      codes: codes.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: UInt8.self) + offset,
+      codes: codes.address(as: UInt8.self) + offset,
       row_stride: rowBytes, columns: columnCount, code_bits: UInt32(codeBits), main_bits: UInt32(mainBits),
       vector_length: UInt32(main.vectorLength), table_stride: UInt32(main.stride), table: main.address,
       residual_table: residual?.address)
-    self.planes = try planes?(matrix)
+    self.planes = planes?(matrix)
   }
 
   /// Adds `Σ_c x[c] · Q[o, c]` over this part's columns to `sums[o - outputs.lowerBound]`.
@@ -134,8 +134,8 @@ private struct PaddedTable {
   let stride: Int
   let count: Int
 
-  init(_ book: Codebook, group: Int) throws {
-    let values = try book.floats(group: group)
+  init(_ book: Codebook, group: Int) {
+    let values = book.floats(group: group)
     self.init(count: book.count, vectorLength: book.vectorLength) { target in
       for k in 0..<book.count {
         for e in 0..<book.vectorLength { target[k, e] = values[k * book.vectorLength + e] }
@@ -154,9 +154,7 @@ private struct PaddedTable {
     }
   }
 
-  var address: UnsafePointer<Float> {
-    tensor.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: Float.self)
-  }
+  var address: UnsafePointer<Float> { tensor.address() }
 
   /// The sums of all pairs; the sum of `main` and `residual` is entry `main | residual << mainBits`.
   func joined(with residual: PaddedTable, mainBits: Int) -> PaddedTable {

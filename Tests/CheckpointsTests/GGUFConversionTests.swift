@@ -108,9 +108,22 @@ import Testing
     #expect(try refusal(builder).message.contains("rope_freqs.weight"))
   }
 
+  @Test(
+    "every pre-tokenizer that vocabularies are read with is written into tokenizer.json",
+    arguments: ["tekken", "deepseek-v3", "kimi-k2", "default", "gpt-4o", "chameleon"])
+  func knownPreTokenizers(name: String) throws {
+    try convert(GGUFBuilder.llama("tokenizer.ggml.pre", .string(name))) { folder, notes in
+      #expect(notes.isEmpty)
+      let json = try JSONFile.read(folder.appendingPathComponent("tokenizer.json").path)
+      let steps = json["pre_tokenizer"]?["pretokenizers"]?.arrayValue ?? [json["pre_tokenizer"] ?? .null]
+      #expect(steps.last?["type"] == "ByteLevel")
+      #expect(steps.dropLast().allSatisfy { $0["type"] == "Split" })
+    }
+  }
+
   @Test("a tokenizer that is not known is left out with a note that names it")
   func unknownTokenizer() throws {
-    for (key, name) in [("tokenizer.ggml.pre", "tekken"), ("tokenizer.ggml.model", "rwkv")] {
+    for (key, name) in [("tokenizer.ggml.pre", "superbpe"), ("tokenizer.ggml.model", "rwkv")] {
       try convert(GGUFBuilder.llama(key, .string(name))) { folder, notes in
         #expect(notes.count == 1)
         #expect(notes.first?.contains("\"\(name)\"") == true)

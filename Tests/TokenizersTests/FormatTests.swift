@@ -49,7 +49,9 @@ import Testing
     let pattern = try #require(GGUFPreTokenizer(name: name))
     let text = Array("It's 1234 ÄRGER, 漢字かな!\r\n  x".utf8)
     var pieces = [0..<text.count]
-    try text.withUnsafeBufferPointer { try PreTokenizer(steps: pattern.steps).split($0, &pieces) }
+    let reader = TokenizerJSON(file: "tokenizer.json", content: TokenizerJSONScanner.Content())
+    let steps = try reader.preTokenizerSteps(pattern.preTokenizer)
+    try text.withUnsafeBufferPointer { try PreTokenizer(steps: steps).split($0, &pieces) }
     // No pattern loses text: what none matches is a piece of its own.
     #expect(pieces.map(\.count).reduce(0, +) == text.count)
     #expect(pieces.count > 1)

@@ -48,8 +48,8 @@ struct CodePlanesTests {
       vectorLength: recipe.v, centroidCount: recipe.k, residualCentroidCount: recipe.r, groupCount: recipe.groups,
       normEnabled: false, permutationEnabled: false)
     let layer = try layer(outFeatures: outFeatures, inFeatures: inFeatures, settings: settings)
-    let fast = try VectorQuantizedKernel(layer)
-    let exact = try VectorQuantizedKernel(layer, isExact: true)
+    let fast = VectorQuantizedKernel(layer)
+    let exact = VectorQuantizedKernel(layer, isExact: true)
     #expect(
       fast.parts.allSatisfy { $0.planes != nil } || outFeatures / recipe.v * (inFeatures / recipe.groups) < 1 << 14)
     #expect(exact.parts.allSatisfy { $0.planes == nil })
@@ -68,7 +68,7 @@ struct CodePlanesTests {
   func threads() throws {
     let settings = LayerSettings(
       vectorLength: 4, centroidCount: 256, residualCentroidCount: 16, normEnabled: false, permutationEnabled: false)
-    let kernel = try VectorQuantizedKernel(try layer(outFeatures: 322, inFeatures: 300, settings: settings))
+    let kernel = VectorQuantizedKernel(try layer(outFeatures: 322, inFeatures: 300, settings: settings))
     let x = (0..<300).map { Float($0 % 17) - 8 }
     let before = WorkerPool.shared.threadCount
     defer { WorkerPool.shared.threadCount = before }
@@ -80,5 +80,23 @@ struct CodePlanesTests {
     }
     #expect(results[0] == results[1])
     #expect(results[0] == results[2])
+  }
+
+  @Test(
+    "A centroid that is no number gives outputs that are no numbers, and nothing stops",
+    arguments: [Float.nan, .infinity])
+  func centroidsThatAreNoNumbers(value: Float) throws {
+    let settings = LayerSettings(
+      vectorLength: 4, centroidCount: 256, residualCentroidCount: 0, normEnabled: false, permutationEnabled: false)
+    let whole = try layer(outFeatures: 322, inFeatures: 300, settings: settings)
+    let centroids = Codebook(
+      [Float](repeating: value, count: 256 * 4), count: 256, vectorLength: 4, dtype: whole.centroids.tensor.dtype)
+    let damaged = try VectorQuantizedLinear(
+      module: whole.module, settings: whole.settings, outFeatures: 322, inFeatures: 300, centroids: centroids,
+      residualCentroids: nil, indices: whole.indices, outlierCentroids: nil, outlierIndices: nil, permutation: nil,
+      scale: nil, shift: nil, bias: nil)
+    var y = [Float](repeating: 0, count: 322)
+    VectorQuantizedKernel(damaged).multiply([Float](repeating: 1, count: 300), tokens: 1, into: &y)
+    #expect(y.allSatisfy { !$0.isFinite })
   }
 }

@@ -5,7 +5,7 @@ import Testing
 
 /// The kernel's product by the chosen path.
 func product(_ layer: VectorQuantizedLinear, _ x: [Float], tokens: Int, byTiles: Bool) throws -> [Float] {
-  let kernel = try VectorQuantizedKernel(layer, isExact: true)
+  let kernel = VectorQuantizedKernel(layer, isExact: true)
   var y = [Float](repeating: .nan, count: tokens * layer.outFeatures)
   x.withUnsafeBufferPointer { x in
     y.withUnsafeMutableBufferPointer { y in

@@ -33,9 +33,9 @@ enum GGUFArchitectures {
   static let all: [String: any GGUFArchitecture.Type] = [
     "llama": GGUFLlama.self,
     "qwen2": GGUFQwen2.self,
-    "qwen2moe": GGUFQwen2Moe.self,
+    "qwen2moe": GGUFQwen2.self,
     "qwen3": GGUFQwen3.self,
-    "qwen3moe": GGUFQwen3Moe.self,
+    "qwen3moe": GGUFQwen3.self,
     "phi3": GGUFPhi3.self,
     "gemma": GGUFGemma.self,
     "gemma2": GGUFGemma2.self,

@@ -23,11 +23,11 @@ public enum GGUFConversion {
       throw CheckpointError(.unsupported, "weights can be stored as F16, BF16 or F32, not as \(dtype.rawValue)")
     }
     let model = try GGUFModel(file)
-    let vocabulary = try GGUFVocabulary(file)
+    let vocabulary = try GGUFTokenizerFiles(file)
     let configuration = model.configuration(dtype: dtype, vocabulary: vocabulary)
     var companions = [(name: "generation_config.json", content: vocabulary.generationConfiguration)]
     var notes = model.notes
-    switch try vocabulary.tokenizer() {
+    switch try vocabulary.outcome() {
     case .files(let files): companions += files
     case .none(let reason):
       notes.append("\(reason); no tokenizer was written: copy tokenizer.json from the original model to \(folder)")

@@ -50,7 +50,7 @@ struct GGUFModel {
   }
 
   /// The content of `config.json`, its keys sorted.
-  func configuration(dtype: DType, vocabulary: GGUFVocabulary) -> JSONValue {
+  func configuration(dtype: DType, vocabulary: GGUFTokenizerFiles) -> JSONValue {
     func identifier(_ role: String) -> JSONValue { vocabulary.identifier(role).map(JSONValue.integer) ?? .null }
     var all: [(key: String, value: JSONValue)] = [
       ("architectures", [.string(architecture.className)]),

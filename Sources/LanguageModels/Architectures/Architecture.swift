@@ -27,9 +27,13 @@ extension ModelConfiguration {
 
   /// A gated feed-forward layer of the model's width.
   func gatedFeedForward(_ reader: ConfigurationReader) throws -> GatedConfiguration {
-    GatedConfiguration(width: intermediateSize, activation: try reader.activation(known: Self.siluNames))
+    GatedConfiguration(width: intermediateSize, activation: try reader.siluActivation())
   }
+}
 
-  /// The names of the only activation of most families.
-  static let siluNames: [String: Activation] = ["silu": .silu, "swish": .silu]
+extension ConfigurationReader {
+  /// The only activation of most families.
+  func siluActivation() throws -> Activation {
+    try activation(known: ["silu": .silu, "swish": .silu], default: .silu)
+  }
 }

@@ -27,7 +27,7 @@ enum Gemma: Architecture {
     let key = reader["hidden_activation"] != nil ? "hidden_activation" : "hidden_act"
     // The first generation's files say "gelu" and mean the tanh form.
     let known: [String: Activation] = ["gelu_pytorch_tanh": .gelu, "gelu": .gelu, "gelu_new": .gelu]
-    let activation = reader[key] == nil ? .gelu : try reader.activation(key, known: known)
+    let activation = try reader.activation(key, known: known, default: .gelu)
     return GatedConfiguration(width: model.intermediateSize, activation: activation)
   }
 

@@ -5,14 +5,7 @@ enum Qwen2: Architecture {
   static let classes = ["Qwen2ForCausalLM"]
 
   static func complete(_ model: inout ModelConfiguration, _ reader: ConfigurationReader) throws {
-    let attention = model.groupedAttention(.separate(bias: true))
-    let feedForward = FeedForwardConfiguration.gated(try model.gatedFeedForward(reader))
-    model.rotaries = [try RotaryConfiguration(reader, headDimension: model.headDimension)]
-    model.blocks = try Qwen.windows(model, reader).map { window in
-      var attention = attention
-      attention.window = window
-      return BlockConfiguration(attention: attention, feedForward: feedForward)
-    }
+    try Qwen.completeDense(&model, reader, model.groupedAttention(.separate(bias: true)))
   }
 }
 
@@ -22,14 +15,7 @@ enum Qwen3: Architecture {
   static let defaults: [String: JSONValue] = ["head_dim": .integer(128)]
 
   static func complete(_ model: inout ModelConfiguration, _ reader: ConfigurationReader) throws {
-    let attention = try Qwen.normalizedAttention(model, reader)
-    let feedForward = FeedForwardConfiguration.gated(try model.gatedFeedForward(reader))
-    model.rotaries = [try RotaryConfiguration(reader, headDimension: model.headDimension)]
-    model.blocks = try Qwen.windows(model, reader).map { window in
-      var attention = attention
-      attention.window = window
-      return BlockConfiguration(attention: attention, feedForward: feedForward)
-    }
+    try Qwen.completeDense(&model, reader, Qwen.normalizedAttention(model, reader))
   }
 }
 
@@ -50,7 +36,7 @@ enum Qwen2Experts: Architecture {
     experts.shared = shared
     experts.sharedGatePath = "mlp.shared_expert_gate"
     model.rotaries = [try RotaryConfiguration(reader, headDimension: model.headDimension)]
-    let window = try reader.flag("use_sliding_window") == true ? try reader.optionalCount("sliding_window") : nil
+    let window = try Qwen.window(reader)
     let last = try reader.optionalNatural("max_window_layers") ?? 28
     let isSliding = try reader.isSliding(blocks: model.layerCount) { $0 % 2 == 0 && $0 < last }
     let feedForwards = try Qwen.feedForwards(model, reader, experts)
@@ -71,7 +57,7 @@ enum Qwen3Experts: Architecture {
 
   static func complete(_ model: inout ModelConfiguration, _ reader: ConfigurationReader) throws {
     var attention = try Qwen.normalizedAttention(model, reader)
-    attention.window = try reader.flag("use_sliding_window") == true ? try reader.optionalCount("sliding_window") : nil
+    attention.window = try Qwen.window(reader)
     let count = try reader.optionalCount("num_experts") ?? reader.count("num_local_experts")
     let experts = try Qwen.experts(reader, count: count)
     model.rotaries = [try RotaryConfiguration(reader, headDimension: model.headDimension)]
@@ -93,17 +79,30 @@ private enum Qwen {
     return attention
   }
 
-  /// The window of each block: from block `max_window_layers` on, if windows are in use at all.
-  static func windows(_ model: ModelConfiguration, _ reader: ConfigurationReader) throws -> [Int?] {
-    let window = try reader.flag("use_sliding_window") == true ? try reader.optionalCount("sliding_window") : nil
+  /// The window in use, if one is at all.
+  static func window(_ reader: ConfigurationReader) throws -> Int? {
+    try reader.flag("use_sliding_window") == true ? reader.optionalCount("sliding_window") : nil
+  }
+
+  /// A model without experts, whose blocks have a window from block `max_window_layers` on.
+  static func completeDense(
+    _ model: inout ModelConfiguration, _ reader: ConfigurationReader, _ attention: AttentionConfiguration
+  ) throws {
+    let feedForward = FeedForwardConfiguration.gated(try model.gatedFeedForward(reader))
+    let window = try window(reader)
     let first = try reader.optionalNatural("max_window_layers") ?? 28
-    return try reader.isSliding(blocks: model.layerCount) { $0 >= first }.map { $0 ? window : nil }
+    model.rotaries = [try RotaryConfiguration(reader, headDimension: model.headDimension)]
+    model.blocks = try reader.isSliding(blocks: model.layerCount) { $0 >= first }.map { isSliding in
+      var attention = attention
+      attention.window = isSliding ? window : nil
+      return BlockConfiguration(attention: attention, feedForward: feedForward)
+    }
   }
 
   static func experts(_ reader: ConfigurationReader, count: Int) throws -> ExpertsConfiguration {
     var expert = GatedConfiguration(
       width: try reader.count("moe_intermediate_size"),
-      activation: try reader.activation(known: ModelConfiguration.siluNames))
+      activation: try reader.siluActivation())
     expert.path = "mlp.experts"
     var routing = try RoutingConfiguration(
       expertCount: count, expertsPerToken: try reader.count("num_experts_per_tok"))

@@ -75,15 +75,16 @@ struct ConfigurationReader {
     return flag
   }
 
-  /// Refuses any activation but those in `known`, and gives back the one in use.
-  func activation(_ key: String = "hidden_act", known: [String: Activation]) throws -> Activation {
-    let name = self[key]?.stringValue
-    let fallback = known.keys.sorted().first ?? ""
-    guard let activation = known[name ?? fallback] else {
+  /// The activation in use, `fallback` where the file names none; refuses any but those in `known`.
+  func activation(
+    _ key: String = "hidden_act", known: [String: Activation], default fallback: Activation
+  ) throws -> Activation {
+    guard let value = self[key] else { return fallback }
+    guard let activation = value.stringValue.flatMap({ known[$0] }) else {
       throw LanguageModelError(
         .unsupported,
-        "config.json: activation \"\(name ?? "")\" is not supported here; known: \(known.keys.sorted().joined(separator: ", "))"
-      )
+        "config.json: \"\(key)\" \(value.serialized(pretty: false)) is not supported here; "
+          + "known: \(known.keys.sorted().joined(separator: ", "))")
     }
     return activation
   }

@@ -1,27 +1,47 @@
+import Foundation
 import Tensors
 public import VectorQuantization
 
-/// A vector-quantized matrix as a layer of a model; its codes stay packed.
-public struct QuantizedLinear: Linear {
-  private let kernel: VectorQuantizedKernel
+/// A vector-quantized matrix as a layer of a model; its codes stay packed and mapped.
+///
+/// Tables, and the second form of codes that small codebooks get, are made when the layer is first used, so that opening a
+/// model reads next to nothing of it.
+public final class QuantizedLinear: Linear, @unchecked Sendable {
+  /// Width of the input.
+  public let inFeatures: Int
+  /// Width of the output.
+  public let outFeatures: Int
   /// Bytes of all its tensors as they lie in the checkpoint.
   public let storedBytes: Int
+
+  private let layer: VectorQuantizedLinear
+  private let isExact: Bool
+  private let lock = NSLock()
+  /// Made once; `lock` guards it.
+  private var kernel: VectorQuantizedKernel?
 
   /// The run-time form of a checkpoint layer.
   ///
   /// - Parameter isExact: whether products use centroids and activations in float32 throughout.
-  public init(_ layer: VectorQuantizedLinear, isExact: Bool = false) throws {
-    kernel = try VectorQuantizedKernel(layer, isExact: isExact)
+  public init(_ layer: VectorQuantizedLinear, isExact: Bool = false) {
+    self.layer = layer
+    self.isExact = isExact
+    inFeatures = layer.inFeatures
+    outFeatures = layer.outFeatures
     storedBytes = layer.storedBits.total / 8
   }
 
-  /// Width of the input.
-  public var inFeatures: Int { kernel.inFeatures }
-  /// Width of the output.
-  public var outFeatures: Int { kernel.outFeatures }
-
   /// Computes `y = x Wᵀ + b` from the packed codes.
   public func apply(_ x: UnsafePointer<Float>, tokens: Int, into y: UnsafeMutablePointer<Float>) {
-    kernel.multiply(x, tokens: tokens, into: y)
+    ready().multiply(x, tokens: tokens, into: y)
+  }
+
+  private func ready() -> VectorQuantizedKernel {
+    lock.withLock {
+      if let kernel { return kernel }
+      let made = VectorQuantizedKernel(layer, isExact: isExact)
+      kernel = made
+      return made
+    }
   }
 }

@@ -13,26 +13,26 @@ struct OutputAssembly {
 
   /// Writes the folder; `step` is called before each tensor and may throw to stop the work.
   func write(_ progress: any ProgressListener, step: () throws -> Void) throws {
-    let replaced = Set(plan.matrices.flatMap { [$0.module + ".weight", $0.module + ".weight_scale_inv"] })
+    let replaced = Set(plan.matrices.map { $0.module + ".weight" })
     let plain = PlainTensors(model)
-    var sources: [(name: String, source: any TensorSource)] = []
-    for name in plain.tensorNames where !replaced.contains(name) { sources.append((name, plain)) }
+    typealias Entry = (name: String, dtype: DType, shape: Shape, source: any TensorSource)
+    var entries: [Entry] = []
+    for name in plain.tensorNames where !replaced.contains(name) {
+      let (dtype, shape) = try plain.declaration(of: name)
+      entries.append((name, dtype, shape, plain))
+    }
     for block in blocks {
-      for name in block.file.tensorNames where !model.contains(name) { sources.append((name, block.file)) }
+      for name in block.file.tensorNames where !model.contains(name) {
+        let tensor = try block.file.tensor(named: name)
+        entries.append((name, tensor.dtype, tensor.shape, block.file))
+      }
     }
-    sources.sort { $0.name < $1.name }
-    let declarations = try sources.map { entry in
-      let (dtype, shape) =
-        try entry.source is PlainTensors
-        ? plain.declaration(of: entry.name)
-        : { ($0.dtype, $0.shape) }(entry.source.tensor(named: entry.name))
-      return (entry.name, dtype, shape)
-    }
-    let writer = try CheckpointWriter(folder: output, declarations: declarations)
-    for (index, entry) in sources.enumerated() {
+    entries.sort { $0.name < $1.name }
+    let writer = try CheckpointWriter(folder: output, declarations: entries.map { ($0.name, $0.dtype, $0.shape) })
+    for (index, entry) in entries.enumerated() {
       try step()
       try writer.write(entry.name, try entry.source.tensor(named: entry.name))
-      progress.report("writing \(output)", completed: index + 1, total: sources.count)
+      progress.report("writing \(output)", completed: index + 1, total: entries.count)
     }
     let configurationPath = output + "/config.json"
     try AtomicFile.remove(configurationPath)

@@ -1,46 +1,59 @@
-/// What a name in `tokenizer.ggml.pre` stands for.
-struct GGUFPreTokenizer {
-  let steps: [PreTokenizer.Step]
-  var normalizer: Normalizer?
-  var ignoresMerges = false
-  var addsBOS = false
+package import JSONReader
 
-  private static let digits = PreTokenizer.Step.scalars(ScalarMatcher(matching: .number, behavior: .isolated))
+/// What a name in `tokenizer.ggml.pre` stands for, in the terms of `tokenizer.json`.
+package struct GGUFPreTokenizer {
+  /// One cut of the text.
+  private enum Cut {
+    /// Each number on its own.
+    case digits
+    /// The pattern of GPT-2, which the step to bytes has built in.
+    case gpt2
+    /// What a pattern matches, isolated.
+    case pattern(String)
+  }
+
+  private let cuts: [Cut]
+  /// The `normalizer`.
+  package private(set) var normalizer = JSONValue.null
+  /// Whether a word that is in the vocabulary is taken whole.
+  package private(set) var ignoresMerges = false
+  /// Whether texts begin with the token of that role where the file does not say.
+  package private(set) var addsBeginning = false
 
   /// The meaning of a name, or nil for names that are not known.
-  init?(name: String) {
+  package init?(name: String) {
     switch name {
     case "gpt-2", "gpt2", "phi-2", "jina-es", "jina-de", "jina-v1-en", "jina-v2-es", "jina-v2-de", "jina-v2-code",
       "gigachat", "mpt", "olmo", "jais", "trillion", "granite-docling", "roberta-bpe", "modern-bert", "exaone4",
       "a.x-4.0", "mellum":
-      steps = [.known(.gpt2)]
+      cuts = [.gpt2]
     case "smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b", "mellum2":
-      steps = [Self.digits, .known(.gpt2)]
+      cuts = [.digits, .gpt2]
     case "llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "jina-v5-nano":
-      steps = [.known(.llama3)]
+      cuts = [.pattern(SplitPatterns.llama3)]
       ignoresMerges = true
-      addsBOS = true
-    case "dbrx", "smaug-bpe", "chatglm-bpe", "glm4": steps = [.known(.llama3)]
+      addsBeginning = true
+    case "dbrx", "smaug-bpe", "chatglm-bpe", "glm4": cuts = [.pattern(SplitPatterns.llama3)]
     case "qwen2", "deepseek-r1-qwen", "megrez", "kormo", "f2llmv2", "solar-open", "hunyuan", "grok-2":
-      steps = [.known(.qwen2)]
-      normalizer = name == "qwen2" || name == "deepseek-r1-qwen" ? .form(.nfc) : nil
+      cuts = [.pattern(SplitPatterns.qwen2)]
+      normalizer = name == "qwen2" || name == "deepseek-r1-qwen" ? ["type": "NFC"] : .null
     case "stablelm2":
-      steps = [.known(.qwen2)]
-      normalizer = .form(.nfc)
-    case "laguna": steps = Self.patterns(#"[^\n]+|[\n]+"#) + [.known(.qwen2)]
+      cuts = [.pattern(SplitPatterns.qwen2)]
+      normalizer = ["type": "NFC"]
+    case "laguna": cuts = Self.patterns(#"[^\n]+|[\n]+"#, SplitPatterns.qwen2)
     default:
-      steps = Self.patterns(named: name)
+      cuts = Self.patterns(named: name)
       ignoresMerges = ["tekken", "youtu"].contains(name)
-      addsBOS = ["tekken", "chameleon"].contains(name)
-      if steps.isEmpty { return nil }
+      addsBeginning = ["tekken", "chameleon"].contains(name)
+      if cuts.isEmpty { return nil }
     }
   }
 
-  private static func patterns(named name: String) -> [PreTokenizer.Step] {
+  private static func patterns(named name: String) -> [Cut] {
     switch name {
     case "default":
-      patterns(SplitPatterns.punctuationRuns) + [.known(.gpt2)] + patterns(#"\p{N}+"#, "[0-9][0-9][0-9]")
-    case "falcon": patterns(SplitPatterns.falconPunctuation) + [.known(.gpt2)] + patterns("[0-9][0-9][0-9]")
+      patterns(SplitPatterns.punctuationRuns) + [.gpt2] + patterns(#"\p{N}+"#, "[0-9][0-9][0-9]")
+    case "falcon": patterns(SplitPatterns.falconPunctuation) + [.gpt2] + patterns("[0-9][0-9][0-9]")
     case "deepseek-coder":
       patterns(#"[\r\n]"#, #"\s?\p{L}+"#, #"\s?\p{P}+"#, SplitPatterns.deepSeekCoderIdeographs, #"\p{N}"#)
     case "deepseek-v3", "hunyuan-dense", "joyai-llm", "hy-v4":
@@ -64,14 +77,37 @@ struct GGUFPreTokenizer {
     case "chameleon":
       patterns(
         "<sentinel:[0-9]+>", "(IMGIMG)((A|B|C|D|E|F|G|H|I){1,4})Z", #"([\t\n]|    |  )"#, #"\p{N}"#,
-        #"[\p{P}!-/:-@\[-`{-~]"#) + [.known(.gpt2)]
+        #"[\p{P}!-/:-@\[-`{-~]"#) + [.gpt2]
     default: []
     }
   }
 
-  /// Steps that each isolate what a pattern matches; none where one of them is not read.
-  private static func patterns(_ patterns: String...) -> [PreTokenizer.Step] {
-    let steps = patterns.compactMap { try? RegularExpressionPattern($0) }
-    return steps.count == patterns.count ? steps.map { .expression($0, .isolated, inverted: false) } : []
+  private static func patterns(_ patterns: String...) -> [Cut] { patterns.map(Cut.pattern) }
+
+  /// The `pre_tokenizer`: the cuts, and then words as bytes in printable characters.
+  package var preTokenizer: JSONValue {
+    var cuts = cuts[...]
+    var endsWithGPT2 = false
+    if case .gpt2 = cuts.last {
+      endsWithGPT2 = true
+      cuts.removeLast()
+    }
+    let parts = cuts.map(Self.part) + [Self.byteLevel(splits: endsWithGPT2)]
+    return parts.count == 1 ? parts[0] : ["type": "Sequence", "pretokenizers": .array(parts)]
+  }
+
+  /// Bytes as printable characters; `splits` cuts by the pattern of GPT-2 first.
+  package static func byteLevel(splits: Bool) -> JSONValue {
+    ["type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": .bool(splits)]
+  }
+
+  private static func part(_ cut: Cut) -> JSONValue {
+    let pattern: String
+    switch cut {
+    case .digits: return ["type": "Digits", "individual_digits": true]
+    case .gpt2: pattern = SplitPatterns.gpt2
+    case .pattern(let text): pattern = text
+    }
+    return ["type": "Split", "pattern": ["Regex": .string(pattern)], "behavior": "Isolated", "invert": false]
   }
 }

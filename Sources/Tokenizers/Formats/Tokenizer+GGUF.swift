@@ -1,3 +1,5 @@
+import JSONReader
+
 extension Tokenizer {
   /// The tokenizer of a GGUF vocabulary; refuses models and patterns it does not know, by name.
   ///
@@ -18,26 +20,32 @@ extension Tokenizer {
         "\(file): tokenizer.ggml.pre \"\(vocabulary.preTokenizer)\" is not supported; use the model's tokenizer.json")
     }
     try vocabulary.check(file)
-    var table = BytePairVocabulary(file: file)
-    for (id, token) in vocabulary.tokens.enumerated() { table.vocabulary.pieces.append(token.utf8, id: id) }
-    table.ignoresMerges = pattern.ignoresMerges
-    for (rank, merge) in vocabulary.merges.enumerated() where !table.merges.append(spaced: merge.utf8) {
+    var content = TokenizerJSONScanner.Content()
+    content.hasVocabulary = true
+    for (id, token) in vocabulary.tokens.enumerated() { content.pieces.append(token.utf8, id: id) }
+    var merges = MergeList()
+    for (rank, merge) in vocabulary.merges.enumerated() where !merges.append(spaced: merge.utf8) {
       throw TokenizerError(.malformedFile, "\(file): merge \(rank) is not two tokens with one space between")
     }
-    for (id, type) in vocabulary.tokenTypes.enumerated() where type == 3 || type == 4 {
-      table.vocabulary.addedTokens.append(
-        AddedToken(id: id, content: Array(vocabulary.tokens[id].utf8), special: type == 3))
-    }
-    let tables = try table.tables()
-    var template = SpecialTokenTemplate()
-    if vocabulary.addsBOS ?? pattern.addsBOS, let bos = vocabulary.bosID { template.prefix = [bos] }
-    self.init(
-      TokenizerParts(
-        pieces: tables.pieces, model: .bytePairEncoding(tables.model), cuts: tables.cuts,
-        addedTokens: table.vocabulary.addedTokens, normalizer: pattern.normalizer,
-        preTokenizerSteps: pattern.steps, decoder: TokenDecoder(steps: [.byteLevel]), template: template,
-        bosID: vocabulary.bosID,
-        eosIDs: vocabulary.eosIDs))
+    content.merges = merges
+    content.model = [("type", "BPE"), ("ignore_merges", .bool(pattern.ignoresMerges))]
+    let added = vocabulary.tokenTypes.enumerated().filter { $0.element == 3 || $0.element == 4 }
+    content.root = [
+      ("normalizer", pattern.normalizer), ("pre_tokenizer", pattern.preTokenizer),
+      ("decoder", GGUFPreTokenizer.byteLevel(splits: true)),
+      (
+        "added_tokens",
+        .array(
+          added.map { id, type in
+            ["id": .integer(id), "content": .string(vocabulary.tokens[id]), "special": .bool(type == 3)]
+          })
+      ),
+    ]
+    var parts = try TokenizerJSON(file: file, content: content).parts()
+    if vocabulary.addsBOS ?? pattern.addsBeginning, let bos = vocabulary.bosID { parts.template.prefix = [bos] }
+    parts.bosID = vocabulary.bosID
+    parts.eosIDs = vocabulary.eosIDs
+    self.init(parts)
   }
 }
 

@@ -25,19 +25,7 @@ extension AlignedText {
       replaceByte(first, with: content)
       return
     }
-    var matches: [Range<Int>] = []
-    bytes.withUnsafeBufferPointer { bytes in
-      var index = 0
-      while index + pattern.count <= bytes.count {
-        if bytes[index] == first, bytes[index..<index + pattern.count].elementsEqual(pattern) {
-          matches.append(index..<index + pattern.count)
-          index += pattern.count
-        } else {
-          index += 1
-        }
-      }
-    }
-    replace(matches, with: content)
+    replace(bytes.withUnsafeBufferPointer { Literal.occurrences(of: pattern, $0, 0..<$0.count) }, with: content)
   }
 
   /// Puts bytes in the place of each range (ordered, disjoint); they come from the last character of the range.

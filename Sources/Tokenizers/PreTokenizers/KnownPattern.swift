@@ -25,15 +25,13 @@ struct KnownPattern: Sendable, Equatable {
   }
 
   private static let spellings: [(regex: String, pattern: KnownPattern)] = {
-    let tail = #"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
-    let heads = [
-      #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"#,
-      #"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?\p{L}+|"#,
-    ]
+    let spelledOut = "(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])"
     return [
-      (#"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#, .gpt2),
+      (SplitPatterns.gpt2, .gpt2),
       (#"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#, .gpt2),
-    ] + heads.flatMap { [($0 + #"\p{N}{1,3}"# + tail, .llama3), ($0 + #"\p{N}"# + tail, .qwen2)] }
+      (SplitPatterns.llama3, .llama3), (SplitPatterns.cl100k(spelledOut, numbers: #"\p{N}{1,3}"#), .llama3),
+      (SplitPatterns.qwen2, .qwen2), (SplitPatterns.cl100k(spelledOut, numbers: #"\p{N}"#), .qwen2),
+    ]
   }()
 
   /// A scanner of this pattern; the end of the text counts as the end.

@@ -81,7 +81,7 @@ struct PreTokenizer: Sendable {
       case .expression(let expression, let behavior, let inverted):
         behavior.apply(try expression.matches(bytes, piece), to: piece, inverted: inverted, into: &result)
       case .literal(let literal, let behavior, let inverted):
-        behavior.apply(occurrences(of: literal, bytes, piece), to: piece, inverted: inverted, into: &result)
+        behavior.apply(Literal.occurrences(of: literal, bytes, piece), to: piece, inverted: inverted, into: &result)
       case .symbols(let trie): cutOut(bytes, piece, trie, &result)
       case .fixedLength(let length): cut(bytes, piece, length, &result)
       }
@@ -122,23 +122,6 @@ struct PreTokenizer: Sendable {
       index = start
     }
     if start < piece.upperBound { result.append(start..<piece.upperBound) }
-  }
-
-  private static func occurrences(
-    of literal: [UInt8], _ bytes: UnsafeBufferPointer<UInt8>, _ piece: Range<Int>
-  ) -> [Range<Int>] {
-    guard let first = literal.first else { return [] }
-    var result: [Range<Int>] = []
-    var index = piece.lowerBound
-    while index + literal.count <= piece.upperBound {
-      if bytes[index] == first, bytes[index..<index + literal.count].elementsEqual(literal) {
-        result.append(index..<index + literal.count)
-        index += literal.count
-      } else {
-        index += 1
-      }
-    }
-    return result
   }
 }
 

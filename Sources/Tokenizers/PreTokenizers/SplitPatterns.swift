@@ -1,5 +1,14 @@
-/// Split patterns of published model families that have no hand-written scanner.
+/// Split patterns of published model families; the first three have hand-written scanners (`KnownPattern`).
 enum SplitPatterns {
+  static let gpt2 = #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
+  static let llama3 = cl100k(contractions, numbers: #"\p{N}{1,3}"#)
+  static let qwen2 = cl100k(contractions, numbers: #"\p{N}"#)
+
+  /// The pattern that Llama 3 and Qwen 2 share but for the runs of digits.
+  static func cl100k(_ contractions: String, numbers: String) -> String {
+    contractions + "|" + prefix + #"\p{L}+|"# + numbers + "|" + tail
+  }
+
   private static let contractions = "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
   private static let upper = #"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]"#
   private static let lower = #"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"#

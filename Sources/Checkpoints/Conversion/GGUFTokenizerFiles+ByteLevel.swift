@@ -1,11 +1,12 @@
 import JSONReader
+import Tokenizers
 
 /// Byte-level BPE, as GPT-2 has it.
-extension GGUFVocabulary {
+extension GGUFTokenizerFiles {
   /// The content of `tokenizer.json`.
   ///
   /// - Throws: `CheckpointError` (`malformedFile`) if the merges are missing.
-  func byteLevelTokenizer(_ rules: GGUFPreTokenization, addsBeginning: Bool) throws -> JSONValue {
+  func byteLevelTokenizer(_ rules: GGUFPreTokenizer, addsBeginning: Bool) throws -> JSONValue {
     guard let merges = metadata["tokenizer.ggml.merges"]?.arrayValue?.strings else {
       throw CheckpointError(.malformedFile, "\(path): tokenizer.ggml.merges is not a list of texts")
     }
@@ -17,7 +18,7 @@ extension GGUFVocabulary {
       "normalizer": rules.normalizer,
       "pre_tokenizer": rules.preTokenizer,
       "post_processor": postProcessor(addsBeginning: addsBeginning),
-      "decoder": GGUFPreTokenization.byteLevel(trimOffsets: true, splits: true),
+      "decoder": GGUFPreTokenizer.byteLevel(splits: true),
       "model": [
         "type": "BPE", "dropout": .null, "unk_token": .null, "continuing_subword_prefix": .null,
         "end_of_word_suffix": .null, "fuse_unk": false, "byte_fallback": false,

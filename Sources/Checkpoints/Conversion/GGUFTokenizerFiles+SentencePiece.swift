@@ -2,7 +2,7 @@ import JSONReader
 
 /// SentencePiece vocabularies of type BPE (Llama 1 and 2, Mistral, Gemma): the `tokenizers` library runs them as BPE
 /// with merges that it derives from the scores, and so does this conversion.
-extension GGUFVocabulary {
+extension GGUFTokenizerFiles {
   /// Longer pieces are not joined from shorter ones: no model has such, and the time grows with the square.
   private static let pieceByteLimit = 1024
   private static let space = "\u{2581}"

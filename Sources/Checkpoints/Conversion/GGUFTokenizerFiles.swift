@@ -1,7 +1,8 @@
 import JSONReader
+import Tokenizers
 
-/// The tokenizer that a GGUF file keeps in its metadata.
-struct GGUFVocabulary {
+/// The tokenizer that a GGUF file keeps in its metadata, on its way to the files of the Hugging Face hub.
+struct GGUFTokenizerFiles {
   /// Token types of ggml.
   enum TokenType {
     static let normal = 1
@@ -11,7 +12,7 @@ struct GGUFVocabulary {
   }
 
   /// What becomes of a vocabulary.
-  enum Tokenizer {
+  enum Outcome {
     /// `tokenizer.json` and `tokenizer_config.json`.
     case files([(name: String, content: JSONValue)])
     /// No tokenizer can be written, for this reason.
@@ -79,12 +80,12 @@ struct GGUFVocabulary {
   /// The tokenizer in the form of the `tokenizers` library.
   ///
   /// - Throws: `CheckpointError` (`malformedFile`) for a vocabulary that contradicts itself.
-  func tokenizer() throws -> Tokenizer {
+  func outcome() throws -> Outcome {
     guard !tokens.isEmpty else { return .none(reason: "\(path) has no vocabulary") }
     switch model {
     case "gpt2":
       let name = metadata["tokenizer.ggml.pre"]?.stringValue ?? "default"
-      guard let rules = GGUFPreTokenization(name: name) else {
+      guard let rules = GGUFPreTokenizer(name: name) else {
         return .none(reason: "the pre-tokenizer \"\(name)\" of \(path) is not known")
       }
       let addsBeginning = flag("add_bos_token") ?? rules.addsBeginning
