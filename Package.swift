@@ -34,6 +34,7 @@ let package = Package(
     // For the benchmarks, which are a package of their own.
     .library(name: "CKernels", targets: ["CKernels"]),
     .library(name: "Tokenizers", targets: ["Tokenizers"]),
+    .library(name: "ChatTemplates", targets: ["ChatTemplates"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

@@ -23,5 +23,9 @@ let package = Package(
       name: "Tokenizers-timings",
       dependencies: [.product(name: "Tokenizers", package: "vptq")],
       path: "Benchmarks/Tokenizers"),
+    .executableTarget(
+      name: "Templates-timings",
+      dependencies: [.product(name: "ChatTemplates", package: "vptq")],
+      path: "Benchmarks/Templates"),
   ]
 )

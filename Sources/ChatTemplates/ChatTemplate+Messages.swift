@@ -1,27 +1,29 @@
 extension ChatTemplate {
   /// Renders content parts as given, and joined to text where the template fails on a list, prints it, or drops it.
   func renderContent(
-    of messages: [TemplateValue], _ render: ([TemplateValue]) throws -> String
-  ) throws -> String {
+    of messages: [TemplateValue], _ render: ([TemplateValue]) throws -> TemplateText
+  ) throws -> TemplateText {
     let parts = try messages.flatMap(Self.textParts)
     let printedLists = messages.compactMap { message -> String? in
       guard case .list(let list)? = message["content"] else { return nil }
-      return list.items.isEmpty ? nil : list.items[0].representation
+      return list.items.isEmpty ? nil : list.items[0].representation.string
     }
     guard !printedLists.isEmpty else { return try render(messages) }
     let given = Result { try render(messages) }
-    func keepsText(_ output: String) -> Bool {
-      parts.allSatisfy { ScalarSearch(output).first($0.stripped(left: true, right: true, \.isPythonSpace)) != nil }
+    func keepsText(_ output: TemplateText) -> Bool {
+      parts.allSatisfy { part in
+        output.first(part.stripped(left: true, right: true, \.isPythonSpace).string) != nil
+      }
     }
     if case .success(let output) = given, keepsText(output),
-      !printedLists.contains(where: { ScalarSearch(output).first($0) != nil })
+      !printedLists.contains(where: { output.first($0) != nil })
     {
       return output
     }
     let joined = Result { try render(messages.map(Self.joiningParts)) }
     switch (given, joined) {
     case (.success(let output), .success(let joined)):
-      let printsList = printedLists.contains { ScalarSearch(output).first($0) != nil }
+      let printsList = printedLists.contains { output.first($0) != nil }
       return printsList || keepsText(joined) ? joined : output
     case (_, .success(let joined)): return joined
     default: return try given.get()
@@ -30,8 +32,8 @@ extension ChatTemplate {
 
   /// Renders tool-call arguments as mappings, and as text where that fails.
   func renderArguments(
-    of messages: [TemplateValue], _ render: ([TemplateValue]) throws -> String
-  ) throws -> String {
+    of messages: [TemplateValue], _ render: ([TemplateValue]) throws -> TemplateText
+  ) throws -> TemplateText {
     let hasArguments = messages.contains { message in
       guard case .list(let calls)? = message["tool_calls"] else { return false }
       return calls.items.contains { ($0["function"] ?? $0)["arguments"] != nil }
@@ -49,14 +51,15 @@ extension ChatTemplate {
   }
 
   /// The texts of a message's parts; throws `.unsupportedContent` for a part that is not text.
-  private static func textParts(of message: TemplateValue) throws -> [String] {
+  private static func textParts(of message: TemplateValue) throws -> [TemplateText] {
     guard case .list(let list)? = message["content"] else { return [] }
     return try list.items.map { part in
-      if let text = part.text { return text }
-      guard let text = part["text"]?.text, (part["type"]?.text ?? "text") == "text" else {
+      if case .string(let text) = part { return text }
+      guard case .string(let text)? = part["text"], (part["type"]?.text ?? "text") == "text" else {
         throw TemplateError(
           .unsupportedContent,
-          "content part of type '\(part["type"]?.printed ?? part.typeName)' is not text; this model reads text only")
+          "content part of type '\(part["type"]?.printed.string ?? part.typeName)' is not text; this model reads text only"
+        )
       }
       return text
     }
@@ -64,7 +67,7 @@ extension ChatTemplate {
 
   private static func joiningParts(of message: TemplateValue) throws -> TemplateValue {
     guard case .dictionary(var dictionary) = message, case .list? = message["content"] else { return message }
-    dictionary[.string("content")] = .string(try textParts(of: message).joined())
+    dictionary[.string("content")] = .string(.joined(try textParts(of: message)))
     return .dictionary(dictionary)
   }
 
@@ -89,10 +92,10 @@ extension ChatTemplate {
   }
 
   private static func argumentsAsMapping(_ arguments: TemplateValue) -> TemplateValue {
-    guard let text = arguments.text, case .dictionary(let mapping)? = try? JSONTextReader.value(of: text) else {
-      return arguments
-    }
-    return .dictionary(mapping)
+    guard case .string(let text) = arguments,
+      case .dictionary(let mapping)? = try? JSONTextReader.value(of: text.string)
+    else { return arguments }
+    return text.hasMarks ? TemplateValue.dictionary(mapping).marked() : .dictionary(mapping)
   }
 
   private static func argumentsAsText(_ arguments: TemplateValue) -> TemplateValue {

@@ -7,14 +7,17 @@ public struct ChatTemplate: Sendable {
   public let text: String
   /// What one render may use.
   public var limits: TemplateLimits
-  private let statements: [Statement]
+  private let program: Program
 
   /// Parses a template; throws `TemplateError` with `.syntax` or `.unsupported`.
   public init(_ text: String, limits: TemplateLimits = TemplateLimits()) throws {
     self.text = text
     self.limits = limits
-    statements = try DeepStack.run { try Parser.statements(of: text) }
+    program = try DeepStack.run { try Program(text) }
   }
+
+  /// The template's own text: what stands outside its tags, and its string constants, each on lines of its own.
+  public var literalText: String { program.literals.joined(separator: "\n") }
 
   /// The prompt of a conversation.
   ///
@@ -28,18 +31,36 @@ public struct ChatTemplate: Sendable {
     addGenerationPrompt: Bool = false, bosToken: String? = nil, eosToken: String? = nil,
     extra: [(String, TemplateValue)] = [], clock: TemplateClock = .system
   ) throws -> String {
-    var variables: [(String, TemplateValue)] = [
-      ("tools", tools.map { .list($0) } ?? .none),
-      ("documents", documents.map { .list($0) } ?? .none),
-      ("add_generation_prompt", .bool(addGenerationPrompt)),
-    ]
-    if let bosToken { variables.append(("bos_token", .string(bosToken))) }
-    if let eosToken { variables.append(("eos_token", .string(eosToken))) }
-    variables += extra
-    return try DeepStack.run { [variables] in
-      try renderContent(of: messages) { messages in
+    try prompt(
+      messages: messages, tools: tools, documents: documents, addGenerationPrompt: addGenerationPrompt,
+      bosToken: bosToken, eosToken: eosToken, extra: extra, clock: clock
+    ).string
+  }
+
+  /// The prompt of a conversation, which knows what parts of it are the messages', tools' and documents' own text.
+  ///
+  /// A tokenizer that reads those parts without control tokens makes a prompt that no message can forge. Marked are all
+  /// texts of messages, tools and documents, also after the template has cut, changed or joined them, except plain role
+  /// names and types. See `render` for the parameters.
+  public func prompt(
+    messages: [TemplateValue], tools: [TemplateValue]? = nil, documents: [TemplateValue]? = nil,
+    addGenerationPrompt: Bool = false, bosToken: String? = nil, eosToken: String? = nil,
+    extra: [(String, TemplateValue)] = [], clock: TemplateClock = .system
+  ) throws -> TemplateText {
+    try DeepStack.run {
+      func marked(_ values: [TemplateValue]?) -> TemplateValue {
+        values.map { .list($0.map { $0.markedAsMessage() }) } ?? .none
+      }
+      var variables: [(String, TemplateValue)] = [
+        ("tools", marked(tools)), ("documents", marked(documents)),
+        ("add_generation_prompt", .bool(addGenerationPrompt)),
+      ]
+      if let bosToken { variables.append(("bos_token", .string(bosToken))) }
+      if let eosToken { variables.append(("eos_token", .string(eosToken))) }
+      let context = variables + extra
+      return try renderContent(of: messages.map { $0.markedAsMessage() }) { messages in
         try renderArguments(of: messages) { messages in
-          try run(variables + [("messages", .list(messages))], clock)
+          try run(context + [("messages", .list(messages))], clock)
         }
       }
     }
@@ -47,15 +68,15 @@ public struct ChatTemplate: Sendable {
 
   /// The text of the template with nothing but these variables.
   public func render(variables: [(String, TemplateValue)], clock: TemplateClock = .system) throws -> String {
+    try DeepStack.run { try run(variables, clock).string }
+  }
+
+  /// The text of the template with nothing but these variables, with the marks that `TemplateText` keeps.
+  public func prompt(variables: [(String, TemplateValue)], clock: TemplateClock = .system) throws -> TemplateText {
     try DeepStack.run { try run(variables, clock) }
   }
 
-  private func run(_ variables: [(String, TemplateValue)], _ clock: TemplateClock) throws -> String {
-    let interpreter = Interpreter(limits: limits, clock: clock)
-    let scope = Scope(parent: nil)
-    for (name, value) in variables { scope.variables[name] = try interpreter.admit(value) }
-    var output = ""
-    _ = try interpreter.run(statements, in: scope, into: &output)
-    return output
+  private func run(_ variables: [(String, TemplateValue)], _ clock: TemplateClock) throws -> TemplateText {
+    try Interpreter(program, limits: limits, clock: clock).render(variables)
   }
 }

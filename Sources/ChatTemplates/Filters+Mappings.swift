@@ -1,39 +1,45 @@
 extension Filters {
   static func mapping(
-    _ name: String, _ value: TemplateValue, _ arguments: CallArguments, _ interpreter: Interpreter
-  ) throws -> TemplateValue? {
-    switch name {
-    case "default", "d":
+    _ filter: Filter, _ value: TemplateValue, _ arguments: CallArguments, _ interpreter: Interpreter
+  ) throws -> TemplateValue {
+    switch filter {
+    case .default:
       let isReplaced = value.isUndefined || (arguments.flag(1, "boolean") && !value.isTrue)
       return isReplaced ? arguments.value(0, "default_value") ?? .string("") : value
-    case "attr":
-      guard case .object(let object) = value else {
-        let method = try Methods.method(arguments.text(0, "name"), of: value)
-        return method ?? .undefined(TemplateUndefined("'\(value.typeName) object' has no such attribute"))
+    case .attr:
+      let name = try arguments.text(0, "name").string
+      if case .dictionary = value, try Methods.method(AttributeName(name), of: value) == nil {
+        return .undefined(TemplateUndefined("'dict object' has no attribute '\(name)'"))
       }
-      let attribute = try arguments.text(0, "name")
-      return object.attribute(attribute) ?? .undefined(TemplateUndefined("no attribute '\(attribute)'"))
-    case "items":
-      if value.isUndefined { return .list([]) }
+      return value.isUndefined
+        ? .undefined(TemplateUndefined("'Undefined' has no attribute '\(name)'"))
+        : try interpreter.attribute(AttributeName(name), of: value)
+    case .items:
+      if value.isUndefined { return iterator([], of: value) }
       guard case .dictionary(let dictionary) = value else {
         throw TemplateError(.wrongType, "Can only get item pairs from a mapping.")
       }
-      return .list(dictionary.pairs.map { .tuple([$0.key, $0.value]) })
-    case "dictsort":
+      return iterator(dictionary.tuples, of: value)
+    case .dictsort:
+      if case .undefined(let undefined) = value { throw undefined.error }
       guard case .dictionary(let dictionary) = value else {
         throw TemplateError(.wrongType, "'\(value.typeName)' object has no attribute 'items'")
       }
       let isCaseSensitive = arguments.flag(0, "case_sensitive")
-      let byValue = try arguments.text(1, "by", default: "key") == "value"
-      let isReversed = arguments.flag(2, "reverse")
-      let sorted = try dictionary.pairs.sortedStably { left, right in
-        let first = folded(byValue ? left.value : left.key, isCaseSensitive)
-        let second = folded(byValue ? right.value : right.key, isCaseSensitive)
-        return isReversed ? try second.isLess(than: first) : try first.isLess(than: second)
+      let by = try arguments.text(1, "by", default: "key").string
+      guard by == "key" || by == "value" else {
+        throw TemplateError(.wrongValue, "You can only sort by either \"key\" or \"value\"")
       }
-      return .list(sorted.map { .tuple([$0.key, $0.value]) })
-    case "groupby": return try groups(value, arguments, interpreter)
-    default: return nil
+      let isReversed = arguments.flag(2, "reverse")
+      try interpreter.charge(dictionary.count)
+      let keyed = dictionary.pairs.map { pair in
+        (key: folded(by == "value" ? pair.value : pair.key, isCaseSensitive), pair: pair)
+      }
+      let sorted = try keyed.sortedStably { left, right in
+        isReversed ? try right.key.isLess(than: left.key) : try left.key.isLess(than: right.key)
+      }
+      return .list(sorted.map { .tuple([$0.pair.key, $0.pair.value]) })
+    default: return try groups(value, arguments, interpreter)
     }
   }
 
@@ -41,25 +47,22 @@ extension Filters {
   private static func groups(
     _ value: TemplateValue, _ arguments: CallArguments, _ interpreter: Interpreter
   ) throws -> TemplateValue {
-    guard let attribute = arguments.value(0, "attribute") else {
-      throw TemplateError(.wrongType, "groupby needs an attribute")
-    }
+    let attribute = arguments.value(0, "attribute") ?? .none
     let isCaseSensitive = arguments.flag(2, "case_sensitive")
     let keyed = try items(value, interpreter).map { item in
       let found = try path(attribute, of: item, interpreter)
-      return (key: found.isUndefined ? arguments.value(1, "default") ?? found : found, item: item)
+      let key = found.isUndefined ? arguments.value(1, "default") ?? found : found
+      return (folded: folded(key, isCaseSensitive), key: key, item: item)
     }
-    let sorted = try keyed.sortedStably {
-      try folded($0.key, isCaseSensitive).isLess(than: folded($1.key, isCaseSensitive))
-    }
-    var groups: [(key: TemplateValue, items: [TemplateValue])] = []
-    for (key, item) in sorted {
-      if let last = groups.last, folded(last.key, isCaseSensitive).isEqual(to: folded(key, isCaseSensitive)) {
+    let sorted = try keyed.sortedStably { try $0.folded.isLess(than: $1.folded) }
+    var groups: [(folded: TemplateValue, key: TemplateValue, items: [TemplateValue])] = []
+    for (folded, key, item) in sorted {
+      if let last = groups.last, last.folded.isEqual(to: folded) {
         groups[groups.count - 1].items.append(item)
       } else {
-        groups.append((key, [item]))
+        groups.append((folded, key, [item]))
       }
     }
-    return .list(groups.map { .tuple([$0.key, .list($0.items)]) })
+    return .list(groups.map { .list(TemplateList([$0.key, .list($0.items)], .group)) })
   }
 }

@@ -3,48 +3,71 @@ enum Globals {
   /// The global of a name, nil where there is none.
   static func value(_ name: String) -> TemplateValue? { table[name].map { .object($0) } }
 
-  private static let table: [String: NativeFunction] = {
-    let functions = [
-      NativeFunction("range", range),
-      NativeFunction("namespace") { arguments, interpreter in
-        .object(try interpreter.makeNamespace(dictionary(arguments)))
-      },
-      NativeFunction("dict") { arguments, _ in .dictionary(try dictionary(arguments)) },
-      NativeFunction("raise_exception") { arguments, _ in
-        throw TemplateError(.raisedByTemplate, arguments.value(0, "message")?.printed ?? "")
-      },
-      NativeFunction("strftime_now") { arguments, interpreter in
-        .string(try interpreter.clock.text(arguments.text(0, "format")))
-      },
-      NativeFunction("joiner") { arguments, _ in .object(Joiner(try arguments.text(0, "sep", default: ", "))) },
-      NativeFunction("cycler") { arguments, _ in
-        guard !arguments.positional.isEmpty else {
-          throw TemplateError(.wrongType, "at least one item has to be provided")
-        }
-        return .object(Cycler(arguments.positional))
-      },
-    ]
-    return Dictionary(uniqueKeysWithValues: functions.map { ($0.name, $0) })
-  }()
+  private static let table: [String: TemplateObject] = [
+    "range": NativeFunction("range", range),
+    "namespace": NativeFunction("namespace") { arguments, interpreter in
+      let values = try dictionary(arguments, interpreter)
+      for case .string(let name) in values.keys { try Namespace.check(name.string) }
+      return .object(try interpreter.makeNamespace(values))
+    },
+    "dict": DictionaryType(),
+    "raise_exception": NativeFunction("raise_exception") { arguments, _ in
+      try Signature("message").check(arguments, "raise_exception")
+      throw TemplateError(.raisedByTemplate, arguments.value(0, "message")?.printed.string ?? "")
+    },
+    "strftime_now": NativeFunction("strftime_now") { arguments, interpreter in
+      try Signature("format").check(arguments, "strftime_now")
+      return .string(try interpreter.clock.text(arguments.text(0, "format").string))
+    },
+    "joiner": NativeFunction("joiner") { arguments, _ in
+      try Signature("sep?").check(arguments, "joiner")
+      return .object(Joiner(arguments.value(0, "sep") ?? .string(", ")))
+    },
+    "cycler": NativeFunction("cycler") { arguments, _ in
+      guard !arguments.positional.isEmpty, arguments.named.isEmpty else {
+        throw TemplateError(.wrongValue, "at least one item has to be provided")
+      }
+      return .object(Cycler(arguments.positional))
+    },
+  ]
 
-  private static func dictionary(_ arguments: CallArguments) throws -> TemplateDictionary {
+  /// What Python's `dict(…)` makes of its arguments.
+  static func dictionary(_ arguments: CallArguments, _ interpreter: Interpreter) throws -> TemplateDictionary {
     var result = TemplateDictionary()
+    guard arguments.positional.count < 2 else {
+      throw TemplateError(.wrongType, "dict expected at most 1 argument, got \(arguments.positional.count)")
+    }
     switch arguments.positional.first {
     case .dictionary(let first)?: result = first
-    case .list(let list)?:
-      for case .list(let pair) in list.items where pair.items.count == 2 { result[pair.items[0]] = pair.items[1] }
+    case .object(let namespace as Namespace)?: result = namespace.values
+    case let pairs?:
+      for pair in try interpreter.items(of: pairs) {
+        let parts = try interpreter.items(of: pair)
+        guard parts.count == 2 else {
+          throw TemplateError(
+            .wrongValue, "dictionary update sequence element has length \(parts.count); 2 is required")
+        }
+        guard TemplateKey(parts[0]) != nil else {
+          throw TemplateError(.wrongType, "unhashable type: '\(parts[0].typeName)'")
+        }
+        result[parts[0]] = parts[1]
+      }
     case nil: break
-    case let other?: throw TemplateError(.wrongType, "'\(other.typeName)' object is not iterable")
     }
     for (name, value) in arguments.named { result[.string(name)] = value }
     return result
   }
 
   private static func range(_ arguments: CallArguments, _ interpreter: Interpreter) throws -> TemplateValue {
+    try Signature("/ start stop? step?").check(arguments, "range")
     let count = arguments.positional.count
     let start = count > 1 ? try arguments.integer(0, "start") : 0
     let stop = try arguments.integer(count > 1 ? 1 : 0, "stop")
     let step = try arguments.integer(2, "step", default: 1)
+    return .list(try range(start, stop, step, interpreter))
+  }
+
+  static func range(_ start: Int, _ stop: Int, _ step: Int, _ interpreter: Interpreter) throws -> TemplateList {
     guard step != 0 else { throw TemplateError(.wrongValue, "range() arg 3 must not be zero") }
     let distance = (step > 0 ? Double(stop) - Double(start) : Double(start) - Double(stop)) / Double(step.magnitude)
     guard distance <= Double(TemplateLimits.maximumRange) else {
@@ -52,51 +75,33 @@ enum Globals {
         .limitExceeded,
         "Range too big. The sandbox blocks ranges larger than MAX_RANGE (\(TemplateLimits.maximumRange)).")
     }
-    return .list(stride(from: start, to: stop, by: step).map { .int($0) })
+    try interpreter.charge(1 + max(0, Int(distance)) / 16)
+    return TemplateList(
+      stride(from: start, to: stop, by: step).map { .int($0) }, .range,
+      bounds: TemplateList.Bounds(start: start, stop: stop, step: step))
   }
 }
 
-/// The object of `joiner()`: empty at its first call, the separator after.
-final class Joiner: TemplateObject, @unchecked Sendable {
-  private let separator: String
-  private var isUsed = false
-
-  init(_ separator: String) { self.separator = separator }
-
-  override var typeName: String { "Joiner" }
+/// `dict`, as the chat renderer defines it.
+final class DictionaryType: TemplateObject, @unchecked Sendable {
+  override var typeName: String { "TemplateDict" }
   override var isCallable: Bool { true }
 
-  override func call(_ arguments: CallArguments, _ interpreter: Interpreter) throws -> TemplateValue {
-    defer { isUsed = true }
-    return .string(isUsed ? separator : "")
-  }
-}
-
-/// The object of `cycler()`.
-final class Cycler: TemplateObject, @unchecked Sendable {
-  private let items: [TemplateValue]
-  private var position = 0
-
-  init(_ items: [TemplateValue]) { self.items = items }
-
-  override var typeName: String { "Cycler" }
-
   override func attribute(_ name: String) -> TemplateValue? {
-    switch name {
-    case "current": items[position]
-    case "next":
-      .object(
-        NativeFunction("next") { [self] _, _ in
-          defer { position = (position + 1) % items.count }
-          return items[position]
-        })
-    case "reset":
-      .object(
-        NativeFunction("reset") { [self] _, _ in
-          position = 0
-          return .none
-        })
-    default: nil
+    name == "fromkeys" ? .object(NativeFunction("fromkeys", Self.fromKeys)) : nil
+  }
+
+  override func call(_ arguments: CallArguments, _ interpreter: Interpreter) throws -> TemplateValue {
+    .dictionary(try Globals.dictionary(arguments, interpreter))
+  }
+
+  static func fromKeys(_ arguments: CallArguments, _ interpreter: Interpreter) throws -> TemplateValue {
+    try Signature("/ iterable value?").check(arguments, "fromkeys")
+    var result = TemplateDictionary()
+    for key in try interpreter.items(of: arguments.positional[0]) {
+      guard TemplateKey(key) != nil else { throw TemplateError(.wrongType, "unhashable type: '\(key.typeName)'") }
+      result[key] = arguments.positional.count > 1 ? arguments.positional[1] : TemplateValue.none
     }
+    return .dictionary(result)
   }
 }

@@ -1,11 +1,13 @@
 extension Interpreter {
   /// `value.name`: a method first, then a key, as Jinja looks them up.
-  func attribute(_ name: String, of value: TemplateValue) throws -> TemplateValue {
+  func attribute(_ name: AttributeName, of value: TemplateValue) throws -> TemplateValue {
     if case .undefined(let undefined) = value { throw undefined.error }
-    if case .object(let object) = value, let found = object.attribute(name) { return found }
+    if case .object(let object) = value, let found = object.attribute(name.name) { return found }
     if let method = try Methods.method(name, of: value) { return method }
-    if case .dictionary(let dictionary) = value, let found = dictionary[.string(name)] { return found }
-    return missing(name, in: value)
+    if case .dictionary(let dictionary) = value, let found = dictionary.value(of: name.name, name.fingerprint) {
+      return found
+    }
+    return missing(name.name, in: value)
   }
 
   /// `value[index]`: an item first, then a method.
@@ -15,30 +17,26 @@ extension Interpreter {
     case .dictionary(let dictionary):
       if let found = dictionary[index] { return found }
     case .list(let list):
-      if let position = index.integer, let found = position.resolved(in: list.items.count) {
+      if list.isIndexed, let position = index.integer, let found = position.resolved(in: list.items.count) {
         return list.items[found]
       }
     case .string(let text):
       if let position = index.integer {
-        try charge(1 + text.utf8.count / 64)
-        let scalars = text.unicodeScalars
-        if position >= 0 {
-          if let found = scalars.index(scalars.startIndex, offsetBy: position, limitedBy: scalars.endIndex),
-            found < scalars.endIndex
-          {
-            return .string(String(scalars[found]))
-          }
-        } else if position >= -scalars.count {
-          return .string(String(scalars[scalars.index(scalars.endIndex, offsetBy: position)]))
+        try charge(1 + text.count / 64)
+        let length = position < 0 ? text.string.scalarCount : text.count
+        if let found = position.resolved(in: length) {
+          let start = text.byteOffset(ofScalar: found)
+          guard start < text.count else { break }
+          return .string(text.slice(start..<text.byteOffset(ofScalar: 1, from: start)))
         }
       }
     default: break
     }
     guard let name = index.text else {
-      return .undefined(TemplateUndefined("\(value.typeName) object has no element \(index.representation)"))
+      return .undefined(TemplateUndefined("\(value.typeName) object has no element \(index.representation.string)"))
     }
     if case .object(let object) = value, let found = object.attribute(name) { return found }
-    return try Methods.method(name, of: value) ?? missing(name, in: value)
+    return try Methods.method(AttributeName(name), of: value) ?? missing(name, in: value)
   }
 
   private func missing(_ name: String, in value: TemplateValue) -> TemplateValue {
@@ -51,22 +49,37 @@ extension Interpreter {
   }
 
   /// `value[start:stop:step]` with Python's rules.
-  func slice(_ value: TemplateValue, _ bounds: [TemplateValue]) throws -> TemplateValue {
-    let numbers = try bounds.map { bound -> Int? in
+  func slice(
+    _ value: TemplateValue, _ start: TemplateValue, _ stop: TemplateValue, _ step: TemplateValue
+  ) throws -> TemplateValue {
+    func number(_ bound: TemplateValue) throws -> Int? {
       if bound.isNone { return nil }
       guard let integer = bound.integer else {
         throw TemplateError(.wrongType, "slice indices must be integers or None")
       }
       return integer
     }
+    func bounds() throws -> [Int?] { [try number(start), try number(stop), try number(step)] }
     switch value {
     case .undefined(let undefined): throw undefined.error
-    case .list(let list):
-      return .list(TemplateList(try sliced(list.items, numbers), isTuple: list.isTuple))
+    case .list(let list) where list.isIndexed:
+      let items = try sliced(list.items, bounds())
+      guard let range = list.bounds else { return .list(TemplateList(items, isTuple: list.isTuple)) }
+      // A part of a range is a range: its step is the product, its stop lies one step after its last item.
+      let width = range.step.multipliedReportingOverflow(by: try number(step) ?? 1).partialValue
+      let first = items.first?.integer ?? range.start
+      let last = items.last?.integer.map { $0.advancedSafely(by: width) } ?? first
+      return .list(
+        TemplateList(items, .range, bounds: TemplateList.Bounds(start: first, stop: last, step: width)))
     case .string(let text):
-      try charge(1 + text.utf8.count / 16)
-      return .string(String(scalars: try sliced(Array(text.unicodeScalars), numbers)))
-    default: throw TemplateError(.wrongType, "'\(value.typeName)' object is not subscriptable")
+      try charge(1 + text.count / 16)
+      let bounds = try bounds()
+      guard bounds[2] ?? 1 == 1 else {
+        return .string(TemplateText.joined(try sliced(characters(of: text), bounds)).asMarkup(text.isMarkup))
+      }
+      return .string(text.scalarSlice(bounds[0], bounds[1]))
+    case .dictionary: throw TemplateError(.wrongType, "unhashable type: 'slice'")
+    default: return .undefined(TemplateUndefined("\(value.typeName) object has no element slice"))
     }
   }
 

@@ -17,24 +17,28 @@ extension Interpreter {
   func apply(_ operation: BinaryOperator, _ left: TemplateValue, _ right: TemplateValue) throws -> TemplateValue {
     if case .undefined(let undefined) = left { throw undefined.error }
     if operation == .remainder, case .string(let format) = left {
-      return .string(try PrintfFormat.format(format, right, limit: limits.outputBytes))
+      let operand = format.isMarkup ? right.escapedItems : right
+      let text = try PrintfFormat.format(format, operand, limit: limits.outputBytes)
+      return .string(text.asMarkup(format.isMarkup))
     }
     if case .undefined(let undefined) = right { throw undefined.error }
     if let left = left.integer, let right = right.integer { return try apply(operation, left, right) }
     if let left = left.number, let right = right.number { return .double(try apply(operation, left, right)) }
     switch (operation, left, right) {
     case (.add, .string(let first), .string(let second)):
-      try chargeCopy(first.utf8.count + second.utf8.count)
-      return .string(first + second)
-    case (.add, .list(let first), .list(let second)) where first.isTuple == second.isTuple:
+      try chargeCopy(first.count + second.count)
+      guard first.isMarkup || second.isMarkup else { return .string(first.followed(by: second)) }
+      return .string(TemplateText.joined([first.escaped, second.escaped]).asMarkup(true))
+    case (.add, .list(let first), .list(let second)) where first.isConcatenated(with: second):
+      try chargeCopy((first.items.count + second.items.count) * 16)
       return .list(TemplateList(first.items + second.items, isTuple: first.isTuple))
     case (.multiply, .string(let text), _) where right.integer != nil:
       return try repeated(text, right.integer ?? 0)
     case (.multiply, _, .string(let text)) where left.integer != nil:
       return try repeated(text, left.integer ?? 0)
-    case (.multiply, .list(let list), _) where right.integer != nil:
+    case (.multiply, .list(let list), _) where right.integer != nil && list.isRepeatable:
       return try repeated(list, right.integer ?? 0)
-    case (.multiply, _, .list(let list)) where left.integer != nil:
+    case (.multiply, _, .list(let list)) where left.integer != nil && list.isRepeatable:
       return try repeated(list, left.integer ?? 0)
     case (.add, .string, _), (.add, .list, _):
       let kind = left.typeName
@@ -48,10 +52,10 @@ extension Interpreter {
 
   private static let overflow = TemplateError(.limitExceeded, "an integer does not fit in 64 bits")
 
-  private func repeated(_ text: String, _ count: Int) throws -> TemplateValue {
-    let (size, overflow) = text.utf8.count.multipliedReportingOverflow(by: max(0, count))
+  private func repeated(_ text: TemplateText, _ count: Int) throws -> TemplateValue {
+    let (size, overflow) = text.count.multipliedReportingOverflow(by: max(0, count))
     try chargeCopy(overflow ? .max : size)
-    return .string(text.isEmpty ? "" : String(repeating: text, count: max(0, count)))
+    return .string(text.repeated(count).asMarkup(text.isMarkup))
   }
 
   private func repeated(_ list: TemplateList, _ count: Int) throws -> TemplateValue {
@@ -80,7 +84,10 @@ extension Interpreter {
       let remainder = left.remainderReportingOverflow(dividingBy: right).partialValue
       return .int(remainder != 0 && (remainder < 0) != (right < 0) ? remainder + right : remainder)
     case .power:
-      guard right >= 0 else { return .double(pow(Double(left), Double(right))) }
+      guard right >= 0 else {
+        guard left != 0 else { throw TemplateError(.wrongValue, "0.0 cannot be raised to a negative power") }
+        return .double(pow(Double(left), Double(right)))
+      }
       var power = 1
       for _ in 0..<min(right, 64) where left.magnitude > 1 {
         let product = power.multipliedReportingOverflow(by: left)
@@ -104,25 +111,50 @@ extension Interpreter {
     case .subtract: return left - right
     case .multiply: return left * right
     case .divide: return left / right
-    case .floorDivide: return (left / right).rounded(.down)
-    case .remainder:
-      let remainder = left.truncatingRemainder(dividingBy: right)
-      return remainder != 0 && (remainder < 0) != (right < 0) ? remainder + right : remainder
-    case .power: return pow(left, right)
+    case .floorDivide: return Self.divided(left, right).quotient
+    case .remainder: return Self.divided(left, right).remainder
+    case .power:
+      if left == 0, right < 0 { throw TemplateError(.wrongValue, "0.0 cannot be raised to a negative power") }
+      let power = pow(left, right)
+      if power.isNaN, !left.isNaN, !right.isNaN {
+        throw TemplateError(.wrongValue, "a negative number has no real power of \(right.pythonRepresentation)")
+      }
+      if power.isInfinite, left.isFinite, right.isFinite {
+        throw TemplateError(.limitExceeded, "Numerical result out of range")
+      }
+      return power
     case .and, .or: return left
     }
   }
 
+  /// Python's `divmod` of floating-point numbers.
+  private static func divided(_ left: Double, _ right: Double) -> (quotient: Double, remainder: Double) {
+    var remainder = fmod(left, right)
+    var quotient = (left - remainder) / right
+    if remainder != 0 {
+      if (right < 0) != (remainder < 0) {
+        remainder += right
+        quotient -= 1
+      }
+    } else {
+      remainder = Double(signOf: right, magnitudeOf: 0)
+    }
+    guard quotient != 0 else { return (Double(signOf: left / right, magnitudeOf: 0), remainder) }
+    let floor = quotient.rounded(.down)
+    return (quotient - floor > 0.5 ? floor + 1 : floor, remainder)
+  }
+
   func compare(_ left: TemplateValue, _ operation: ComparisonOperator, _ right: TemplateValue) throws -> Bool {
+    try charge(min(left.weight, right.weight) / 64)
     switch operation {
-    case .equal: left.isEqual(to: right)
-    case .notEqual: !left.isEqual(to: right)
-    case .less: try left.isLess(than: right)
-    case .greater: try right.isLess(than: left)
-    case .lessOrEqual: try left.isLess(than: right) || left.isEqual(to: right)
-    case .greaterOrEqual: try right.isLess(than: left) || left.isEqual(to: right)
-    case .in: try contains(right, left)
-    case .notIn: try !contains(right, left)
+    case .equal: return left.isEqual(to: right)
+    case .notEqual: return !left.isEqual(to: right)
+    case .less: return try left.isLess(than: right)
+    case .greater: return try right.isLess(than: left)
+    case .lessOrEqual: return try left.isLess(than: right) || left.isEqual(to: right)
+    case .greaterOrEqual: return try right.isLess(than: left) || left.isEqual(to: right)
+    case .in: return try contains(right, left)
+    case .notIn: return try !contains(right, left)
     }
   }
 
@@ -135,14 +167,47 @@ extension Interpreter {
         throw TemplateError(
           .wrongType, "'in <string>' requires string as left operand, not \(item.typeName)")
       }
-      try charge(1 + text.utf8.count / 64)
-      return ScalarSearch(text).first(part) != nil
+      try charge(1 + text.count / 64)
+      return text.first(part) != nil
     case .list(let list):
-      try charge(1 + list.items.count / 16)
+      try charge(1 + list.items.count * (1 + item.weight / 64))
       return list.items.contains { $0.isEqual(to: item) }
-    case .dictionary(let dictionary): return dictionary[item] != nil
-    case .undefined: return false
+    case .dictionary(let dictionary):
+      guard TemplateKey(item) != nil else {
+        throw TemplateError(.wrongType, "unhashable type: '\(item.typeName)'")
+      }
+      return dictionary[item] != nil
+    case .undefined(let undefined):
+      if undefined.isHiddenBySandbox { throw undefined.error }
+      return false
+    case .object(let iterator as IteratorObject):
+      while let next = try iterator.next(self) { if next.isEqual(to: item) { return true } }
+      return false
     default: throw TemplateError(.wrongType, "argument of type '\(container.typeName)' is not iterable")
     }
   }
+}
+
+extension TemplateValue {
+  /// The value with the text a `Markup` format would escape escaped.
+  fileprivate var escapedItems: TemplateValue {
+    switch self {
+    case .string(let text): .string(text.escaped)
+    case .list(let list) where list.isTuple: .tuple(list.items.map(\.escapedItems))
+    case .dictionary(let dictionary):
+      .dictionary(TemplateDictionary(zip(dictionary.keys, dictionary.values).map { ($0, $1.escapedItems) }))
+    case .list: .string(printed.escaped)
+    default: self
+    }
+  }
+}
+
+extension TemplateList {
+  /// Whether Python's `+` joins the two.
+  fileprivate func isConcatenated(with other: TemplateList) -> Bool {
+    (isTuple && other.isTuple) || (kind == .list && other.kind == .list)
+  }
+
+  /// Whether Python's `*` repeats it.
+  fileprivate var isRepeatable: Bool { isTuple || kind == .list }
 }

@@ -2,21 +2,35 @@
 final class Interpreter: @unchecked Sendable {
   let limits: TemplateLimits
   let clock: TemplateClock
+  let program: Program
   private var steps = 0
   private var depth = 0
-  /// Every namespace and captured scope of the render; cleared at the end so that no cycle stays and no long chain is
+  /// What can hold on to other objects of the render; cleared at its end so that no cycle stays and no long chain is
   /// released by recursion.
   private var namespaces: [Namespace] = []
   private var capturedScopes: [Scope] = []
+  private var loops: [LoopState] = []
 
-  init(limits: TemplateLimits, clock: TemplateClock) {
+  init(_ program: Program, limits: TemplateLimits, clock: TemplateClock) {
+    self.program = program
     self.limits = limits
     self.clock = clock
   }
 
-  deinit {
-    for namespace in namespaces { namespace.values = TemplateDictionary() }
-    for scope in capturedScopes { scope.variables.removeAll() }
+  /// The text of the template with these variables.
+  func render(_ variables: [(String, TemplateValue)]) throws -> TemplateText {
+    defer {
+      for namespace in namespaces { namespace.values = TemplateDictionary() }
+      for scope in capturedScopes { scope.removeAll() }
+      for loop in loops { loop.lastChanged = nil }
+    }
+    let scope = Scope(parent: nil)
+    for (name, value) in variables {
+      if let symbol = program.symbols.existing(name) { scope.set(symbol, try admit(value)) }
+    }
+    var output = TemplateText()
+    _ = try run(program.statements, in: scope, into: &output)
+    return output
   }
 
   /// Counts `count` steps.
@@ -35,24 +49,38 @@ final class Interpreter: @unchecked Sendable {
     try charge(1 + size / 64)
   }
 
-  /// Runs `work` one level deeper.
-  func nested<Value>(_ work: () throws -> Value) throws -> Value {
+  /// Begins a level of nesting, which `leave` ends.
+  func enter() throws {
     try charge()
     guard depth < limits.depth else {
       throw TemplateError(.limitExceeded, "maximum recursion depth exceeded")
     }
     depth += 1
-    defer { depth -= 1 }
+  }
+
+  func leave() { depth -= 1 }
+
+  /// Runs `work` one level deeper.
+  func nested<Value>(_ work: () throws -> Value) throws -> Value {
+    try enter()
+    defer { leave() }
     return try work()
   }
 
   /// The value, unless it nests too deeply; counts its size.
   func admit(_ value: TemplateValue) throws -> TemplateValue {
     switch value {
-    case .string(let text): try chargeCopy(text.utf8.count)
-    case .list(let list): try chargeCopy(list.items.count * 16)
-    case .dictionary(let dictionary): try chargeCopy(dictionary.count * 32)
-    default: break
+    case .string(let text):
+      try chargeCopy(text.count)
+      return value
+    case .list(let list):
+      try chargeCopy(list.items.count * 16)
+      try checkWeight(list.weight)
+    case .dictionary(let dictionary):
+      try chargeCopy(dictionary.count * 32)
+      try checkWeight(dictionary.weight)
+    case .object: break
+    default: return value
     }
     guard value.depth <= TemplateLimits.maximumValueDepth else {
       throw TemplateError(.limitExceeded, "lists and dictionaries nest too deeply")
@@ -60,12 +88,33 @@ final class Interpreter: @unchecked Sendable {
     return value
   }
 
-  func write(_ text: String, into output: inout String) throws {
-    try chargeCopy(text.utf8.count + output.utf8.count / 1024)
-    guard output.utf8.count + text.utf8.count <= limits.outputBytes else {
+  private func checkWeight(_ weight: Int) throws {
+    guard weight <= limits.outputBytes else {
+      throw TemplateError(.limitExceeded, "a value holds more than \(limits.outputBytes) bytes")
+    }
+  }
+
+  func write(_ text: TemplateText, into output: inout TemplateText) throws {
+    try charge(1 + text.count / 64)
+    guard output.count + text.count <= limits.outputBytes else {
       throw TemplateError(.limitExceeded, "the template writes more than \(limits.outputBytes) bytes")
     }
-    output += text
+    output.append(text)
+  }
+
+  func write(_ text: String, into output: inout TemplateText) throws {
+    try charge(1 + text.utf8.count / 64)
+    guard output.count + text.utf8.count <= limits.outputBytes else {
+      throw TemplateError(.limitExceeded, "the template writes more than \(limits.outputBytes) bytes")
+    }
+    output.append(text)
+  }
+
+  /// Each scalar of a text as a text of its own.
+  func characters(of text: TemplateText) throws -> [TemplateText] {
+    let size = text.count.multipliedReportingOverflow(by: 16)
+    try chargeCopy(size.overflow ? .max : size.partialValue)
+    return text.characters
   }
 
   func makeNamespace(_ values: TemplateDictionary) throws -> Namespace {
@@ -80,102 +129,35 @@ final class Interpreter: @unchecked Sendable {
     scope.isCaptured = true
     capturedScopes.append(scope)
   }
+
+  func keep(_ loop: LoopState) { loops.append(loop) }
 }
 
 /// The variables of a block, over those of the block around it.
 final class Scope {
-  var variables: [String: TemplateValue] = [:]
+  private var entries: [(symbol: Symbol, value: TemplateValue)] = []
   let parent: Scope?
+  /// Whether a macro may look into it after its block ended.
   var isCaptured = false
 
   init(parent: Scope?) { self.parent = parent }
 
-  func lookUp(_ name: String) -> TemplateValue? {
-    var scope: Scope? = self
-    while let current = scope {
-      if let value = current.variables[name] { return value }
-      scope = current.parent
+  func lookUp(_ symbol: Symbol) -> TemplateValue? {
+    var scope = self
+    while true {
+      for entry in scope.entries where entry.symbol == symbol { return entry.value }
+      guard let parent = scope.parent else { return nil }
+      scope = parent
     }
-    return nil
-  }
-}
-
-/// The object of `namespace()`.
-final class Namespace: TemplateObject, @unchecked Sendable {
-  var values: TemplateDictionary
-
-  init(_ values: TemplateDictionary) { self.values = values }
-
-  override var typeName: String { "Namespace" }
-
-  override func attribute(_ name: String) -> TemplateValue? { values[.string(name)] }
-}
-
-/// A built-in function or a method bound to its value.
-final class NativeFunction: TemplateObject, @unchecked Sendable {
-  typealias Body = (CallArguments, Interpreter) throws -> TemplateValue
-
-  let name: String
-  let body: Body
-
-  init(_ name: String, _ body: @escaping Body) {
-    self.name = name
-    self.body = body
   }
 
-  override var typeName: String { "function \(name)" }
-  override var isCallable: Bool { true }
-
-  override func call(_ arguments: CallArguments, _ interpreter: Interpreter) throws -> TemplateValue {
-    try body(arguments, interpreter)
-  }
-}
-
-/// The evaluated arguments of a call.
-struct CallArguments {
-  var positional: [TemplateValue] = []
-  var named: [(name: String, value: TemplateValue)] = []
-
-  /// The argument at a position or under a name.
-  func value(_ position: Int, _ name: String) -> TemplateValue? {
-    if position < positional.count { return positional[position] }
-    return named.last { $0.name == name }?.value
-  }
-
-  func value(named name: String) -> TemplateValue? { named.last { $0.name == name }?.value }
-
-  /// The argument as text; throws where it is missing and has no default, or is not text.
-  func text(_ position: Int, _ name: String, default standard: String? = nil) throws -> String {
-    guard let value = value(position, name) else {
-      guard let standard else { throw TemplateError(.wrongType, "missing argument '\(name)'") }
-      return standard
+  func set(_ symbol: Symbol, _ value: TemplateValue) {
+    for index in entries.indices where entries[index].symbol == symbol {
+      entries[index].value = value
+      return
     }
-    if case .undefined(let undefined) = value { throw undefined.error }
-    guard let text = value.text else {
-      throw TemplateError(.wrongType, "argument '\(name)' must be str, not \(value.typeName)")
-    }
-    return text
+    entries.append((symbol, value))
   }
 
-  /// The argument as an integer; throws where it is missing and has no default, or is not an integer.
-  func integer(_ position: Int, _ name: String, default standard: Int? = nil) throws -> Int {
-    guard let value = value(position, name) else {
-      guard let standard else { throw TemplateError(.wrongType, "missing argument '\(name)'") }
-      return standard
-    }
-    if case .undefined(let undefined) = value { throw undefined.error }
-    guard let integer = value.integer else {
-      throw TemplateError(.wrongType, "'\(value.typeName)' object cannot be interpreted as an integer")
-    }
-    return integer
-  }
-
-  func flag(_ position: Int, _ name: String, default standard: Bool = false) -> Bool {
-    value(position, name)?.isTrue ?? standard
-  }
-
-  /// The arguments after the first `count` positional ones.
-  func dropping(_ count: Int) -> CallArguments {
-    CallArguments(positional: Array(positional.dropFirst(count)), named: named)
-  }
+  func removeAll() { entries.removeAll(keepingCapacity: true) }
 }

@@ -46,37 +46,60 @@ extension Lexer {
     }
   }
 
+  /// A floating-point number where one stands here, else an integer: binary, octal, hexadecimal, zeros, or decimal.
   private mutating func lexNumber() throws {
     let start = position
-    if source[position] == "0", let base = scalar(at: position + 1), let radix = Self.radix(base) {
-      position += 2
-      let digits = takeDigits { $0.properties.isASCIIHexDigit }
-      guard let value = Int(digits, radix: radix) else { throw badNumber(start) }
-      return emit(.integer(value))
+    if start == 0 || source[start - 1] != ".", let end = doubleEnd(start) {
+      position = end
+      guard let value = Double(digits(start..<end)) else { throw badNumber(start) }
+      return emit(.double(value))
     }
-    var text = takeDigits(\.isDecimalDigit)
-    var isDouble = false
-    if scalar(at: position) == ".", scalar(at: position + 1)?.isDecimalDigit == true,
-      start == 0 || source[start - 1] != "."
-    {
-      position += 1
-      text += "." + takeDigits(\.isDecimalDigit)
-      isDouble = true
-    }
-    if let mark = scalar(at: position), mark == "e" || mark == "E" {
-      var next = position + 1
-      if let sign = scalar(at: next), sign == "+" || sign == "-" { next += 1 }
-      if scalar(at: next)?.isDecimalDigit == true {
-        text += String(scalars: source[position..<next])
-        position = next
-        text += takeDigits(\.isDecimalDigit)
-        isDouble = true
+    if source[start] == "0", let radix = scalar(at: start + 1).flatMap(Self.radix) {
+      let first = start + 2 + (scalar(at: start + 2) == "_" ? 1 : 0)
+      let end = digitsEnd(first) { UInt32(String($0), radix: radix) != nil }
+      if end > first {
+        position = end
+        guard let value = Int(digits(first..<end), radix: radix) else { throw badNumber(start) }
+        return emit(.integer(value))
       }
     }
-    if isDouble, let value = Double(text) { return emit(.double(value)) }
-    guard !isDouble, let value = Int(text) else { throw badNumber(start) }
+    position = source[start] == "0" ? digitsEnd(start) { $0 == "0" } : digitsEnd(start, \.isDecimalDigit)
+    guard let value = Int(digits(start..<position)) else { throw badNumber(start) }
     emit(.integer(value))
   }
+
+  private func doubleEnd(_ start: Int) -> Int? {
+    var end = digitsEnd(start, \.isDecimalDigit)
+    var isDouble = false
+    if scalar(at: end) == "." {
+      let fractionEnd = digitsEnd(end + 1, \.isDecimalDigit)
+      if fractionEnd > end + 1 { (end, isDouble) = (fractionEnd, true) }
+    }
+    if let mark = scalar(at: end), mark == "e" || mark == "E" {
+      let sign = scalar(at: end + 1)
+      let first = end + (sign == "+" || sign == "-" ? 2 : 1)
+      let exponentEnd = digitsEnd(first, \.isDecimalDigit)
+      if exponentEnd > first { (end, isDouble) = (exponentEnd, true) }
+    }
+    return isDouble ? end : nil
+  }
+
+  /// The end of a run of digits with single underscores between them.
+  private func digitsEnd(_ start: Int, _ isDigit: (Unicode.Scalar) -> Bool) -> Int {
+    var end = start
+    while let next = scalar(at: end) {
+      if isDigit(next) {
+        end += 1
+      } else if next == "_", end > start, let after = scalar(at: end + 1), isDigit(after) {
+        end += 2
+      } else {
+        break
+      }
+    }
+    return end
+  }
+
+  private func digits(_ range: Range<Int>) -> String { String(scalars: source[range].filter { $0 != "_" }) }
 
   private func badNumber(_ start: Int) -> TemplateError {
     TemplateError(.syntax, "the number '\(String(scalars: source[start..<position]))' cannot be read", line: line)
@@ -89,15 +112,6 @@ extension Lexer {
     case "b", "B": 2
     default: nil
     }
-  }
-
-  private mutating func takeDigits(_ isDigit: (Unicode.Scalar) -> Bool) -> String {
-    var digits = ""
-    while let next = scalar(at: position), isDigit(next) || next == "_" {
-      if next != "_" { digits.unicodeScalars.append(next) }
-      position += 1
-    }
-    return digits
   }
 
   private mutating func lexString(quote: Unicode.Scalar) throws {
@@ -135,6 +149,7 @@ extension Lexer {
     case "x": return [try code(digits: 2)]
     case "u": return [try code(digits: 4)]
     case "U": return [try code(digits: 8)]
+    case "N": throw TemplateError(.unsupported, "names like \\N{BULLET} are not known; write \\u2022", line: line)
     case "0"..."7":
       var value = mark.value - 0x30
       var count = 1

@@ -2,20 +2,26 @@
 final class LoopState: TemplateObject, @unchecked Sendable {
   var index = 0
   private let items: [TemplateValue]
-  private let depth: Int
+  private let level: Int
   private let loop: ForLoop
-  private let scope: Scope
-  private var lastChanged: [TemplateValue]?
+  /// The scope around the loop, which a recursive loop runs in again.
+  private let scope: Scope?
+  /// The values `changed` saw last; dropped at the end of the render.
+  var lastChanged: [TemplateValue]?
 
-  init(_ items: [TemplateValue], depth: Int, loop: ForLoop, scope: Scope) {
+  init(_ items: [TemplateValue], level: Int, loop: ForLoop, scope: Scope) {
     self.items = items
-    self.depth = depth
+    self.level = level
     self.loop = loop
-    self.scope = scope
+    self.scope = loop.isRecursive ? scope : nil
   }
 
   override var typeName: String { "LoopContext" }
-  override var isCallable: Bool { loop.isRecursive }
+  override var printed: String { "<LoopContext \(index + 1)/\(items.count)>" }
+  override var isCallable: Bool { true }
+  override var depth: Int32 { itemDepth }
+  private lazy var itemDepth: Int32 = 1 + (items.lazy.map(\.depth).max() ?? 0)
+  var count: Int { items.count }
 
   override func attribute(_ name: String) -> TemplateValue? {
     switch name {
@@ -26,8 +32,8 @@ final class LoopState: TemplateObject, @unchecked Sendable {
     case "first": .bool(index == 0)
     case "last": .bool(index == items.count - 1)
     case "length": .int(items.count)
-    case "depth": .int(depth + 1)
-    case "depth0": .int(depth)
+    case "depth": .int(level + 1)
+    case "depth0": .int(level)
     case "previtem":
       index > 0 ? items[index - 1] : .undefined(TemplateUndefined("there is no previous item"))
     case "nextitem":
@@ -42,10 +48,11 @@ final class LoopState: TemplateObject, @unchecked Sendable {
         })
     case "changed":
       .object(
-        NativeFunction("changed") { [weak self] arguments, _ in
+        NativeFunction("changed", depth: depth + 1) { [self] arguments, interpreter in
           let values = arguments.positional
-          let isSame = self?.lastChanged.map { TemplateValue.list($0).isEqual(to: .list(values)) } ?? false
-          self?.lastChanged = values
+          let isSame = lastChanged.map { TemplateValue.list($0).isEqual(to: .list(values)) } ?? false
+          if lastChanged == nil { interpreter.keep(self) }
+          lastChanged = values
           return .bool(!isSame)
         })
     default: nil
@@ -54,12 +61,14 @@ final class LoopState: TemplateObject, @unchecked Sendable {
 
   /// `loop(items)` of a recursive loop.
   override func call(_ arguments: CallArguments, _ interpreter: Interpreter) throws -> TemplateValue {
-    guard loop.isRecursive, let iterable = arguments.positional.first else {
+    guard let scope else {
       throw TemplateError(
         .wrongType, "The loop must have the 'recursive' marker to be called recursively.")
     }
-    var output = ""
-    try interpreter.run(loop, over: iterable, depth: depth + 1, in: scope, into: &output)
+    try Signature("iterable").check(arguments, "loop")
+    var output = TemplateText()
+    try interpreter.run(
+      loop, over: arguments.value(0, "iterable") ?? .none, level: level + 1, in: scope, into: &output)
     return .string(output)
   }
 }

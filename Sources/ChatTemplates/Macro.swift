@@ -9,12 +9,16 @@ final class Macro: TemplateObject, @unchecked Sendable {
   }
 
   override var typeName: String { "Macro" }
+  override var printed: String { "<Macro '\(definition.name)'>" }
   override var isCallable: Bool { true }
 
   override func attribute(_ name: String) -> TemplateValue? {
     switch name {
     case "name": .string(definition.name)
-    case "arguments": .tuple(definition.parameters.map { .string($0) })
+    case "arguments": .tuple(definition.parameters.map { .string($0.name) })
+    case "catch_varargs": .bool(definition.usesPositional)
+    case "catch_kwargs": .bool(definition.usesNamed)
+    case "caller": .bool(definition.usesCaller)
     default: nil
     }
   }
@@ -22,28 +26,59 @@ final class Macro: TemplateObject, @unchecked Sendable {
   override func call(_ arguments: CallArguments, _ interpreter: Interpreter) throws -> TemplateValue {
     let inner = Scope(parent: scope)
     let parameters = definition.parameters
-    inner.variables["varargs"] = .tuple(Array(arguments.positional.dropFirst(parameters.count)))
-    inner.variables["caller"] = .undefined(TemplateUndefined("No caller defined"))
-    for (name, value) in zip(parameters, arguments.positional) { inner.variables[name] = value }
+    let count = arguments.positional.count
+    var given = Set<Symbol>()
+    for (parameter, value) in zip(parameters, arguments.positional) {
+      inner.set(parameter.symbol, value)
+      given.insert(parameter.symbol)
+    }
     var rest = TemplateDictionary()
+    var caller: TemplateValue?
     for (name, value) in arguments.named {
-      if name == "caller" || parameters.contains(name) {
-        inner.variables[name] = value
+      if let parameter = parameters.first(where: { $0.name == name }) {
+        guard given.insert(parameter.symbol).inserted else {
+          throw failure("got multiple values for argument '\(name)'")
+        }
+        inner.set(parameter.symbol, value)
+      } else if name == "caller" {
+        caller = value
       } else {
+        guard definition.usesNamed else { throw failure("takes no keyword argument '\(name)'") }
         rest[.string(name)] = value
       }
     }
-    inner.variables["kwargs"] = .dictionary(rest)
-    let firstDefault = parameters.count - definition.defaults.count
-    for (index, name) in parameters.enumerated() where index >= arguments.positional.count {
-      guard !arguments.named.contains(where: { $0.name == name }) else { continue }
-      inner.variables[name] =
-        index >= firstDefault
-        ? try interpreter.evaluate(definition.defaults[index - firstDefault], in: inner)
-        : .undefined(TemplateUndefined("parameter '\(name)' was not provided"))
+    if definition.usesCaller {
+      if !parameters.contains(where: { $0.symbol == SymbolTable.caller }) {
+        inner.set(SymbolTable.caller, caller ?? .undefined(TemplateUndefined("No caller defined")))
+      }
+    } else if caller != nil {
+      throw failure("was invoked with two values for the special caller argument. This is most likely a bug.")
     }
-    var output = ""
+    if definition.usesNamed { inner.set(SymbolTable.named, .dictionary(rest)) }
+    if definition.usesPositional {
+      inner.set(SymbolTable.positional, .tuple(Array(arguments.positional.dropFirst(parameters.count))))
+    } else if count > parameters.count {
+      throw failure("takes not more than \(parameters.count) argument(s)")
+    }
+    try setDefaults(in: inner, given, interpreter)
+    var output = TemplateText()
     _ = try interpreter.run(definition.body, in: inner, into: &output)
     return .string(output)
+  }
+
+  private func setDefaults(in scope: Scope, _ given: Set<Symbol>, _ interpreter: Interpreter) throws {
+    let parameters = definition.parameters
+    let first = parameters.count - definition.defaults.count
+    for (index, parameter) in parameters.enumerated() where !given.contains(parameter.symbol) {
+      let value: TemplateValue =
+        index >= first
+        ? try interpreter.evaluate(definition.defaults[index - first], in: scope)
+        : .undefined(TemplateUndefined("parameter '\(parameter.name)' was not provided"))
+      scope.set(parameter.symbol, value)
+    }
+  }
+
+  private func failure(_ what: String) -> TemplateError {
+    TemplateError(.wrongType, "macro '\(definition.name)' \(what)")
   }
 }

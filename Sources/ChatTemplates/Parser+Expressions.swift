@@ -139,7 +139,7 @@ extension Parser {
       case "true", "True": return try node(.constant(.bool(true)), line)
       case "false", "False": return try node(.constant(.bool(false)), line)
       case "none", "None": return try node(.constant(.none), line)
-      default: return try node(.name(name), line)
+      default: return try node(.name(symbol(name)), line)
       }
     case .string(let text):
       var whole = text

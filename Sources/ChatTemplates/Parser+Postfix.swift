@@ -10,7 +10,7 @@ extension Parser {
           let constant = try node(.constant(.int(index)), line)
           expression = try node(.item(expression, constant), line, [expression])
         } else {
-          expression = try node(.attribute(expression, try expectIdentifier()), line, [expression])
+          expression = try node(.attribute(expression, AttributeName(try expectIdentifier())), line, [expression])
         }
       } else if take("[") {
         expression = try parseSubscript(of: expression, line)
@@ -59,7 +59,7 @@ extension Parser {
       if take("|") {
         let filter = try parseFilterCall()
         expression = try node(
-          .filter(expression, filter.name, filter.arguments), line, [expression] + filter.arguments.children)
+          .filter(expression, filter), line, [expression] + filter.arguments.children)
       } else if current == .name("is") {
         advance()
         expression = try parseTest(of: expression, line)
@@ -74,7 +74,8 @@ extension Parser {
   /// `name.name(arguments)`, the arguments being optional.
   mutating func parseFilterCall() throws -> FilterCall {
     let name = try parseDottedName()
-    return (name, take("(") ? try parseArguments() : Arguments())
+    let arguments = take("(") ? try parseArguments() : Arguments()
+    return FilterCall(name: name, filter: Filter(named: name), arguments: arguments)
   }
 
   private mutating func parseDottedName() throws -> String {
@@ -89,16 +90,18 @@ extension Parser {
     var arguments = Arguments()
     if take("(") {
       arguments = try parseArguments()
-    } else if startsTestArgument() {
+    } else if try startsTestArgument() {
       arguments.positional = [try parsePostfix(parsePrimary())]
     }
-    let test = try node(.test(expression, name, arguments), line, [expression] + arguments.children)
+    let call = TestCall(name: name, test: ValueTest(named: name), arguments: arguments)
+    let test = try node(.test(expression, call), line, [expression] + arguments.children)
     return isNegated ? try node(.unary(.not, test), line, [test]) : test
   }
 
-  private func startsTestArgument() -> Bool {
+  private func startsTestArgument() throws -> Bool {
     switch current {
-    case .name(let name): !["else", "or", "and", "is"].contains(name) && !["if", "not", "in"].contains(name)
+    case .name("is"): throw failure("You cannot chain multiple tests with is")
+    case .name(let name): !["else", "or", "and"].contains(name)
     case .string, .integer, .double: true
     case .symbol(let symbol): symbol == "[" || symbol == "{"
     default: false
@@ -109,6 +112,9 @@ extension Parser {
   mutating func parseArguments() throws -> Arguments {
     var arguments = Arguments()
     var isFirst = true
+    func ensure(_ isAllowed: Bool) throws {
+      guard isAllowed else { throw failure("invalid syntax for function call expression") }
+    }
     while !take(")") {
       if !isFirst {
         try expect(",")
@@ -116,17 +122,19 @@ extension Parser {
       }
       isFirst = false
       if take("**") {
+        try ensure(arguments.unpackedDictionary == nil)
         arguments.unpackedDictionary = try parseExpression()
       } else if take("*") {
+        try ensure(arguments.unpackedList == nil && arguments.unpackedDictionary == nil)
         arguments.unpackedList = try parseExpression()
       } else if case .name(let name) = current, next == .symbol("=") {
+        try ensure(arguments.unpackedDictionary == nil)
         advance()
         advance()
         arguments.named.append((name, try parseExpression()))
       } else {
-        guard arguments.named.isEmpty, arguments.unpackedDictionary == nil else {
-          throw failure("invalid syntax for function call expression")
-        }
+        try ensure(
+          arguments.named.isEmpty && arguments.unpackedList == nil && arguments.unpackedDictionary == nil)
         arguments.positional.append(try parseExpression())
       }
     }

@@ -170,8 +170,8 @@ extension Parser {
     guard !["true", "false", "none", "True", "False", "None"].contains(name) else {
       throw failure("can't assign to '\(name)'")
     }
-    if allowsAttribute, take(".") { return .attribute(name, try expectIdentifier()) }
-    return .name(name)
+    if allowsAttribute, take(".") { return .attribute(symbol(name), try expectIdentifier()) }
+    return .name(symbol(name))
   }
 
   private mutating func parseParameters() throws -> ([String], [Expression]) {
@@ -195,9 +195,17 @@ extension Parser {
   private mutating func parseMacroBody(
     _ name: String, _ parameters: [String], _ defaults: [Expression], end: String
   ) throws -> MacroDefinition {
-    let outerLoops = loops
+    let (outerLoops, outerUsed) = (loops, used)
     loops = 0
-    defer { loops = outerLoops }
-    return MacroDefinition(name: name, parameters: parameters, defaults: defaults, body: try parseBody(end))
+    used = []
+    let parameters = parameters.map { (name: $0, symbol: symbols.symbol($0)) }
+    let body = try parseBody(end)
+    let inner = used
+    loops = outerLoops
+    used = outerUsed.union(inner.subtracting(Self.implicit))
+    return MacroDefinition(name, symbol(name), parameters, defaults, body, used: inner)
   }
+
+  /// The variables every macro has of its own.
+  private static let implicit: Set<Symbol> = [SymbolTable.caller, SymbolTable.positional, SymbolTable.named]
 }

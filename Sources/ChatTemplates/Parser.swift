@@ -6,15 +6,24 @@ struct Parser {
   var nesting = 0
   /// How many loops enclose the statement being parsed.
   var loops = 0
+  /// The variables of the template.
+  var symbols = SymbolTable()
+  /// The variables named since the enclosing macro began.
+  var used: Set<Symbol> = []
 
   init(_ tokens: [Token]) { self.tokens = tokens }
 
-  /// The statements of a template; throws `.syntax` or `.unsupported`.
-  static func statements(of template: String) throws -> [Statement] {
-    var parser = Parser(try Lexer.tokens(of: template))
-    let statements = try parser.parseStatements(until: [])
-    guard parser.current == .end else { throw parser.failure("unexpected \(parser.describe())") }
+  /// The statements of the template; throws `.syntax` or `.unsupported`.
+  mutating func parseTemplate() throws -> [Statement] {
+    let statements = try parseStatements(until: [])
+    guard current == .end else { throw failure("unexpected \(describe())") }
     return statements
+  }
+
+  mutating func symbol(_ name: String) -> Symbol {
+    let symbol = symbols.symbol(name)
+    used.insert(symbol)
+    return symbol
   }
 
   var current: Token.Kind { tokens[position].kind }

@@ -8,7 +8,7 @@ public struct TemplateLimits: Sendable {
   public var depth: Int
 
   /// Limits of one render.
-  public init(outputBytes: Int = 64 << 20, steps: Int = 20_000_000, depth: Int = 1_000) {
+  public init(outputBytes: Int = 32 << 20, steps: Int = 10_000_000, depth: Int = 1_000) {
     self.outputBytes = outputBytes
     self.steps = steps
     self.depth = depth

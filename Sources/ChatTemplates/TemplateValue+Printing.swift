@@ -1,30 +1,64 @@
 extension TemplateValue {
   /// Python's `str()`: what `{{ value }}` writes.
-  var printed: String {
+  var printed: TemplateText {
     switch self {
-    case .undefined: ""
+    case .undefined: TemplateText()
     case .string(let text): text
     default: representation
     }
   }
 
   /// Python's `repr()`: how a value prints inside a list.
-  var representation: String {
+  var representation: TemplateText {
+    var text = TemplateText()
+    represent(into: &text)
+    return text
+  }
+
+  private func represent(into text: inout TemplateText) {
     switch self {
-    case .undefined: return "Undefined"
-    case .none: return "None"
-    case .bool(let value): return value ? "True" : "False"
-    case .int(let value): return String(value)
-    case .double(let value): return value.pythonRepresentation
-    case .string(let text): return text.pythonRepresentation
-    case .list(let list):
-      let items = list.items.map(\.representation).joined(separator: ", ")
-      guard list.isTuple else { return "[\(items)]" }
-      return list.items.count == 1 ? "(\(items),)" : "(\(items))"
+    case .undefined: text.append("Undefined")
+    case .none: text.append("None")
+    case .bool(let value): text.append(value ? "True" : "False")
+    case .int(let value): text.append(String(value))
+    case .double(let value): text.append(value.pythonRepresentation)
+    case .string(let value):
+      let quoted = value.string.pythonRepresentation
+      text.append(value.isMarkup ? "Markup(\(quoted))" : quoted, isFromMessage: value.hasMarks)
+    case .list(let list): list.represent(into: &text)
     case .dictionary(let dictionary):
-      let pairs = dictionary.pairs.map { "\($0.key.representation): \($0.value.representation)" }
-      return "{\(pairs.joined(separator: ", "))}"
-    case .object(let object): return "<\(object.typeName)>"
+      text.append("{")
+      for (index, key) in dictionary.keys.enumerated() {
+        if index > 0 { text.append(", ") }
+        key.represent(into: &text)
+        text.append(": ")
+        dictionary.values[index].represent(into: &text)
+      }
+      text.append("}")
+    case .object(let object): text.append(object.printed)
+    }
+  }
+}
+
+extension TemplateList {
+  fileprivate func represent(into text: inout TemplateText) {
+    if let bounds {
+      text.append("range(\(bounds.start), \(bounds.stop)\(bounds.step == 1 ? "" : ", \(bounds.step)"))")
+      return
+    }
+    switch kind {
+    case .tuple, .group: text.append("(")
+    case .list, .range: text.append("[")
+    case .keys, .values, .pairs: text.append(kind.rawValue + "([")
+    }
+    for (index, item) in items.enumerated() {
+      if index > 0 { text.append(", ") }
+      text.append(item.representation)
+    }
+    switch kind {
+    case .tuple, .group: text.append(items.count == 1 ? ",)" : ")")
+    case .list, .range: text.append("]")
+    case .keys, .values, .pairs: text.append("])")
     }
   }
 }
@@ -78,12 +112,8 @@ extension String {
       default:
         if scalar.isPythonPrintable {
           result.append(scalar)
-        } else if scalar.value < 0x100 {
-          result.append(contentsOf: ("\\x" + scalar.value.hexadecimal(width: 2)).unicodeScalars)
-        } else if scalar.value < 0x1_0000 {
-          result.append(contentsOf: ("\\u" + scalar.value.hexadecimal(width: 4)).unicodeScalars)
         } else {
-          result.append(contentsOf: ("\\U" + scalar.value.hexadecimal(width: 8)).unicodeScalars)
+          result.append(contentsOf: scalar.pythonEscape.unicodeScalars)
         }
       }
     }
@@ -92,9 +122,24 @@ extension String {
   }
 }
 
+extension String {
+  /// Python's `ascii()` of a text that `repr()` gave: scalars beyond ASCII become escapes.
+  var pythonASCII: String {
+    unicodeScalars.reduce(into: "") { result, scalar in
+      result += scalar.isASCII ? String(scalar) : scalar.pythonEscape
+    }
+  }
+}
+
 extension Unicode.Scalar {
+  /// `\x`, `\u` or `\U` with the value.
+  var pythonEscape: String {
+    if value < 0x100 { return "\\x" + value.hexadecimal(width: 2) }
+    return value < 0x1_0000 ? "\\u" + value.hexadecimal(width: 4) : "\\U" + value.hexadecimal(width: 8)
+  }
+
   var isPythonPrintable: Bool {
-    if self == " " { return true }
+    if value >= 0x20, value < 0x7f { return true }
     switch properties.generalCategory {
     case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator, .spaceSeparator:
       return false

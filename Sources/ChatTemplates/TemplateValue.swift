@@ -7,17 +7,17 @@ public enum TemplateValue: Sendable {
   case int(Int)
   case double(Double)
   /// Text; its length, indices and order count Unicode scalars.
-  case string(String)
-  /// A list or a tuple.
+  case string(TemplateText)
+  /// A list, a tuple, a range or a view of a dictionary.
   case list(TemplateList)
   /// A dictionary in insertion order.
   case dictionary(TemplateDictionary)
-  /// A function, macro, loop or namespace.
+  /// A function, macro, loop, namespace or iterator.
   case object(TemplateObject)
 }
 
 /// Why a value is undefined.
-public struct TemplateUndefined: Sendable {
+public final class TemplateUndefined: Sendable {
   /// The message of the error that its use causes.
   public let message: String
   /// Whether the sandbox hid the value.
@@ -31,19 +31,69 @@ public struct TemplateUndefined: Sendable {
   var error: TemplateError { TemplateError(isHiddenBySandbox ? .security : .undefinedValue, message) }
 }
 
-/// A list or tuple that knows how deeply it nests.
+/// Items in order, which know how deeply they nest.
 public struct TemplateList: Sendable {
+  /// What Python calls the sequence.
+  enum Kind: String, Sendable {
+    case list
+    case tuple
+    case range
+    case keys = "dict_keys"
+    case values = "dict_values"
+    case pairs = "dict_items"
+    /// A tuple whose items are also called `grouper` and `list`.
+    case group
+  }
+
+  /// The bounds of a range, which are what it prints.
+  final class Bounds: Sendable {
+    let start: Int
+    let stop: Int
+    let step: Int
+
+    init(start: Int, stop: Int, step: Int) {
+      self.start = start
+      self.stop = stop
+      self.step = step
+    }
+  }
+
   /// The items in order.
   public let items: [TemplateValue]
-  /// Whether it prints and compares as a tuple.
-  public let isTuple: Bool
-  let depth: Int
+  let bounds: Bounds?
+  let kind: Kind
+  let depth: Int32
+  /// About how many bytes the items take, those of shared parts counted each time.
+  let weight: Int
 
   /// A list, or a tuple, of items.
   public init(_ items: [TemplateValue], isTuple: Bool = false) {
+    self.init(items, isTuple ? .tuple : .list)
+  }
+
+  init(_ items: [TemplateValue], _ kind: Kind, bounds: Bounds? = nil) {
     self.items = items
-    self.isTuple = isTuple
-    depth = 1 + (items.lazy.map(\.depth).max() ?? 0)
+    self.kind = kind
+    self.bounds = bounds
+    var deepest: Int32 = 0
+    var sum = 16
+    for item in items {
+      deepest = max(deepest, item.depth)
+      sum = sum.advancedSafely(by: item.weight)
+    }
+    depth = 1 + deepest
+    weight = sum
+  }
+
+  /// Whether it prints and compares as a tuple.
+  public var isTuple: Bool { kind == .tuple || kind == .group }
+
+  /// Whether it has indices.
+  var isIndexed: Bool {
+    switch kind {
+    case .keys, .values, .pairs: false
+    default: true
+    }
   }
 }
 
@@ -61,11 +111,20 @@ public class TemplateObject: @unchecked Sendable {
   }
 
   var isCallable: Bool { false }
+
+  /// The nesting of the values it holds for good.
+  var depth: Int32 { 0 }
+
+  /// What `{{ object }}` writes.
+  var printed: String { "<\(typeName)>" }
 }
 
 extension TemplateValue {
   /// A list of values.
   public static func list(_ items: [TemplateValue]) -> TemplateValue { .list(TemplateList(items)) }
+
+  /// Text.
+  public static func string(_ text: String) -> TemplateValue { .string(TemplateText(text)) }
 
   /// A dictionary of values under text keys, in order.
   public static func dictionary(_ pairs: [(String, TemplateValue)]) -> TemplateValue {
@@ -77,14 +136,25 @@ extension TemplateValue {
     .dictionary([("role", .string(role)), ("content", .string(content))])
   }
 
-  static func tuple(_ items: [TemplateValue]) -> TemplateValue { .list(TemplateList(items, isTuple: true)) }
+  static func tuple(_ items: [TemplateValue]) -> TemplateValue { .list(TemplateList(items, .tuple)) }
 
   /// The nesting of containers: 0 for a scalar.
-  var depth: Int {
+  var depth: Int32 {
     switch self {
     case .list(let list): list.depth
     case .dictionary(let dictionary): dictionary.depth
+    case .object(let object): object.depth
     default: 0
+    }
+  }
+
+  /// About how many bytes it takes.
+  var weight: Int {
+    switch self {
+    case .string(let text): 16 + text.count
+    case .list(let list): list.weight
+    case .dictionary(let dictionary): dictionary.weight
+    default: 16
     }
   }
 
@@ -121,7 +191,7 @@ extension TemplateValue {
     case .int: "int"
     case .double: "float"
     case .string: "str"
-    case .list(let list): list.isTuple ? "tuple" : "list"
+    case .list(let list): list.isTuple ? "tuple" : list.kind.rawValue
     case .dictionary: "dict"
     case .object(let object): object.typeName
     }
@@ -144,13 +214,13 @@ extension TemplateValue {
 
   /// The text, where it is a string.
   public var text: String? {
-    if case .string(let value) = self { return value }
+    if case .string(let value) = self { return value.string }
     return nil
   }
 
   /// The value under a text key, where it is a dictionary that has it.
   public subscript(key: String) -> TemplateValue? {
-    if case .dictionary(let dictionary) = self { return dictionary[.string(key)] }
+    if case .dictionary(let dictionary) = self { return dictionary[text: key] }
     return nil
   }
 }

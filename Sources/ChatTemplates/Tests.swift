@@ -1,72 +1,92 @@
+/// The tests of Jinja (`value is name`).
+enum ValueTest: String, Sendable {
+  case boolean, callable, defined, divisibleby, escaped, even, `false`, filter, float, integer, iterable, lower,
+    mapping, none, number, odd, sameas, sequence, string, test, `true`, undefined, upper
+  case equal = "=="
+  case notEqual = "!="
+  case less = "<"
+  case lessOrEqual = "<="
+  case greater = ">"
+  case greaterOrEqual = ">="
+  case `in`
+
+  /// The test of a name or of one of its other names.
+  init?(named name: String) {
+    switch name {
+    case "eq", "equalto": self = .equal
+    case "ne": self = .notEqual
+    case "lt", "lessthan": self = .less
+    case "le": self = .lessOrEqual
+    case "gt", "greaterthan": self = .greater
+    case "ge": self = .greaterOrEqual
+    default: self.init(rawValue: name)
+    }
+  }
+
+  /// The comparison it makes, nil where it makes none.
+  fileprivate var comparison: ComparisonOperator? { ComparisonOperator(rawValue: rawValue) }
+
+  /// How many arguments it takes.
+  fileprivate var argumentCount: Int {
+    comparison != nil || self == .divisibleby || self == .sameas ? 1 : 0
+  }
+}
+
+extension TestCall {
+  static func unknown(_ name: String) -> TemplateError {
+    TemplateError(.unsupported, "No test named '\(name)'.")
+  }
+}
+
 extension Interpreter {
-  /// Whether a value passes a test (`value is name(arguments)`).
-  func test(_ name: String, _ value: TemplateValue, _ arguments: CallArguments) throws -> Bool {
-    if let result = testType(name, value) { return result }
-    switch name {
-    case "odd", "even", "divisibleby":
-      let divisor = name == "divisibleby" ? try arguments.integer(0, "num") : 2
-      let remainder = try apply(.remainder, value, .int(divisor)).integer ?? -1
-      return name == "odd" ? remainder == 1 : remainder == 0
-    case "lower", "upper":
-      return try StringMethods.classify("is" + name, value.printed)?.isTrue ?? false
-    case "filter": return value.text.map { Self.filterNames.contains($0) } ?? false
-    case "test": return value.text.map { testType($0, .none) != nil || Self.operators[$0] != nil } ?? false
-    case "sameas":
-      guard let other = arguments.positional.first else { break }
-      return value.typeName == other.typeName && value.isEqual(to: other)
-    default:
-      guard let operation = Self.operators[name], let other = arguments.positional.first else { break }
-      return try compare(value, operation, other)
+  /// Whether a value passes a test.
+  func test(_ test: ValueTest, _ value: TemplateValue, _ arguments: CallArguments) throws -> Bool {
+    let given = arguments.positional + arguments.named.map(\.value)
+    guard given.count == test.argumentCount else {
+      throw TemplateError(
+        .wrongType, "test '\(test.rawValue)' takes \(test.argumentCount) arguments but \(given.count) were given")
     }
-    throw TemplateError(.unsupported, "No test named '\(name)'.")
-  }
-
-  private func testType(_ name: String, _ value: TemplateValue) -> Bool? {
-    switch name {
-    case "defined": return !value.isUndefined
-    case "undefined": return value.isUndefined
-    case "none": return value.isNone
-    case "string": return value.text != nil
-    case "number": return value.number != nil
-    case "escaped": return false
-    case "boolean":
-      if case .bool = value { return true }
-      return false
-    case "true", "false":
-      if case .bool(let flag) = value { return flag == (name == "true") }
-      return false
-    case "integer":
-      if case .int = value { return true }
-      return false
-    case "float":
-      if case .double = value { return true }
-      return false
-    case "mapping":
-      if case .dictionary = value { return true }
-      return false
-    case "iterable", "sequence":
-      switch value {
-      case .undefined, .string, .list, .dictionary: return true
-      default: return false
-      }
-    case "callable":
-      if case .object(let object) = value { return object.isCallable }
-      return false
-    default: return nil
+    if let comparison = test.comparison { return try compare(value, comparison, given[0]) }
+    switch test {
+    case .odd, .even, .divisibleby:
+      let remainder = try apply(.remainder, value, test == .divisibleby ? given[0] : .int(2))
+      return remainder.isEqual(to: .int(test == .odd ? 1 : 0))
+    case .sameas: return isSame(value, given[0])
+    case .lower, .upper:
+      let text = value.printed.string
+      try charge(text.utf8.count / 16)
+      return ScalarClasses.holds(test == .lower ? .islower : .isupper, text) ?? false
+    case .filter: return value.text.map { Filter(named: $0) != nil } ?? false
+    case .test: return value.text.map { ValueTest(named: $0) != nil } ?? false
+    default: return testType(test, value)
     }
   }
 
-  private static let operators: [String: ComparisonOperator] = [
-    "==": .equal, "eq": .equal, "equalto": .equal, "!=": .notEqual, "ne": .notEqual, "<": .less, "lt": .less,
-    "lessthan": .less, "<=": .lessOrEqual, "le": .lessOrEqual, ">": .greater, "gt": .greater,
-    "greaterthan": .greater, ">=": .greaterOrEqual, "ge": .greaterOrEqual, "in": .in,
-  ]
+  private func isSame(_ left: TemplateValue, _ right: TemplateValue) -> Bool {
+    switch (left, right) {
+    case (.undefined, _), (_, .undefined): false
+    default: left.typeName == right.typeName && left.isEqual(to: right)
+    }
+  }
 
-  private static let filterNames: Set<String> = [
-    "abs", "attr", "batch", "capitalize", "center", "count", "d", "default", "dictsort", "e", "escape", "first",
-    "float", "forceescape", "format", "groupby", "indent", "int", "items", "join", "last", "length", "list", "lower",
-    "map", "max", "min", "reject", "rejectattr", "replace", "reverse", "round", "safe", "select", "selectattr",
-    "slice", "sort", "string", "striptags", "sum", "title", "tojson", "trim", "truncate", "unique", "upper",
-    "urlencode", "wordcount",
-  ]
+  private func testType(_ test: ValueTest, _ value: TemplateValue) -> Bool {
+    switch (test, value) {
+    case (.defined, _): !value.isUndefined
+    case (.undefined, _): value.isUndefined
+    case (.none, .none), (.boolean, .bool), (.integer, .int), (.float, .double), (.mapping, .dictionary),
+      (.string, .string):
+      true
+    case (.number, _): value.number != nil
+    case (.true, .bool(let flag)): flag
+    case (.false, .bool(let flag)): !flag
+    case (.iterable, .undefined), (.iterable, .string), (.iterable, .list), (.iterable, .dictionary): true
+    case (.iterable, .object(let object)): object is IteratorObject || object is LoopState
+    case (.sequence, .undefined), (.sequence, .string), (.sequence, .dictionary): true
+    case (.sequence, .list(let list)): list.isIndexed
+    case (.callable, .undefined): true
+    case (.escaped, .string(let text)): text.isMarkup
+    case (.callable, .object(let object)): object.isCallable
+    default: false
+    }
+  }
 }

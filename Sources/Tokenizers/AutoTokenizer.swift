@@ -40,20 +40,23 @@ extension Tokenizer {
 
   /// The token ids of a conversation, as the model's chat template writes it.
   ///
-  /// Each message is a dictionary, most simply `TemplateValue.message(role:content:)`. The ids are those of the whole
-  /// text, control tokens spelled inside messages included.
+  /// Each message is a dictionary, most simply `TemplateValue.message(role:content:)`.
   ///
   /// - Parameters:
   ///   - tools: descriptions of the functions the model may call.
   ///   - addGenerationPrompt: whether the text ends where the answer begins.
-  /// - Throws: `TemplateError` where there is no template or it fails.
+  ///   - allowsControlTokens: whether control tokens spelled inside messages, tools and documents become those tokens,
+  ///     as they do by default in `transformers`; say false for text from strangers.
+  /// - Throws: `TemplateError` where there is no template or it fails; `TokenizerError` as `encode` does.
   public func applyChatTemplate(
-    messages: [TemplateValue], tools: [TemplateValue]? = nil, addGenerationPrompt: Bool = true
+    messages: [TemplateValue], tools: [TemplateValue]? = nil, addGenerationPrompt: Bool = true,
+    allowsControlTokens: Bool = true
   ) throws -> [Int] {
     let template = try ChatTemplate(chatTemplates.text(withTools: tools != nil))
-    let text = try template.render(
+    let prompt = try template.prompt(
       messages: messages, tools: tools, addGenerationPrompt: addGenerationPrompt, bosToken: bosToken,
       eosToken: eosToken)
-    return try encode(text, addSpecialTokens: false)
+    return try allowsControlTokens
+      ? encode(prompt.string, addSpecialTokens: false) : encode(prompt, of: template)
   }
 }

@@ -13,7 +13,7 @@ extension Tokenizer {
     var sink = IDSink()
     sink.ids.reserveCapacity(text.utf8.count / 4 + template.prefix.count + template.suffix.count + 1)
     if addSpecialTokens { sink.ids.append(contentsOf: template.prefix) }
-    try run(text, parseSpecialTokens, into: &sink)
+    try run(text, parseSpecialTokens ? .parsed : .plain, into: &sink)
     if addSpecialTokens { sink.ids.append(contentsOf: template.suffix) }
     return sink.ids
   }
@@ -26,7 +26,7 @@ extension Tokenizer {
     _ text: String, addSpecialTokens: Bool = true, parseSpecialTokens: Bool = true
   ) throws -> [TokenSpan] {
     var sink = SpanSink()
-    try run(text, parseSpecialTokens, into: &sink)
+    try run(text, parseSpecialTokens ? .parsed : .plain, into: &sink)
     if !template.offsetTrimming.isEmpty {
       Array(text.utf8).withUnsafeBufferPointer { bytes in
         for trimming in template.offsetTrimming { trimming.apply(to: &sink.spans, pieces, of: bytes) }
@@ -37,17 +37,17 @@ extension Tokenizer {
     return controls(template.prefix) + sink.spans + controls(template.suffix)
   }
 
-  private func run<Sink: TokenSink>(_ text: String, _ parseSpecial: Bool, into sink: inout Sink) throws {
+  func run<Sink: TokenSink>(_ text: String, _ controls: ControlTokens, into sink: inout Sink) throws {
     var text = text
     try scratchPool.with { scratch in
       try text.withUTF8 { bytes in
         let whole = 0..<bytes.count
-        if rawMatcher.isEmpty { return try encodeText(bytes, whole, parseSpecial, scratch, &sink) }
-        for segment in rawMatcher.segments(of: bytes, whole, special: parseSpecial) {
+        if rawMatcher.isEmpty { return try encodeText(bytes, whole, controls, scratch, &sink) }
+        for segment in rawMatcher.segments(of: bytes, whole, controls) {
           if let token = segment.token {
-            sink.append(Int32(token.id), segment.range, of: bytes)
+            sink.append(token, segment.range, of: bytes)
           } else {
-            try encodeText(bytes, segment.range, parseSpecial, scratch, &sink)
+            try encodeText(bytes, segment.range, controls, scratch, &sink)
           }
         }
       }
@@ -56,17 +56,17 @@ extension Tokenizer {
 
   /// Encodes text without raw added tokens.
   private func encodeText<Sink: TokenSink>(
-    _ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ parseSpecial: Bool, _ scratch: EncodingScratch,
+    _ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ controls: ControlTokens, _ scratch: EncodingScratch,
     _ sink: inout Sink
   ) throws {
     if range.isEmpty { return }
     guard normalizer == nil, !preTokenizer.changesText else {
-      return try encodeRewritten(bytes, range, parseSpecial, scratch, &sink)
+      return try encodeRewritten(bytes, range, controls, scratch, &sink)
     }
     if normalizedMatcher.isEmpty { return try encodeWords(bytes, range, scratch, &sink) }
-    for segment in normalizedMatcher.segments(of: bytes, range, special: parseSpecial) {
+    for segment in normalizedMatcher.segments(of: bytes, range, controls) {
       if let token = segment.token {
-        sink.append(Int32(token.id), segment.range, of: bytes)
+        sink.append(token, segment.range, of: bytes)
       } else {
         try encodeWords(bytes, segment.range, scratch, &sink)
       }
@@ -100,7 +100,7 @@ extension Tokenizer {
   }
 
   private func encodeRewritten<Sink: TokenSink>(
-    _ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ parseSpecial: Bool, _ scratch: EncodingScratch,
+    _ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ controls: ControlTokens, _ scratch: EncodingScratch,
     _ sink: inout Sink
   ) throws {
     let isTracked =
@@ -109,13 +109,13 @@ extension Tokenizer {
     try normalizer?.apply(to: &text)
     if text.bytes.isEmpty { return }
     guard !normalizedMatcher.isEmpty else { return try encodeWords(of: &text, scratch, &sink) }
-    let segments = text.bytes.withUnsafeBufferPointer {
-      normalizedMatcher.segments(of: $0, 0..<$0.count, special: parseSpecial)
+    let segments = text.bytes.withUnsafeBufferPointer { [text] in
+      normalizedMatcher.segments(of: $0, 0..<$0.count, controls) { text.source(of: $0..<$0 + 1) }
     }
     if segments.count == 1, segments[0].token == nil { return try encodeWords(of: &text, scratch, &sink) }
     for segment in segments {
       if let token = segment.token {
-        sink.append(Int32(token.id), segment.range, of: text)
+        sink.append(token, segment.range, of: text)
       } else {
         var part = text.slice(segment.range)
         try encodeWords(of: &part, scratch, &sink)

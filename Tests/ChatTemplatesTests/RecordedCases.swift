@@ -13,6 +13,11 @@ enum RecordedCases {
     try read(SharedData.packageRoot.appendingPathComponent("Tests/ChatTemplatesTests/Fixtures/\(name)"))
   }
 
+  static func fixture(named name: String) throws -> TemplateValue {
+    let url = SharedData.packageRoot.appendingPathComponent("Tests/ChatTemplatesTests/Fixtures/\(name)")
+    return try TemplateValue(json: String(contentsOf: url, encoding: .utf8))
+  }
+
   /// The pairs of a dictionary under a key.
   static func pairs(_ value: TemplateValue?) -> [(String, TemplateValue)] {
     guard case .dictionary(let dictionary)? = value else { return [] }
@@ -29,13 +34,15 @@ enum RecordedCases {
   static func codes(_ pythonError: String) -> Set<TemplateError.Code> {
     switch pythonError {
     case "TemplateError": [.raisedByTemplate]
-    case "TypeError": [.wrongType]
+    case "TypeError", "AttributeError": [.wrongType]
     case "UndefinedError": [.undefinedValue]
     case "SecurityError": [.security]
-    case "OverflowError": [.limitExceeded]
-    case "ZeroDivisionError", "ValueError": [.wrongValue]
-    case "TemplateSyntaxError": [.syntax]
-    case "TemplateAssertionError": [.unsupported]
+    case "OverflowError", "RecursionError": [.limitExceeded]
+    case "ZeroDivisionError", "ValueError", "KeyError", "IndexError": [.wrongValue]
+    case "AssertionError", "RuntimeError": [.wrongValue]
+    case "TemplateSyntaxError", "SyntaxError": [.syntax]
+    case "TemplateAssertionError", "TemplateRuntimeError", "FilterArgumentError":
+      [.unsupported, .wrongType, .wrongValue]
     default: []
     }
   }

@@ -20,14 +20,19 @@ struct AddedTokenMatcher: Sendable {
   /// Whether there is nothing to find.
   var isEmpty: Bool { tokens.isEmpty }
 
-  /// The segments of `range`; without `special`, control tokens are plain text.
-  func segments(of bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, special: Bool) -> [Segment] {
+  /// The segments of `range`.
+  ///
+  /// - Parameter source: the bytes of the original text that gave the byte at an offset, where they are others.
+  func segments(
+    of bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ controls: ControlTokens,
+    source: ((Int) -> (start: Int, end: Int))? = nil
+  ) -> [Segment] {
     var result: [Segment] = []
     var textStart = range.lowerBound
     var index = range.lowerBound
     while index < range.upperBound {
       guard trie.canStart(with: bytes[index]),
-        let (id, matchEnd) = trie.longestPrefix(of: bytes, at: index, upTo: range.upperBound)
+        let (id, matchEnd) = longestMatch(in: bytes, at: index, upTo: range.upperBound, controls, source)
       else {
         index += 1
         continue
@@ -35,7 +40,7 @@ struct AddedTokenMatcher: Sendable {
       let token = tokens[Int(id)]
       let match = index..<matchEnd
       index = matchEnd
-      if token.special, !special { continue }
+      if token.special, case .plain = controls { continue }
       if token.singleWord, !standsAlone(match, bytes, range) { continue }
       var start = match.lowerBound
       var end = match.upperBound
@@ -47,6 +52,27 @@ struct AddedTokenMatcher: Sendable {
     }
     if textStart < range.upperBound { result.append(Segment(token: nil, range: textStart..<range.upperBound)) }
     return result
+  }
+
+  /// The longest token at an offset that is not a control token with a part in the text of a message.
+  private func longestMatch(
+    in bytes: UnsafeBufferPointer<UInt8>, at start: Int, upTo limit: Int, _ controls: ControlTokens,
+    _ source: ((Int) -> (start: Int, end: Int))?
+  ) -> (id: Int32, end: Int)? {
+    guard case .plainInMessages(let messages) = controls else {
+      return trie.longestPrefix(of: bytes, at: start, upTo: limit)
+    }
+    var limit = limit
+    while let found = trie.longestPrefix(of: bytes, at: start, upTo: limit) {
+      guard messages.isControl(tokens[Int(found.id)]),
+        let message = (start..<found.end).first(where: { offset in
+          let place = source?(offset) ?? (start: offset, end: offset + 1)
+          return messages.contains(place.start..<place.end)
+        })
+      else { return found }
+      limit = message
+    }
+    return nil
   }
 
   private func standsAlone(_ match: Range<Int>, _ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>) -> Bool {

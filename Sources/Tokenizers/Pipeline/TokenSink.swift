@@ -8,6 +8,26 @@ protocol TokenSink {
 
   /// Takes a token of text that was rewritten.
   mutating func append(_ id: Int32, _ range: Range<Int>, of text: borrowing AlignedText)
+
+  /// Takes an added token of text that lies in the original text as it is.
+  mutating func append(_ token: AddedToken, _ range: Range<Int>, of original: UnsafeBufferPointer<UInt8>)
+
+  /// Takes an added token of text that was rewritten.
+  mutating func append(_ token: AddedToken, _ range: Range<Int>, of text: borrowing AlignedText)
+}
+
+extension TokenSink {
+  /// Takes an added token of text that lies in the original text as it is.
+  @inline(__always)
+  mutating func append(_ token: AddedToken, _ range: Range<Int>, of original: UnsafeBufferPointer<UInt8>) {
+    append(Int32(token.id), range, of: original)
+  }
+
+  /// Takes an added token of text that was rewritten.
+  @inline(__always)
+  mutating func append(_ token: AddedToken, _ range: Range<Int>, of text: borrowing AlignedText) {
+    append(Int32(token.id), range, of: text)
+  }
 }
 
 /// Keeps the ids.

@@ -22,6 +22,9 @@ struct PromptOptions: ParsableArguments {
   @Option(help: "A system message for --chat.")
   var system: String?
 
+  @Flag(help: "With --chat, let control tokens spelled in messages be those tokens; by default they are plain text.")
+  var allowControlTokens = false
+
   func validate() throws {
     guard [text != nil, promptFile != nil, promptIds != nil].count(where: \.self) <= 1 else {
       throw ValidationError("give one of -p, --prompt-file and --prompt-ids")
@@ -29,6 +32,7 @@ struct PromptOptions: ParsableArguments {
     if let promptIds { _ = try Self.parse(promptIds) }
     if chat, promptIds != nil { throw ValidationError("--chat needs a text, not --prompt-ids") }
     if system != nil, !chat { throw ValidationError("--system goes with --chat") }
+    if allowControlTokens, !chat { throw ValidationError("--allow-control-tokens goes with --chat") }
   }
 
   private static func parse(_ list: String) throws -> [Int] {
@@ -49,9 +53,8 @@ struct PromptOptions: ParsableArguments {
     guard let tokenizer else { return [] }
     let content = try content()
     guard chat else { return try tokenizer.encode(content) }
-    let rendered = try ChatPrompt(folder: folder, tokenizer: tokenizer).render(user: content, system: system)
-    // The template writes the begin token itself.
-    return try tokenizer.encode(rendered, addSpecialTokens: false)
+    return try ChatPrompt(folder: folder, tokenizer: tokenizer)
+      .ids(user: content, system: system, tokenizer, allowsControlTokens: allowControlTokens)
   }
 
   private func content() throws -> String {
@@ -97,11 +100,15 @@ struct ChatPrompt {
     end = tokenizer.eosID.flatMap { tokenizer.piece(of: $0) } ?? ""
   }
 
-  /// A conversation of one question, ready for the answer.
-  func render(user: String, system: String?) throws -> String {
+  /// The ids of a conversation of one question, ready for the answer.
+  func ids(user: String, system: String?, _ tokenizer: Tokenizer, allowsControlTokens: Bool) throws -> [Int] {
     var messages: [TemplateValue] = []
     if let system { messages.append(.message(role: "system", content: system)) }
     messages.append(.message(role: "user", content: user))
-    return try template.render(messages: messages, addGenerationPrompt: true, bosToken: begin, eosToken: end)
+    let prompt = try template.prompt(
+      messages: messages, addGenerationPrompt: true, bosToken: begin, eosToken: end)
+    // The template writes the begin token itself.
+    return try allowsControlTokens
+      ? tokenizer.encode(prompt.string, addSpecialTokens: false) : tokenizer.encode(prompt, of: template)
   }
 }
