@@ -73,7 +73,7 @@ public struct Perplexity: Sendable {
       if isCancelled() { throw CancellationError() }
       let tokens = prefix + ids[(window * length)..<((window + 1) * length)]
       losses.append(try loss(model, tokens))
-      progress.report("perplexity", completed: window + 1, total: count)
+      progress.report("perplexity", completed: window + 1, total: count, unit: .items("windows"))
     }
     let predictions = length + prefix.count - 1
     let mean = losses.reduce(0, +) / Double(count)

@@ -93,7 +93,8 @@ public struct Throughput: Sendable {
     for repetition in 0..<repetitions {
       if isCancelled() { throw CancellationError() }
       rates.append(Double(batch * tokens) / max(try run(), 1e-9))
-      progress.report("\(test), batch \(batch)", completed: repetition + 1, total: repetitions)
+      progress.report(
+        "\(test), batch \(batch)", completed: repetition + 1, total: repetitions, unit: .items("repetitions"))
     }
     let mean = rates.reduce(0, +) / Double(max(1, rates.count))
     let variance = rates.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(max(1, rates.count - 1))

@@ -28,7 +28,8 @@ public enum SelfCalibration {
       let group = first..<min(first + groupSize, sequences)
       windows += try sample(model, group, length: length, seed: seed, isCancelled: isCancelled) { position in
         progress.report(
-          "sampling calibration text", completed: first * length + group.count * position, total: sequences * length)
+          "sampling calibration text", completed: first * length + group.count * position, total: sequences * length,
+          unit: .items("tokens"))
       }
     }
     return windows

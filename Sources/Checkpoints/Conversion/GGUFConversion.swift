@@ -37,7 +37,7 @@ public enum GGUFConversion {
       folder: folder, declarations: weights.map { ($0.name, $0.dtype(dtype), $0.shape) })
     for (index, weight) in weights.enumerated() {
       try writer.write(weight.name, try weight.read(file, dtype: dtype))
-      progress.report("converting \(file.path)", completed: index + 1, total: weights.count)
+      progress.report("converting \(file.path)", completed: index + 1, total: weights.count, unit: .items("tensors"))
     }
     let base = URL(fileURLWithPath: folder)
     let configurationPath = base.appendingPathComponent("config.json").path

@@ -29,7 +29,7 @@ final class PullProgress: Sendable {
   /// Says what is waited for.
   func note(_ text: String) {
     let now = counts.withLock { $0 }
-    listener.report("downloading", detail: text, completed: now.completed, total: now.total)
+    listener.report("downloading", detail: text, completed: now.completed, total: now.total, unit: .bytes)
   }
 
   /// All bytes that have arrived in this pull.
@@ -41,6 +41,6 @@ final class PullProgress: Sendable {
       counts.downloaded += downloaded
       return counts
     }
-    listener.report("downloading", detail: file, completed: now.completed, total: now.total)
+    listener.report("downloading", detail: file, completed: now.completed, total: now.total, unit: .bytes)
   }
 }

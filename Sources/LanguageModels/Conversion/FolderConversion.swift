@@ -109,7 +109,7 @@ public struct FolderConversion: Sendable {
     let writer = try CheckpointWriter(folder: output, declarations: declarations)
     for (index, declaration) in declarations.enumerated() {
       try writer.write(declaration.0, try tensor(index))
-      progress.report("writing \(output)", completed: index + 1, total: declarations.count)
+      progress.report("writing \(output)", completed: index + 1, total: declarations.count, unit: .items("tensors"))
     }
     try AtomicFile.remove(output + "/config.json")
     try writer.finish()

@@ -18,6 +18,6 @@ struct BlockMeter {
     progress.report(
       "quantizing", detail: "block \(block + 1) of \(blocks), \(step)",
       completed: block * Self.stepsPerBlock + Int(share * Double(Self.stepsPerBlock)),
-      total: blocks * Self.stepsPerBlock)
+      total: blocks * Self.stepsPerBlock, unit: .share)
   }
 }

@@ -32,7 +32,7 @@ struct OutputAssembly {
     for (index, entry) in entries.enumerated() {
       try step()
       try writer.write(entry.name, try entry.source.tensor(named: entry.name))
-      progress.report("writing \(output)", completed: index + 1, total: entries.count)
+      progress.report("writing \(output)", completed: index + 1, total: entries.count, unit: .items("tensors"))
     }
     let configurationPath = output + "/config.json"
     try AtomicFile.remove(configurationPath)

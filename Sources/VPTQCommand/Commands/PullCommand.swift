@@ -78,7 +78,7 @@ struct PullCommand: AsyncParsableCommand {
 enum HubDownload {
   /// What a pull with the settings of the environment gives.
   static func pull(_ model: HubModel, _ files: HubSelection = .model, quiet: Bool) async throws -> HubSnapshot {
-    let progress = ConsoleProgress(quiet: quiet, unit: .bytes)
+    let progress = ConsoleProgress(quiet: quiet)
     defer { progress.clear() }
     let snapshot = try await HubClient(HubSettings()).pull(model, files: files, progress: progress)
     progress.clear()

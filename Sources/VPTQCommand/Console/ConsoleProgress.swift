@@ -14,37 +14,16 @@ final class ConsoleProgress: ProgressListener {
     var drawn = false
   }
 
-  /// What is counted.
-  enum Unit {
-    case steps, bytes
-
-    func text(_ count: Int) -> String {
-      switch self {
-      case .steps: String(count)
-      case .bytes: Console.size(count)
-      }
-    }
-
-    func text(rate: Double) -> String {
-      switch self {
-      case .steps: Console.fixed(rate, rate < 10 ? 2 : 0)
-      case .bytes: Console.size(Int(rate))
-      }
-    }
-  }
-
   private let state = Mutex(State())
   private let isTerminal: Bool
   private let isQuiet: Bool
-  private let unit: Unit
 
-  init(quiet: Bool, unit: Unit = .steps) {
+  init(quiet: Bool) {
     isQuiet = quiet
-    self.unit = unit
     isTerminal = Console.errorIsTerminal
   }
 
-  func report(_ stage: String, detail: String, completed: Int, total: Int) {
+  func report(_ stage: String, detail: String, completed: Int, total: Int, unit: ProgressUnit) {
     if isQuiet { return }
     state.withLock { state in
       let now = ContinuousClock.now
@@ -58,7 +37,7 @@ final class ConsoleProgress: ProgressListener {
       if state.lastShown.duration(to: now) < pause, !(isTerminal && completed == total) { return }
       state.lastShown = now
       var line = self.line(
-        stage, completed, total, since: state.doneAtStart,
+        stage, completed, total, unit, since: state.doneAtStart,
         seconds: Double(state.stageStart.duration(to: now) / .seconds(1)))
       if !detail.isEmpty { line += "  \(detail)" }
       if isTerminal {
@@ -79,16 +58,24 @@ final class ConsoleProgress: ProgressListener {
   }
 
   private func line(
-    _ stage: String, _ completed: Int, _ total: Int, since start: Int, seconds: Double
+    _ stage: String, _ completed: Int, _ total: Int, _ unit: ProgressUnit, since start: Int, seconds: Double
   ) -> String {
     guard total > 0 else { return stage }
     let share = min(1, max(0, Double(completed) / Double(total)))
     let filled = Int(share * 24)
     var line = "\(stage) [\(String(repeating: "=", count: filled))\(String(repeating: " ", count: 24 - filled))] "
-    line += "\(unit.text(completed))/\(unit.text(total))"
+    switch unit {
+    case .items(let name): line += "\(completed)/\(total) \(name)"
+    case .bytes: line += "\(Console.size(completed))/\(Console.size(total))"
+    case .share: line += "\(Int(share * 100))%"
+    }
     if completed > start, seconds > 0.5 {
       let rate = Double(completed - start) / seconds
-      line += "  \(unit.text(rate: rate))/s"
+      switch unit {
+      case .items: line += "  \(Console.fixed(rate, rate < 10 ? 2 : 0))/s"
+      case .bytes: line += "  \(Console.size(Int(rate)))/s"
+      case .share: break
+      }
       if completed < total { line += "  \(Console.clock(Double(total - completed) / rate)) left" }
     }
     return line

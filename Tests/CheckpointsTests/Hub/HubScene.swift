@@ -98,7 +98,7 @@ struct HubScene {
 final class LastReport: ProgressListener {
   let last = Mutex((completed: 0, total: 0))
 
-  func report(_ stage: String, detail: String, completed: Int, total: Int) {
+  func report(_ stage: String, detail: String, completed: Int, total: Int, unit: ProgressUnit) {
     last.withLock { $0 = (completed, total) }
   }
 }
