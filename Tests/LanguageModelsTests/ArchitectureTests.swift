@@ -24,6 +24,11 @@ struct ArchitectureTests {
     try body(ModelRegistry.load(try ModelDirectory(path: folder.path)))
   }
 
+  /// The likeliest id, the lower one on a tie.
+  private func best(_ row: [Float]) -> Int {
+    row.indices.max { row[$0] < row[$1] || (row[$0] == row[$1] && $0 > $1) } ?? 0
+  }
+
   private func largestDifference(_ a: [Float], _ b: [Float]) -> Float {
     guard a.count == b.count else { return .infinity }
     return zip(a, b).reduce(0) { max($0, ($1.0 - $1.1).isNaN ? .infinity : abs($1.0 - $1.1)) }
@@ -93,6 +98,21 @@ struct ArchitectureTests {
     return values
   }
 
+  @Test(
+    "Without a cache, every step running the whole text again, continuations equal the reference's", arguments: cases)
+  func greedyWithoutCache(name: String) throws {
+    let fixture = try ArchitectureFixture(name)
+    try withModel(fixture) { model in
+      let expected = try fixture.greedyUncached
+      var text = fixture.prompt
+      for _ in expected {
+        let segment = Segment(tokens: text, cache: model.makeCache(capacity: text.count))
+        text.append(best(try model.forward([segment], logits: .last).values))
+      }
+      #expect(Array(text[fixture.prompt.count...]) == expected)
+    }
+  }
+
   @Test("Greedy continuations equal the reference's; weights stored as bfloat16", arguments: cases)
   func greedy(name: String) throws {
     let fixture = try ArchitectureFixture(name)
@@ -103,9 +123,8 @@ struct ArchitectureTests {
       var next = fixture.prompt
       for _ in expected {
         let row = try model.forward([Segment(tokens: next, cache: cache)], logits: .last).values
-        let best = row.indices.max { row[$0] < row[$1] || (row[$0] == row[$1] && $0 > $1) } ?? 0
-        continuation.append(best)
-        next = [best]
+        next = [best(row)]
+        continuation += next
       }
       #expect(continuation == expected)
     }
