@@ -350,6 +350,9 @@ static void second_moment(
   }
 }
 
+#define GRADIENT_TARGET
+#include "gradient_loops.h"
+
 const ck_kernels ck_portable_table = {
   .isa = CK_PORTABLE,
   .name = "portable",
@@ -379,4 +382,12 @@ const ck_kernels ck_portable_table = {
   .nearest_centroid = nearest_centroid,
   .centroid_scores = centroid_scores,
   .second_moment = second_moment,
+  .rms_norm_gradient = rms_norm_gradient,
+  .silu_gradient = silu_gradient,
+  .gelu_gradient = gelu_gradient,
+  .softmax_gradient = softmax_gradient,
+  .divergence_gradient = divergence_gradient,
+  .adam = adam,
+  .vq_column = vq_column,
+  .vq_column_gradient = vq_column_gradient,
 };

@@ -91,6 +91,30 @@ typedef struct {
   int32_t sum_low[2];
 } ck_split_activation;
 
+/// One step of Adam (Kingma and Ba, 2015): the corrections are 1 / (1 - beta^step).
+typedef struct {
+  float rate;
+  float beta1;
+  float beta2;
+  float epsilon;
+  float mean_correction;
+  float square_correction;
+  /// Factor of every gradient.
+  float gradient_scale;
+} ck_adam;
+
+/// One input column of a vector-quantized matrix with unpacked codes: `vectors` codes for `vector_length` outputs each.
+///
+/// `table` holds the centroids without padding; `residual_table` likewise or NULL. The tables may not overlap.
+typedef struct {
+  const uint16_t *codes;
+  const uint16_t *CK_NULLABLE residual_codes;
+  size_t vectors;
+  size_t vector_length;
+  const float *table;
+  const float *CK_NULLABLE residual_table;
+} ck_vq_column;
+
 typedef struct {
   ck_isa isa;
   const char *name;
@@ -196,6 +220,27 @@ typedef struct {
   void (*second_moment)(
     const float *x, size_t x_stride, size_t tokens, size_t i0, size_t i1, size_t j0, size_t j1, double *h,
     size_t h_stride);
+
+  // The backward pass. `d...` is the gradient of a loss; what is said to be added to is added to.
+  // Of rms_norm: adds to dx[i] and to dweight[i].
+  void (*rms_norm_gradient)(
+    const float *x, const float *weight, const float *dy, float eps, size_t n, float *dx, float *dweight);
+  // Of silu_multiply and gelu_multiply: writes dgate and dup.
+  void (*silu_gradient)(const float *gate, const float *up, const float *dy, size_t n, float *dgate, float *dup);
+  void (*gelu_gradient)(const float *gate, const float *up, const float *dy, size_t n, float *dgate, float *dup);
+  // Of y = softmax(scale * x), in place from dy to dx: scale * y[i] * (dy[i] - sum_j y[j] * dy[j]).
+  void (*softmax_gradient)(const float *y, float scale, size_t n, float *dy);
+  // Kullback-Leibler divergence sum_i p[i] * log(p[i] / q[i]) of p = softmax(teacher), q = softmax(student) in nats.
+  // `student` becomes scale * (q - p), its gradient; `teacher` is overwritten.
+  double (*divergence_gradient)(float *teacher, float *student, size_t n, float scale);
+  // Moves `value` and its running means of gradients and of their squares by one step.
+  void (*adam)(const ck_adam *step, const float *gradient, size_t n, float *mean, float *square, float *value);
+  // w[n * v + e] = (table[codes[n] * v + e] + residual_table[residual_codes[n] * v + e]) * scale + shift.
+  void (*vq_column)(const ck_vq_column *column, float scale, float shift, float *w);
+  // Of vq_column: adds to dtable and dresidual_table (NULL without a residual), writes dscale and dshift.
+  void (*vq_column_gradient)(
+    const ck_vq_column *column, const float *dw, float scale, float *dtable, float *CK_NULLABLE dresidual_table,
+    double *dscale, double *dshift);
 } ck_kernels;
 
 /// The best table this machine can run (environment variable VPTQ_ISA = portable|avx2|avx512|avx512vbmi|neon lowers it).
