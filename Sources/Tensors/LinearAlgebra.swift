@@ -37,6 +37,51 @@ package enum LinearAlgebra {
     }
   }
 
+  /// A matrix in memory, or its transpose.
+  package struct Operand {
+    let base: UnsafePointer<Float>
+    let stride: Int
+    let isTransposed: Bool
+
+    /// The matrix whose rows start `stride` floats apart.
+    package init(_ base: UnsafePointer<Float>, stride: Int) {
+      self.init(base: base, stride: stride, isTransposed: false)
+    }
+
+    private init(base: UnsafePointer<Float>, stride: Int, isTransposed: Bool) {
+      self.base = base
+      self.stride = stride
+      self.isTransposed = isTransposed
+    }
+
+    /// The transpose, without moving anything.
+    package var transposed: Operand { Operand(base: base, stride: stride, isTransposed: !isTransposed) }
+
+    fileprivate func advanced(row: Int, column: Int) -> UnsafePointer<Float> {
+      base + (isTransposed ? column * stride + row : row * stride + column)
+    }
+  }
+
+  /// `C = alpha · A · B`, added to `C` if asked, for `A[m, k]`, `B[k, n]`, `C[m, n]` in Float; parallel over tiles of `C`.
+  package static func product(
+    alpha: Float = 1, _ a: Operand, _ b: Operand, into c: UnsafeMutablePointer<Float>, stride: Int, m: Int, n: Int,
+    k: Int, adding: Bool = false
+  ) {
+    _ = singleThreaded
+    // Tiles of equal size: work is shared evenly, and each still amortizes the packing of its operands.
+    let (rowTiles, columnTiles) = ((m + 255) / 256, (n + 511) / 512)
+    let (rows, columns) = ((m + rowTiles - 1) / max(rowTiles, 1), (n + columnTiles - 1) / max(columnTiles, 1))
+    parallelFor(rowTiles * columnTiles) { index in
+      let row = index / columnTiles * rows
+      let column = index % columnTiles * columns
+      cblas_sgemm(
+        CblasRowMajor, a.isTransposed ? CblasTrans : CblasNoTrans, b.isTransposed ? CblasTrans : CblasNoTrans,
+        blasInt(min(rows, m - row)), blasInt(min(columns, n - column)), blasInt(k), alpha,
+        a.advanced(row: row, column: 0), blasInt(a.stride), b.advanced(row: 0, column: column), blasInt(b.stride),
+        adding ? 1 : 0, c + row * stride + column, blasInt(stride))
+    }
+  }
+
   /// Adds `Xᵀ X` of `tokens` rows of `n` floats to the upper triangle of `h[n, n]`, in double precision; parallel over
   /// tiles of `h`.
   ///
