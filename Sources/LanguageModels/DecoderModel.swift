@@ -1,6 +1,6 @@
 public import Checkpoints
 import CKernels
-import Tensors
+package import Tensors
 public import VectorQuantization
 
 /// A decoder model of any supported architecture: embedding, blocks, final norm, head.
@@ -97,7 +97,7 @@ public struct DecoderModel: CausalLanguageModel {
   }
 
   /// Rows of the embedding, widened and scaled.
-  static func embed(_ tokens: [Int], _ embedding: Tensor, scale: Float) -> [Float] {
+  package static func embed(_ tokens: [Int], _ embedding: Tensor, scale: Float) -> [Float] {
     let width = embedding.shape[1]
     let rowBytes = width * embedding.dtype.byteCount
     return [Float](unsafeUninitializedCapacity: tokens.count * width) { buffer, initialized in
@@ -113,6 +113,16 @@ public struct DecoderModel: CausalLanguageModel {
         for index in 0..<(tokens.count * width) { buffer[index] *= scale }
       }
       initialized = tokens.count * width
+    }
+  }
+
+  /// What the head reads for every token of one text: the residual stream after the last block, normalised,
+  /// `[tokens, hiddenSize]`.
+  package func normalizedStates(_ tokens: [Int]) throws -> [Float] {
+    let hidden = try hiddenStates([Segment(tokens: tokens, cache: makeCache(capacity: tokens.count))])
+    return [Float](unsafeUninitializedCapacity: hidden.count) { buffer, initialized in
+      if let base = buffer.baseAddress { finalNorm.apply(hidden, tokens: tokens.count, into: base) }
+      initialized = hidden.count
     }
   }
 
