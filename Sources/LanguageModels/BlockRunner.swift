@@ -37,16 +37,6 @@ package struct BlockRunner {
     try loader.block(index, configuration)
   }
 
-  /// Runs `body` with the residual stream of one window, `[length, hiddenSize]`.
-  @discardableResult
-  package func withHidden<Result>(
-    window: Int, _ body: (UnsafePointer<Float>) throws -> Result
-  ) rethrows -> Result? {
-    try hidden.withUnsafeBufferPointer { hidden in
-      try hidden.baseAddress.map { try body($0 + window * length * configuration.hiddenSize) }
-    }
-  }
-
   /// Sends all windows through block `index` and keeps its outputs; `observe` is told the inputs of its linear layers.
   package mutating func advance(
     through block: TransformerBlock, at index: Int, progress: (_ completed: Int) throws -> Void = { _ in },

@@ -30,6 +30,9 @@ typedef enum { CK_PORTABLE = 0, CK_AVX2 = 1, CK_AVX512 = 2, CK_NEON = 3, CK_AVX5
 /// Output columns of one packed panel of a matrix product (see `pack_panel`).
 #define CK_PANEL 32
 
+/// Factors of one output that `product_bf16` rounds and packs at a time; an even number.
+#define CK_PRODUCT_DEPTH 512
+
 /// One vector-quantized matrix as the matrix-vector kernel reads it.
 ///
 /// Row `n` of codes (one per vector of `vector_length` outputs) starts at `codes + n * row_stride` bytes and
@@ -220,6 +223,15 @@ typedef struct {
   void (*second_moment)(
     const float *x, size_t x_stride, size_t tokens, size_t i0, size_t i1, size_t j0, size_t j1, double *h,
     size_t h_stride);
+
+  // Whether `product_bf16` is much faster than a product in float32 here.
+  int prefers_bf16;
+  // c[i * c_stride + j] = alpha * sum_l A[i, l] * B[l, j] for i < m, j < n, l < k >= 1, added to c with `adding`. A[i, l] is
+  // a[i * a_stride + l], or a[l * a_stride + i] if transposed; B[l, j] likewise. Factors are rounded to bfloat16 (nearest
+  // even), sums are float32. `scratch` has room for (m + n + 64) * CK_PRODUCT_DEPTH / 2 floats and starts at a multiple of 64 bytes.
+  void (*product_bf16)(
+    const float *a, size_t a_stride, int a_transposed, const float *b, size_t b_stride, int b_transposed, float alpha,
+    float *c, size_t c_stride, size_t m, size_t n, size_t k, int adding, void *scratch);
 
   // The backward pass. `d...` is the gradient of a loss; what is said to be added to is added to.
   // Of rms_norm: adds to dx[i] and to dweight[i].
