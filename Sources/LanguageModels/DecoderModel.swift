@@ -116,16 +116,6 @@ public struct DecoderModel: CausalLanguageModel {
     }
   }
 
-  /// What the head reads for every token of one text: the residual stream after the last block, normalised,
-  /// `[tokens, hiddenSize]`.
-  package func normalizedStates(_ tokens: [Int]) throws -> [Float] {
-    let hidden = try hiddenStates([Segment(tokens: tokens, cache: makeCache(capacity: tokens.count))])
-    return [Float](unsafeUninitializedCapacity: hidden.count) { buffer, initialized in
-      if let base = buffer.baseAddress { finalNorm.apply(hidden, tokens: tokens.count, into: base) }
-      initialized = hidden.count
-    }
-  }
-
   private func project(_ hidden: [Float], _ segments: [Segment], _ request: LogitsRequest) -> Logits {
     let width = configuration.hiddenSize
     let vocabulary = configuration.vocabularySize

@@ -17,7 +17,7 @@ final class BlockTape {
   /// What the feed-forward layer adds, before a norm of it; empty without such a norm.
   let feedForwardUpdate: FloatBuffer
 
-  init(_ block: TunedBlock, rows: Int) {
+  init(_ block: TuningBlock, rows: Int) {
     let hidden = block.hiddenSize
     turned = FloatBuffer(count: rows * block.attention.stride)
     projected = block.headNorms == nil ? turned : FloatBuffer(count: turned.count)
@@ -29,7 +29,7 @@ final class BlockTape {
   }
 
   /// Bytes of a tape for `rows` tokens, without making it.
-  static func byteCount(_ block: TunedBlock, rows: Int) -> Int {
+  static func byteCount(_ block: TuningBlock, rows: Int) -> Int {
     let attention = block.attention
     let row =
       attention.stride * (block.headNorms == nil ? 1 : 2) + attention.mixedWidth + block.hiddenSize

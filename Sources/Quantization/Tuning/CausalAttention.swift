@@ -12,6 +12,7 @@ struct CausalAttention {
   let scale: Float
   /// Positions a token sees, itself included.
   let window: Int?
+  let precision: LinearAlgebra.Precision
 
   /// Queries handled together.
   private static let queryBlock = 128
@@ -39,7 +40,7 @@ struct CausalAttention {
           .init(weights, stride: block.keys.count),
           .init(rows + block.keys.lowerBound * stride + values(head), stride: stride),
           into: mixed + block.queries.lowerBound * mixedWidth + queries(head), stride: mixedWidth,
-          m: block.queries.count, n: headDimension, k: block.keys.count)
+          m: block.queries.count, n: headDimension, k: block.keys.count, precision: precision)
       }
     }
   }
@@ -90,10 +91,10 @@ struct CausalAttention {
         let first = rows + keys.lowerBound * width
         LinearAlgebra.product(
           dy, .init(first + values(head), stride: width).transposed, into: dweights, stride: keys.count,
-          m: queries.count, n: keys.count, k: d)
+          m: queries.count, n: keys.count, k: d, precision: precision)
         LinearAlgebra.product(
           .init(weights, stride: keys.count).transposed, dy, into: dvalues + keys.lowerBound * d, stride: d,
-          m: keys.count, n: d, k: queries.count, adding: true)
+          m: keys.count, n: d, k: queries.count, adding: true, precision: precision)
         // A position that a query does not see has weight 0, and so no gradient.
         for row in 0..<queries.count {
           kernels.softmax_gradient(weights + row * keys.count, scale, keys.count, dweights + row * keys.count)
@@ -101,11 +102,12 @@ struct CausalAttention {
         LinearAlgebra.product(
           .init(dweights, stride: keys.count), .init(first + self.keys(head), stride: width),
           into: drows + queries.lowerBound * width + self.queries(head), stride: width, m: queries.count, n: d,
-          k: keys.count)
+          k: keys.count, precision: precision)
         LinearAlgebra.product(
           .init(dweights, stride: keys.count).transposed,
           .init(rows + queries.lowerBound * width + self.queries(head), stride: width),
-          into: dkeys + keys.lowerBound * d, stride: d, m: keys.count, n: d, k: queries.count, adding: true)
+          into: dkeys + keys.lowerBound * d, stride: d, m: keys.count, n: d, k: queries.count, adding: true,
+          precision: precision)
       }
     }
   }
@@ -132,7 +134,7 @@ struct CausalAttention {
     LinearAlgebra.product(
       alpha: scale, .init(rows + block.queries.lowerBound * stride + queries(head), stride: stride),
       .init(rows + block.keys.lowerBound * stride + keys(head), stride: stride).transposed, into: weights,
-      stride: count, m: block.queries.count, n: count, k: headDimension)
+      stride: count, m: block.queries.count, n: count, k: headDimension, precision: precision)
     for query in block.queries {
       let line = weights + (query - block.queries.lowerBound) * count
       let visible = (firstVisible(query) - block.keys.lowerBound)..<(query + 1 - block.keys.lowerBound)

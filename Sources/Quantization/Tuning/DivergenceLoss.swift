@@ -1,14 +1,13 @@
-import Checkpoints
 import CKernels
 import LanguageModels
 import Tensors
-import VectorQuantization
 
 /// The mean Kullback-Leibler divergence of a tuned model's next-token probabilities from those of the original.
 final class DivergenceLoss {
-  private let teacher: DecoderModel
-  private let student: TunedModel
-  private let pass: WindowPass
+  private let teacher: TuningModel
+  private let student: TuningModel
+  private let teacherPass: WindowPass
+  private let studentPass: WindowPass
   /// `[vocabularySize, hiddenSize]`.
   private let teacherHead: FloatBuffer
   private let studentHead: FloatBuffer
@@ -20,41 +19,36 @@ final class DivergenceLoss {
   /// Logits of one model that are formed at a time, unless 16 tokens have more.
   private static let logitLimit = 1 << 24
 
-  init(teacher: ModelDirectory, student: TunedModel, folder: ModelDirectory, rows: Int) throws {
-    let configuration = try ModelConfiguration(teacher)
-    let settings = try QuantizationSettings(teacher.configuration)
-    self.teacher = try DecoderModel(configuration, source: teacher, settings: settings)
+  init(teacher: TuningModel, student: TuningModel, rows: Int) throws {
+    self.teacher = teacher
     self.student = student
-    pass = WindowPass(student, rows: rows)
+    teacherPass = WindowPass(teacher, rows: rows, tapeLimit: 0)
+    studentPass = WindowPass(student, rows: rows)
     let vocabulary = student.configuration.vocabularySize
     tile = min(256, max(16, Self.logitLimit / vocabulary), rows)
     logits = FloatBuffer(count: 2 * tile * vocabulary)
-    let own = try ParameterLoader(source: folder, settings: QuantizationSettings(folder.configuration))
-      .headWeight(student.configuration)
-    let original = try ParameterLoader(source: teacher, settings: settings).headWeight(configuration)
+    let (own, original) = (try student.headWeight(), try teacher.headWeight())
     studentHead = FloatBuffer(own)
     teacherHead = own == original ? studentHead : FloatBuffer(original)
   }
 
   /// The loss of one window in nats per token; `scale` times its gradient is added to that of the parameters.
-  func addGradient(_ tokens: [Int], scale: Float) throws -> Double {
-    let expected = try teacher.normalizedStates(tokens)
-    let hidden = pass.forward(tokens)
+  func addGradient(_ tokens: [Int], scale: Float) -> Double {
+    let original = teacherPass.forward(tokens)
+    let hidden = studentPass.forward(tokens)
     let (rows, width) = (tokens.count, student.configuration.hiddenSize)
     let parameters = student.parameters
-    return withScratch(count: 3 * rows * width) { normalized in
-      let dnormalized = normalized + rows * width
+    return withScratch(count: 4 * rows * width) { normalized in
+      let expected = normalized + rows * width
+      let dnormalized = expected + rows * width
       let gradient = dnormalized + rows * width
+      teacher.finalNorm.apply(original, rows: rows, stride: width, teacher.parameters.values.base, into: expected)
       student.finalNorm.apply(hidden, rows: rows, stride: width, parameters.values.base, into: normalized)
-      let loss = expected.withUnsafeBufferPointer { expected in
-        expected.baseAddress.map {
-          divergence($0, normalized, rows: rows, scale: scale / Float(rows), into: dnormalized)
-        } ?? 0
-      }
+      let loss = divergence(expected, normalized, rows: rows, scale: scale / Float(rows), into: dnormalized)
       gradient.update(repeating: 0, count: rows * width)
       student.finalNorm.addGradient(
         hidden, dy: dnormalized, rows: rows, stride: width, parameters, to: gradient)
-      pass.backward(gradient)
+      studentPass.backward(gradient)
       return loss / Double(rows)
     }
   }
@@ -72,10 +66,10 @@ final class DivergenceLoss {
       let count = min(tile, rows - first)
       LinearAlgebra.product(
         .init(expected + first * width, stride: width), .init(teacherHead.base, stride: width).transposed,
-        into: teacherLogits, stride: vocabulary, m: count, n: vocabulary, k: width)
+        into: teacherLogits, stride: vocabulary, m: count, n: vocabulary, k: width, precision: student.precision)
       LinearAlgebra.product(
         .init(normalized + first * width, stride: width), .init(studentHead.base, stride: width).transposed,
-        into: logits, stride: vocabulary, m: count, n: vocabulary, k: width)
+        into: logits, stride: vocabulary, m: count, n: vocabulary, k: width, precision: student.precision)
       var losses = [Double](repeating: 0, count: count)
       losses.withUnsafeMutableBufferPointer { losses in
         nonisolated(unsafe) let losses = losses
@@ -87,7 +81,7 @@ final class DivergenceLoss {
       sum += losses.reduce(0, +)
       LinearAlgebra.product(
         .init(logits, stride: vocabulary), .init(studentHead.base, stride: width), into: gradient + first * width,
-        stride: width, m: count, n: width, k: vocabulary)
+        stride: width, m: count, n: width, k: vocabulary, precision: student.precision)
     }
     return sum
   }

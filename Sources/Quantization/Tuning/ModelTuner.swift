@@ -52,10 +52,16 @@ public struct ModelTuner: Sendable {
   ) throws -> TuningSummary {
     try options.validate()
     let configuration = try ModelConfiguration(model)
-    try TunedModel.check(configuration)
+    try TuningModel.check(configuration)
     try checkReference(configuration)
     try text.validate(length: options.tokens, vocabulary: configuration.vocabularySize)
-    let tuned = try TunedModel(model)
+    let precision = options.isExact ? LinearAlgebra.Precision.float32 : .fastest
+    let tuned = try TuningModel(model, precision: precision)
+    guard tuned.hasTunedMatrix else {
+      throw QuantizationError(
+        .unsupported, "\(model.path) has no vector-quantized matrix; quantize the model before tuning it")
+    }
+    let original = try TuningModel(reference, precision: precision)
     let checkpoint = TuningCheckpoint(folder: job, fingerprint: try fingerprint(configuration))
     let total = options.mode == .full ? options.steps : options.steps * configuration.layerCount
     var journal = try TuningJournal(tuned.parameters, options: options, checkpoint: checkpoint, total: total)
@@ -67,8 +73,8 @@ public struct ModelTuner: Sendable {
       }
     }
     switch options.mode {
-    case .full: try tuneWhole(tuned, &journal, progress, goOn)
-    case .block: try tuneBlocks(tuned, &journal, progress, goOn)
+    case .full: try tuneWhole(tuned, original, &journal, progress, goOn)
+    case .block: try tuneBlocks(tuned, original, &journal, progress, goOn)
     }
     try TunedOutput(model: model, parameters: tuned.parameters, output: output).write(progress)
     checkpoint.remove()
@@ -77,11 +83,11 @@ public struct ModelTuner: Sendable {
   }
 
   private func tuneWhole(
-    _ tuned: TunedModel, _ journal: inout TuningJournal, _ progress: any ProgressListener,
+    _ tuned: TuningModel, _ original: TuningModel, _ journal: inout TuningJournal, _ progress: any ProgressListener,
     _ goOn: (TuningJournal) throws -> Void
   ) throws {
     guard journal.losses.count < options.steps else { return }
-    let loss = try DivergenceLoss(teacher: reference, student: tuned, folder: model, rows: options.tokens)
+    let loss = try DivergenceLoss(teacher: original, student: tuned, rows: options.tokens)
     while journal.losses.count < options.steps {
       try goOn(journal)
       let step = journal.losses.count
@@ -89,7 +95,7 @@ public struct ModelTuner: Sendable {
       for window in 0..<options.windowsPerStep {
         let tokens = text.window(
           draw: step * options.windowsPerStep + window, length: options.tokens, seed: options.seed)
-        sum += try loss.addGradient(tokens, scale: 1 / Float(options.windowsPerStep))
+        sum += loss.addGradient(tokens, scale: 1 / Float(options.windowsPerStep))
       }
       try journal.step(loss: sum / Double(options.windowsPerStep), schedule: step)
       progress.report(
@@ -99,13 +105,13 @@ public struct ModelTuner: Sendable {
   }
 
   private func tuneBlocks(
-    _ tuned: TunedModel, _ journal: inout TuningJournal, _ progress: any ProgressListener,
+    _ tuned: TuningModel, _ original: TuningModel, _ journal: inout TuningJournal, _ progress: any ProgressListener,
     _ goOn: (TuningJournal) throws -> Void
   ) throws {
     let windows = (0..<options.blockWindows).map {
       text.window(draw: $0, length: options.tokens, seed: options.seed)
     }
-    var tuner = try BlockTuner(tuned, reference: reference, windows: windows, options: options)
+    let tuner = BlockTuner(tuned, reference: original, windows: windows, options: options)
     for index in tuned.blocks.indices where journal.losses.count < journal.total {
       try tuner.tune(index, &journal) { journal in
         try goOn(journal)

@@ -5,6 +5,7 @@ import Tensors
 struct Projection {
   let matrix: any BlockMatrix
   let offset: Int
+  let precision: LinearAlgebra.Precision
 
   /// Writes its columns of `y`, whose rows are `stride` floats apart, from `x[rows, inFeatures]`.
   func apply(
@@ -12,11 +13,10 @@ struct Projection {
     stride: Int
   ) {
     let values = UnsafePointer(parameters.values.base)
-    withScratch(count: matrix.inFeatures * matrix.stride) { weight in
-      matrix.decode(values, into: weight)
+    withScratch(count: matrix.decodedCount) { memory in
       LinearAlgebra.product(
-        .init(x, stride: matrix.inFeatures), .init(weight, stride: matrix.stride), into: y + offset, stride: stride,
-        m: rows, n: matrix.outFeatures, k: matrix.inFeatures)
+        .init(x, stride: matrix.inFeatures), matrix.decode(values, into: memory), into: y + offset, stride: stride,
+        m: rows, n: matrix.outFeatures, k: matrix.inFeatures, precision: precision)
     }
     if let bias = matrix.tunedBias { add(values + bias.lowerBound, to: y, rows: rows, stride: stride) }
     if let bias = matrix.fixedBias { add(bias, to: y, rows: rows, stride: stride) }
@@ -36,19 +36,18 @@ struct Projection {
     let kernels = ck_active().pointee
     let dy = dy + offset
     let values = UnsafePointer(parameters.values.base)
-    let count = matrix.inFeatures * matrix.stride
-    withScratch(count: count) { weight in
-      matrix.decode(values, into: weight)
+    withScratch(count: matrix.decodedCount) { memory in
       LinearAlgebra.product(
-        .init(dy, stride: stride), .init(weight, stride: matrix.stride).transposed, into: dx,
-        stride: matrix.inFeatures, m: rows, n: matrix.inFeatures, k: matrix.outFeatures, adding: adding)
-      guard matrix.isTuned else { return }
+        .init(dy, stride: stride), matrix.decode(values, into: memory).transposed, into: dx,
+        stride: matrix.inFeatures, m: rows, n: matrix.inFeatures, k: matrix.outFeatures, adding: adding,
+        precision: precision)
+      guard let matrix = matrix as? TunedMatrix else { return }
       // The memory of the weight serves its gradient; outputs that do not exist have none.
-      if matrix.stride > matrix.outFeatures { weight.update(repeating: 0, count: count) }
+      if matrix.stride > matrix.outFeatures { memory.update(repeating: 0, count: matrix.decodedCount) }
       LinearAlgebra.product(
-        .init(x, stride: matrix.inFeatures).transposed, .init(dy, stride: stride), into: weight,
-        stride: matrix.stride, m: matrix.inFeatures, n: matrix.outFeatures, k: rows)
-      matrix.addGradient(weight, values: values, to: parameters.gradient.base)
+        .init(x, stride: matrix.inFeatures).transposed, .init(dy, stride: stride), into: memory,
+        stride: matrix.stride, m: matrix.inFeatures, n: matrix.outFeatures, k: rows, precision: precision)
+      matrix.addGradient(memory, values: values, to: parameters.gradient.base)
     }
     if let bias = matrix.tunedBias {
       for row in 0..<rows {

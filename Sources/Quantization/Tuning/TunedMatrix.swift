@@ -2,62 +2,11 @@ import CKernels
 import Tensors
 import VectorQuantization
 
-/// A matrix of a block in the layout of tuning: transposed, `W[inFeatures, stride]` with `stride ≥ outFeatures` floats for
-/// each input column.
-protocol BlockMatrix: AnyObject {
-  var inFeatures: Int { get }
-  var outFeatures: Int { get }
-  var stride: Int { get }
-  /// Where the bias lies among the tuned values.
-  var tunedBias: Range<Int>? { get }
-  /// A bias that is not tuned.
-  var fixedBias: [Float]? { get }
-  /// Whether a gradient is wanted.
-  var isTuned: Bool { get }
-
-  /// Writes all `inFeatures · stride` floats of the transposed weight.
-  func decode(_ values: UnsafePointer<Float>, into weight: UnsafeMutablePointer<Float>)
-
-  /// Adds to the gradient of the tuned values what the gradient of the transposed weight means for them.
-  func addGradient(
-    _ dweight: UnsafePointer<Float>, values: UnsafePointer<Float>, to gradient: UnsafeMutablePointer<Float>)
-}
-
-/// A dense matrix that stays as it is.
-final class FixedMatrix: BlockMatrix {
-  let inFeatures: Int
-  let outFeatures: Int
-  let fixedBias: [Float]?
-  private let transposed: FloatBuffer
-
-  /// `weight[outFeatures, inFeatures]`.
-  init(_ weight: [Float], outFeatures: Int, inFeatures: Int, bias: [Float]?) {
-    self.outFeatures = outFeatures
-    self.inFeatures = inFeatures
-    fixedBias = bias
-    transposed = FloatBuffer(count: weight.count)
-    for row in 0..<outFeatures {
-      for column in 0..<inFeatures { transposed.base[column * outFeatures + row] = weight[row * inFeatures + column] }
-    }
-  }
-
-  var stride: Int { outFeatures }
-  var tunedBias: Range<Int>? { nil }
-  var isTuned: Bool { false }
-
-  func decode(_ values: UnsafePointer<Float>, into weight: UnsafeMutablePointer<Float>) {
-    weight.update(from: transposed.base, count: transposed.count)
-  }
-
-  func addGradient(
-    _ dweight: UnsafePointer<Float>, values: UnsafePointer<Float>, to gradient: UnsafeMutablePointer<Float>
-  ) {}
-}
-
 /// A vector-quantized matrix: its codes are fixed, its codebooks, scales, shifts and bias are tuned.
 final class TunedMatrix: BlockMatrix {
   let inFeatures: Int
   let outFeatures: Int
+  /// Floats from one input column of a decoded weight to the next, at least `outFeatures`.
   let stride: Int
   let tunedBias: Range<Int>?
   private let parts: [Part]
@@ -93,7 +42,7 @@ final class TunedMatrix: BlockMatrix {
   }
 
   var fixedBias: [Float]? { nil }
-  var isTuned: Bool { true }
+  var decodedCount: Int { inFeatures * stride }
 
   /// A range of columns of one part, handled by one worker.
   private struct Piece {
@@ -110,7 +59,7 @@ final class TunedMatrix: BlockMatrix {
     }
   }
 
-  func decode(_ values: UnsafePointer<Float>, into weight: UnsafeMutablePointer<Float>) {
+  func decode(_ values: UnsafePointer<Float>, into weight: UnsafeMutablePointer<Float>) -> LinearAlgebra.Operand {
     let kernels = ck_active().pointee
     let pieces = pieces { _ in 32 }
     parallelFor(pieces.count) { index in
@@ -128,11 +77,13 @@ final class TunedMatrix: BlockMatrix {
         }
       }
     }
+    return LinearAlgebra.Operand(weight, stride: stride)
   }
 
   /// Each part's columns are cut into at most this many pieces, whatever the number of threads; each piece sums for itself.
   private static let sumsPerPart = 8
 
+  /// Adds to the gradient of the tuned values what the gradient `[inFeatures, stride]` of the decoded weight means for them.
   func addGradient(
     _ dweight: UnsafePointer<Float>, values: UnsafePointer<Float>, to gradient: UnsafeMutablePointer<Float>
   ) {

@@ -2,7 +2,7 @@ import CKernels
 import LanguageModels
 import Tensors
 
-extension TunedBlock {
+extension TuningBlock {
   /// Turns the gradient of the block's output, in `gradient[rows, hiddenSize]`, into that of its input, and adds to the
   /// gradient of the parameters.
   func backPropagate(

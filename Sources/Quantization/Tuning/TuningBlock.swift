@@ -4,7 +4,7 @@ import Tensors
 
 /// A decoder block with tuned parameters: `x += norm(attention(norm(x))); x += norm(feedForward(norm(x)))`, the outer norms
 /// in some families only.
-struct TunedBlock {
+struct TuningBlock {
   /// Where its parameters lie among the tuned values.
   let range: Range<Int>
   let hiddenSize: Int

@@ -3,32 +3,33 @@ import LanguageModels
 import Tensors
 import VectorQuantization
 
-/// A vector-quantized model whose codebooks, scales and norms can be tuned; codes, embedding and head are fixed.
-final class TunedModel {
+/// A model as tuning runs it: codebooks, scales and norms have gradients; codes, dense matrices, embedding and head are fixed.
+final class TuningModel {
   let configuration: ModelConfiguration
   let parameters: TunedParameters
-  let blocks: [TunedBlock]
+  let blocks: [TuningBlock]
   let finalNorm: TunedNorm
   /// `[vocabularySize, hiddenSize]`.
   let embedding: Tensor
+  /// Whether any matrix is vector-quantized.
+  let hasTunedMatrix: Bool
+  let precision: LinearAlgebra.Precision
+  private let loader: ParameterLoader
 
   /// Reads a model folder.
   ///
   /// - Throws: `QuantizationError` (`unsupported`) that names a part which cannot be tuned, before any weight is read, or
   ///   whatever reading throws.
-  init(_ folder: ModelDirectory) throws {
+  init(_ folder: ModelDirectory, precision: LinearAlgebra.Precision) throws {
+    self.precision = precision
     configuration = try ModelConfiguration(folder)
     try Self.check(configuration)
-    var reader = TunedModelReader(
-      loader: ParameterLoader(source: folder, settings: try QuantizationSettings(folder.configuration)),
-      configuration: configuration)
-    embedding = try reader.loader.embedding(configuration)
+    loader = ParameterLoader(source: folder, settings: try QuantizationSettings(folder.configuration))
+    var reader = TuningModelReader(loader: loader, configuration: configuration, precision: precision)
+    embedding = try loader.embedding(configuration)
     blocks = try configuration.blocks.indices.map { try reader.block($0) }
     finalNorm = try reader.norm(configuration.prefix + "norm", count: configuration.hiddenSize)
-    guard reader.hasTunedMatrix else {
-      throw QuantizationError(
-        .unsupported, "\(folder.path) has no vector-quantized matrix; quantize the model before tuning it")
-    }
+    hasTunedMatrix = reader.hasTunedMatrix
     parameters = TunedParameters(reader.collection)
     parameters.update()
   }
@@ -47,6 +48,9 @@ final class TunedModel {
       }
     }
   }
+
+  /// The output head, `[vocabularySize, hiddenSize]`.
+  func headWeight() throws -> [Float] { try loader.headWeight(configuration) }
 
   /// Rows of the embedding.
   func embed(_ tokens: [Int]) -> [Float] {

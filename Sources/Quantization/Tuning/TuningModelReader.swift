@@ -4,15 +4,17 @@ import Tensors
 import VectorQuantization
 
 /// Reads the blocks of a model for tuning and gathers what is tuned.
-struct TunedModelReader {
+struct TuningModelReader {
   let loader: ParameterLoader
   let configuration: ModelConfiguration
+  let precision: LinearAlgebra.Precision
   private(set) var collection = TunedParameters.Collection()
   private(set) var hasTunedMatrix = false
 
-  init(loader: ParameterLoader, configuration: ModelConfiguration) {
+  init(loader: ParameterLoader, configuration: ModelConfiguration, precision: LinearAlgebra.Precision) {
     self.loader = loader
     self.configuration = configuration
+    self.precision = precision
   }
 
   mutating func norm(_ module: String, count: Int) throws -> TunedNorm {
@@ -24,7 +26,7 @@ struct TunedModelReader {
     return TunedNorm(range: range, epsilon: configuration.normEpsilon, offset: offset)
   }
 
-  mutating func block(_ index: Int) throws -> TunedBlock {
+  mutating func block(_ index: Int) throws -> TuningBlock {
     let block = configuration.blocks[index]
     guard case .gated(let gated) = block.feedForward else {
       throw QuantizationError(.unsupported, "block \(index) has a mixture of experts, which cannot be tuned")
@@ -35,7 +37,7 @@ struct TunedModelReader {
     let (c, width) = (block.attention, configuration.hiddenSize)
     let heads = CausalAttention(
       headCount: c.headCount, keyValueHeadCount: c.keyValueHeadCount, headDimension: c.headDimension, scale: c.scale,
-      window: c.window)
+      window: c.window, precision: precision)
     let keyWidth = c.keyValueHeadCount * c.headDimension
     let inputs: [Projection]
     switch c.projections {
@@ -62,12 +64,13 @@ struct TunedModelReader {
       mlp, names.inputs.map { ($0, 2 * gated.width / names.inputs.count) }, bias: gated.bias)
     let down = try matrix("\(mlp).\(names.output)", width, gated.width, bias: gated.bias)
     let feedForwardOutputNorm = try block.feedForwardOutputNorm.map { try norm("\(module).\($0)", count: width) }
-    return TunedBlock(
+    return TuningBlock(
       range: start..<collection.count, hiddenSize: width, attentionNorm: attentionNorm, attentionInputs: inputs,
       headNorms: headNorms, rotary: c.rotary, attention: heads,
-      attentionOutput: Projection(matrix: output, offset: 0), attentionOutputNorm: attentionOutputNorm,
+      attentionOutput: Projection(matrix: output, offset: 0, precision: precision),
+      attentionOutputNorm: attentionOutputNorm,
       feedForwardNorm: feedForwardNorm, feedForwardInputs: feedForwardInputs, feedForwardWidth: gated.width,
-      activation: gated.activation, feedForwardOutput: Projection(matrix: down, offset: 0),
+      activation: gated.activation, feedForwardOutput: Projection(matrix: down, offset: 0, precision: precision),
       feedForwardOutputNorm: feedForwardOutputNorm)
   }
 
@@ -79,7 +82,7 @@ struct TunedModelReader {
     var result: [Projection] = []
     for part in parts {
       let matrix = try matrix("\(module).\(part.name)", part.width, configuration.hiddenSize, bias: bias)
-      result.append(Projection(matrix: matrix, offset: offset))
+      result.append(Projection(matrix: matrix, offset: offset, precision: precision))
       offset += part.width
     }
     return result
@@ -96,9 +99,14 @@ struct TunedModelReader {
       return try TunedMatrix(layer, &collection)
     }
     let biasName = module + ".bias"
+    let shape: Shape = [outFeatures, inFeatures]
+    let stored = try loader.dense(module + ".weight", shape: shape)
+    // Types with scales of their own are decoded once.
+    let weight =
+      FloatConversion.canWiden(stored.dtype)
+      ? stored : Tensor(try loader.floats(module, outFeatures: outFeatures, inFeatures: inFeatures), shape: shape)
     return FixedMatrix(
-      try loader.floats(module, outFeatures: outFeatures, inFeatures: inFeatures), outFeatures: outFeatures,
-      inFeatures: inFeatures,
+      weight,
       bias: bias || loader.source.contains(biasName) ? try loader.vector(biasName, count: outFeatures) : nil)
   }
 }

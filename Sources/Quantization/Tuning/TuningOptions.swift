@@ -32,6 +32,8 @@ public struct TuningOptions: Sendable, Equatable {
   public var gradientLimit: Float = 1
   /// Seed of the choice of windows.
   public var seed: UInt64 = 0
+  /// Whether products are formed in float32 throughout, even where factors of bfloat16 are much faster.
+  public var isExact = false
   /// Steps between two checkpoints.
   public var checkpointInterval = 20
 

@@ -6,7 +6,7 @@ import Tensors
 /// The residual stream before each block is kept. What else the backward pass needs is kept too where it fits
 /// `tapeLimit` bytes, else formed again block by block: the results are the same.
 final class WindowPass {
-  private let model: TunedModel
+  private let model: TuningModel
   let rows: Int
   private let angles: [RotaryAngles]
   /// Before each block, and after the last, `[rows, hiddenSize]`.
@@ -14,7 +14,7 @@ final class WindowPass {
   private let tapes: [BlockTape]
   private let output: FloatBuffer
 
-  init(_ model: TunedModel, rows: Int, tapeLimit: Int = 2 << 30) {
+  init(_ model: TuningModel, rows: Int, tapeLimit: Int = 2 << 30) {
     self.model = model
     self.rows = rows
     angles = model.angles(length: rows)

@@ -21,6 +21,9 @@ struct TuningArguments: ParsableArguments {
   @Option(help: "The highest rate, relative to what it moves.")
   var rate: Float = 2e-3
 
+  @Flag(help: "Form all products in float32, even where bfloat16 is faster.")
+  var exact = false
+
   /// The options these arguments describe.
   ///
   /// - Throws: `ValidationError` that names the option and its legal values.
@@ -33,6 +36,7 @@ struct TuningArguments: ParsableArguments {
     options.windowsPerStep = windows
     options.blockWindows = blockWindows
     options.seed = seed
+    options.isExact = exact
     do {
       try options.validate()
     } catch let error as QuantizationError {

@@ -93,10 +93,10 @@ struct ModelTunerTests {
   func firstLoss() throws {
     let scene = try Scene()
     defer { scene.remove() }
-    let student = try TunedModel(scene.quantized)
     let loss = try DivergenceLoss(
-      teacher: scene.reference, student: student, folder: scene.quantized, rows: TinyModel.windows(1)[0].count)
-    let losses = try TinyModel.windows(3).map { try loss.addGradient($0, scale: 1) }
+      teacher: try TuningModel(scene.reference, precision: .float32),
+      student: try TuningModel(scene.quantized, precision: .float32), rows: TinyModel.windows(1)[0].count)
+    let losses = TinyModel.windows(3).map { loss.addGradient($0, scale: 1) }
     let expected = try divergence(scene.quantized, from: scene.reference)
     #expect(abs(losses.reduce(0, +) / 3 - expected) < 1e-5 * expected)
   }
@@ -181,7 +181,7 @@ struct ModelTunerTests {
   func lastCheckpoint() throws {
     let scene = try Scene()
     defer { scene.remove() }
-    let parameters = try TunedModel(scene.quantized).parameters
+    let parameters = try TuningModel(scene.quantized, precision: .float32).parameters
     let checkpoint = TuningCheckpoint(folder: scene.path("job"), fingerprint: "a")
     var journal = try TuningJournal(parameters, options: options(.full), checkpoint: checkpoint, total: 6)
     for step in 0..<2 {
@@ -193,7 +193,7 @@ struct ModelTunerTests {
     let error = #expect(throws: QuantizationError.self) { try journal.step(loss: 1, schedule: 2) }
     #expect(error?.code == .nonFiniteLoss && error?.message.contains("step 3") == true)
     #expect(parameters.values.values == values)
-    let again = try TunedModel(scene.quantized).parameters
+    let again = try TuningModel(scene.quantized, precision: .float32).parameters
     #expect(try TuningJournal(again, options: options(.full), checkpoint: checkpoint, total: 6).losses == [1, 1])
     #expect(again.values.values == values)
   }
