@@ -429,6 +429,64 @@ static void moments(const ck_kernels *p, const ck_kernels *k, size_t tokens, siz
   release(x), release(a), release(b);
 }
 
+/// Loops of free order, so near, relative to the terms, which are at most a few units.
+static void gradients(const ck_kernels *p, const ck_kernels *k, size_t n, size_t odd) {
+  float *x = floats(n, odd), *w = floats(n, odd + 1), *d = floats(n, odd + 2);
+  float *a = floats(n, odd + 3), *b = copy(a, n, odd), *e = floats(n, odd), *f = copy(e, n, odd + 1);
+  p->rms_norm_gradient(x, w, d, 1e-5f, n, a, e);
+  k->rms_norm_gradient(x, w, d, 1e-5f, n, b, f);
+  check(all_near(a, b, n, 1e-5, 1e-5) && all_near(e, f, n, 1e-5, 1e-5), "rms_norm_gradient", n, odd, 0);
+  p->silu_gradient(x, w, d, n, a, e);
+  k->silu_gradient(x, w, d, n, b, f);
+  check(all_near(a, b, n, 1e-5, 1e-6) && all_near(e, f, n, 1e-5, 1e-6), "silu_gradient", n, odd, 0);
+  p->gelu_gradient(x, w, d, n, a, e);
+  k->gelu_gradient(x, w, d, n, b, f);
+  check(all_near(a, b, n, 1e-5, 1e-6) && all_near(e, f, n, 1e-5, 1e-6), "gelu_gradient", n, odd, 0);
+  p->softmax_gradient(x, 0.5f, n, a);
+  k->softmax_gradient(x, 0.5f, n, b);
+  check(all_near(a, b, n, 1e-5, 1e-6 * (double)n), "softmax_gradient", n, odd, 0);
+  const double one = p->divergence_gradient(a, e, n, 0.5f), two = k->divergence_gradient(b, f, n, 0.5f);
+  check(all_near(e, f, n, 1e-5, 1e-6) && fabs(one - two) < 1e-4, "divergence_gradient", n, odd, 0);
+  const ck_adam step = {0.01f, 0.9f, 0.95f, 1e-8f, 10, 20, 0.5f};
+  release(a), release(b);
+  a = floats(n, odd), b = copy(a, n, odd + 1);
+  float *m = floats(n, odd), *o = copy(m, n, odd + 1), *s = floats(n, odd + 2), *t;
+  for (size_t i = 0; i < n; i++) s[i] = fabsf(s[i]);
+  t = copy(s, n, odd);
+  p->adam(&step, d, n, m, s, a);
+  k->adam(&step, d, n, o, t, b);
+  check(all_near(m, o, n, 1e-5, 1e-6) && all_near(s, t, n, 1e-5, 1e-6), "adam", n, odd, 0);
+  check(all_near(a, b, n, 1e-5, 1e-6), "adam, values", n, odd, 0);
+  release(x), release(w), release(d), release(a), release(b), release(e), release(f);
+  release(m), release(o), release(s), release(t);
+}
+
+/// Main and residual codes of one column, for vectors of `length`.
+static void columns(const ck_kernels *p, const ck_kernels *k, size_t length, int has_residual) {
+  enum { VECTORS = 70, CENTROIDS = 9 };
+  uint16_t codes[VECTORS], residual_codes[VECTORS];
+  for (size_t i = 0; i < VECTORS; i++) {
+    codes[i] = (uint16_t)(random_bits() >> 33) % CENTROIDS;
+    residual_codes[i] = (uint16_t)(random_bits() >> 33) % CENTROIDS;
+  }
+  const size_t table = CENTROIDS * length, n = VECTORS * length;
+  float *main = floats(table, 1), *residual = floats(table, 2), *d = floats(n, 3), *a = floats(n, 0), *b = floats(n, 1);
+  const ck_vq_column column = {
+    codes, has_residual ? residual_codes : NULL, VECTORS, length, main, has_residual ? residual : NULL};
+  p->vq_column(&column, 1.5f, 0.25f, a);
+  k->vq_column(&column, 1.5f, 0.25f, b);
+  check(all_near(a, b, n, 1e-6, 1e-6), "vq_column", length, (size_t)has_residual, 0);
+  float *s = floats(table, 0), *t = copy(s, table, 1), *u = floats(table, 2), *v = copy(u, table, 3);
+  double sums[4];
+  p->vq_column_gradient(&column, d, 1.5f, s, has_residual ? u : NULL, sums, sums + 1);
+  k->vq_column_gradient(&column, d, 1.5f, t, has_residual ? v : NULL, sums + 2, sums + 3);
+  check(all_near(s, t, table, 1e-5, 1e-5) && all_near(u, v, table, 1e-5, 1e-5), "vq_column_gradient", length, 0, 0);
+  check(
+    fabs(sums[0] - sums[2]) < 1e-3 && fabs(sums[1] - sums[3]) < 1e-3, "vq_column_gradient, sums", length, 0, 0);
+  release(main), release(residual), release(d), release(a), release(b);
+  release(s), release(t), release(u), release(v);
+}
+
 int main(int argc, char **argv) {
   static const char *const names[] = {"portable", "avx2", "avx512", "neon"};
   int isa = -1;
@@ -463,6 +521,12 @@ int main(int argc, char **argv) {
   for (size_t s = 0; s < SIZES; s++) {
     if (sizes[s] > 257) continue;
     for (size_t tokens = 0; tokens <= 70; tokens += 7) moments(p, k, tokens, sizes[s], sizes[s] / 3, sizes[s] / 2);
+  }
+  for (size_t s = 0; s < SIZES; s++) {
+    for (size_t odd = 0; odd < 4; odd++) gradients(p, k, sizes[s], odd);
+  }
+  for (size_t length = 1; length <= 17; length++) {
+    for (int has_residual = 0; has_residual < 2; has_residual++) columns(p, k, length, has_residual);
   }
   printf("%s: %d passed, %d failed\n", k->name, passed, failed);
   return failed != 0;

@@ -3,8 +3,8 @@
 //   GRADIENT_TARGET    attributes of the functions.
 
 // Vectors pass only between functions that are inlined, so their calling convention does not matter.
-#pragma clang diagnostic push
-#pragma clang diagnostic ignored "-Wpsabi"
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpsabi"
 
 typedef float gradient_vector __attribute__((vector_size(64)));
 typedef int32_t gradient_integers __attribute__((vector_size(64)));
@@ -41,9 +41,24 @@ GRADIENT_INLINE double gradient_total(gradient_vector value) {
   return sum;
 }
 
+/// The larger of each pair; the second where either is NaN.
+GRADIENT_INLINE gradient_vector gradient_max(gradient_vector a, gradient_vector b) {
+  const gradient_integers larger = a > b;
+  return (gradient_vector)((larger & (gradient_integers)a) | (~larger & (gradient_integers)b));
+}
+
+GRADIENT_INLINE gradient_vector gradient_root(gradient_vector x) {
+#if defined(__clang__)
+  return __builtin_elementwise_sqrt(x);
+#else
+  for (int i = 0; i < GRADIENT_LANES; i++) x[i] = sqrtf(x[i]);
+  return x;
+#endif
+}
+
 /// exp(x) = 2^n exp(r), n = round(x / ln 2), exp(r) by a polynomial of degree 7 (Cephes expf); x is kept in [-87, 88].
 GRADIENT_INLINE gradient_vector gradient_exp(gradient_vector x) {
-  x = __builtin_elementwise_min(__builtin_elementwise_max(x, (gradient_vector){} - 87), (gradient_vector){} + 88);
+  x = -gradient_max(-gradient_max(x, (gradient_vector){} - 87), (gradient_vector){} - 88);
   // Adding 1.5 * 2^23 rounds to the nearest integer.
   const gradient_vector n = (x * 1.44269504f + 12582912.0f) - 12582912.0f;
   const gradient_vector r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
@@ -136,7 +151,7 @@ GRADIENT_TARGET static void softmax_gradient(const float *y, float scale, size_t
 
 GRADIENT_INLINE float gradient_largest(const float *x, size_t n) {
   gradient_vector largest = (gradient_vector){} - INFINITY;
-  GRADIENT_LOOP(i, n, lanes) { largest = __builtin_elementwise_max(largest, GRADIENT_LOAD(x, i, lanes, -INFINITY)); }
+  GRADIENT_LOOP(i, n, lanes) { largest = gradient_max(GRADIENT_LOAD(x, i, lanes, -INFINITY), largest); }
   float result = largest[0];
   for (int i = 1; i < GRADIENT_LANES; i++) result = largest[i] > result ? largest[i] : result;
   return result;
@@ -181,7 +196,7 @@ GRADIENT_TARGET static void adam(
     gradient_vector m = GRADIENT_LOAD(mean, i, lanes, 0), s = GRADIENT_LOAD(square, i, lanes, 0);
     m += (1 - step->beta1) * (g - m);
     s += (1 - step->beta2) * (g * g - s);
-    const gradient_vector root = __builtin_elementwise_sqrt(s * step->square_correction) + step->epsilon;
+    const gradient_vector root = gradient_root(s * step->square_correction) + step->epsilon;
     const gradient_vector change = step->rate * (m * step->mean_correction) / root;
     GRADIENT_STORE(mean, i, lanes, m);
     GRADIENT_STORE(square, i, lanes, s);
@@ -261,4 +276,4 @@ GRADIENT_TARGET static void vq_column_gradient(
   }
 }
 
-#pragma clang diagnostic pop
+#pragma GCC diagnostic pop

@@ -13,6 +13,8 @@ let benchmarks: @Sendable () -> Void = {
     addSmall(kernels, name)
     addNearestCentroid(kernels, name)
     addSecondMoment(kernels, name)
+    addGradients(kernels, name)
+    addRoundedProduct(kernels, name)
   }
 }
 

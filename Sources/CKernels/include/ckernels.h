@@ -228,7 +228,7 @@ typedef struct {
   int prefers_bf16;
   // c[i * c_stride + j] = alpha * sum_l A[i, l] * B[l, j] for i < m, j < n, l < k >= 1, added to c with `adding`. A[i, l] is
   // a[i * a_stride + l], or a[l * a_stride + i] if transposed; B[l, j] likewise. Factors are rounded to bfloat16 (nearest
-  // even), sums are float32. `scratch` has room for (m + n + 64) * CK_PRODUCT_DEPTH / 2 floats and starts at a multiple of 64 bytes.
+  // even), sums are float32. `scratch` has room for (m + n + 64) * CK_PRODUCT_DEPTH / 2 floats.
   void (*product_bf16)(
     const float *a, size_t a_stride, int a_transposed, const float *b, size_t b_stride, int b_transposed, float alpha,
     float *c, size_t c_stride, size_t m, size_t n, size_t k, int adding, void *scratch);
