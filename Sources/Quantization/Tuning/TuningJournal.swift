@@ -34,11 +34,10 @@ struct TuningJournal {
     guard loss.isFinite, norm.isFinite else {
       throw QuantizationError(
         .nonFiniteLoss,
-        "step \(losses.count + 1) of tuning has loss \(loss) and a gradient of norm \(norm): lower the rate; "
-          + "the last checkpoint is in \(checkpoint.folder)")
+        "step \(losses.count + 1) of tuning has loss \(loss) and a gradient of norm \(norm): lower the rate"
+          + (TuningCheckpoint.exists(checkpoint.folder) ? "; the last checkpoint is in \(checkpoint.folder)" : ""))
     }
-    let number = Double(schedule + 1)
-    func correction(_ beta: Float) -> Float { Float(1 / (1 - (Double(beta) == 0 ? 0 : power(Double(beta), number)))) }
+    func correction(_ beta: Float) -> Float { Float(1 / (1 - power(Double(beta), schedule + 1))) }
     parameters.move(
       ck_adam(
         rate: options.rate(step: schedule), beta1: options.beta1, beta2: options.beta2, epsilon: 1e-8,
@@ -51,9 +50,9 @@ struct TuningJournal {
   /// Writes what is not yet written.
   func save() throws { try checkpoint.write(parameters, losses: losses) }
 
-  private func power(_ base: Double, _ exponent: Double) -> Double {
-    // Whole exponents by squaring: the same on every platform.
-    var (result, factor, rest) = (1.0, base, Int(exponent))
+  /// By squaring, so that it is the same on every platform.
+  private func power(_ base: Double, _ exponent: Int) -> Double {
+    var (result, factor, rest) = (1.0, base, exponent)
     while rest > 0 {
       if rest & 1 == 1 { result *= factor }
       factor *= factor
