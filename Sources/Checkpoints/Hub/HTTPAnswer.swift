@@ -7,7 +7,7 @@ struct HTTPAnswer {
   let status: Int
   private let headers: HTTPHeaders
   private var body: HTTPClientResponse.Body.AsyncIterator
-  // With it, its connections would end.
+  // Kept, since its connections end with it.
   private let transport: HTTPTransport
 
   init(_ response: HTTPClientResponse, of transport: HTTPTransport) {

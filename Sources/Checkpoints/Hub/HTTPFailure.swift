@@ -31,6 +31,7 @@ enum HTTPFailure: Error, Equatable {
   private init(_ error: any Error) {
     self =
       switch error {
+      case let failure as HTTPFailure: failure
       case let error as HTTPClientError: Self(client: error)
       case HTTPParserError.invalidEOFState: .broken
       case is HTTPParserError: .malformed
@@ -46,7 +47,7 @@ enum HTTPFailure: Error, Equatable {
   private init(client error: HTTPClientError) {
     self =
       switch error {
-      case .readTimeout, .connectTimeout, .tlsHandshakeTimeout, .deadlineExceeded, .getConnectionFromPoolTimeout:
+      case .connectTimeout, .tlsHandshakeTimeout, .deadlineExceeded, .getConnectionFromPoolTimeout:
         .silent
       case .httpProxyHandshakeTimeout, .socksHandshakeTimeout: .badProxy("the proxy does not answer")
       case .proxyAuthenticationRequired: .badProxy("the proxy wants a name and a password")

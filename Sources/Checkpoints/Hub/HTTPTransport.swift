@@ -12,6 +12,7 @@ import Synchronization
 final class HTTPTransport: Sendable {
   private let proxies: ProxyRules
   private let configuration: HTTPClient.Configuration
+  private let silence: TimeAmount
   private let clients = Mutex<[WebProxy.Route: HTTPClient]>([:])
 
   /// A transport that trusts the certificates in `certificateFile`, or those of the system.
@@ -19,11 +20,12 @@ final class HTTPTransport: Sendable {
   /// `silence` is how long an answer may send nothing before it counts as broken, in seconds.
   init(proxies: ProxyRules, certificateFile: String?, silence: TimeInterval) {
     self.proxies = proxies
+    self.silence = TimeAmount(silence)
     var trust = TLSConfiguration.makeClientConfiguration()
     if let certificateFile { trust.trustRoots = .file(certificateFile) }
     var configuration = HTTPClient.Configuration(
       tlsConfiguration: trust, redirectConfiguration: .disallow,
-      timeout: .init(connect: TimeAmount(silence), read: TimeAmount(silence)),
+      timeout: .init(connect: self.silence),
       connectionPool: .init(idleTimeout: .seconds(30), concurrentHTTP1ConnectionsPerHostSoftLimit: 8),
       decompression: .disabled)
     // Whether and when to try again is decided where it is known what for.
@@ -58,7 +60,17 @@ final class HTTPTransport: Sendable {
     clients.withLock { clients in
       if let client = clients[route] { return client }
       var configuration = configuration
-      route.apply(to: &configuration)
+      if case .tunnel(let proxy) = route { configuration.proxy = proxy.tunnel }
+      configuration.http1_1ConnectionDebugInitializer = { [silence] channel in
+        channel.eventLoop.makeCompletedFuture {
+          let pipeline = channel.pipeline.syncOperations
+          try pipeline.addHandler(SilenceWatch(limit: silence), position: .first)
+          if case .forward = route {
+            try pipeline.addHandler(
+              AbsoluteTarget(), position: .after(try pipeline.handler(type: HTTPRequestEncoder.self)))
+          }
+        }
+      }
       // The same sockets and the same TLS on every system.
       let client = HTTPClient(eventLoopGroup: MultiThreadedEventLoopGroup.singleton, configuration: configuration)
       clients[route] = client

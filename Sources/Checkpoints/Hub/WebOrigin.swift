@@ -16,7 +16,10 @@ struct WebOrigin: Hashable, Sendable, CustomStringConvertible {
   }
 
   /// The host, with the port unless the scheme implies it.
-  var authority: String { port == (scheme == "https" ? 443 : 80) ? host : "\(host):\(port)" }
+  var authority: String {
+    let host = host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host
+    return port == (scheme == "https" ? 443 : 80) ? host : "\(host):\(port)"
+  }
 
   var description: String { "\(scheme)://\(authority)" }
 }

@@ -147,7 +147,7 @@ struct HubMalformedTests {
         answer.raw = random.withLock { $0.garbled(answer.head + (request.method == "HEAD" ? [] : answer.body)) }
       }
     }
-    for round in 0..<300 {
+    for round in 0..<150 {
       let cache = ["HF_HOME": scene.folder.appendingPathComponent("\(round)").path]
       do {
         let snapshot = try await scene.pull(
@@ -214,11 +214,12 @@ private struct Garbler {
     for _ in 0...number(below: 3) {
       let place = number(below: bytes.count)
       let end = min(bytes.count, place + number(below: 20))
-      switch number(below: 5) {
+      switch number(below: 6) {
       case 0: bytes.removeSubrange(place...)
       case 1: bytes.removeSubrange(place..<end)
       case 2: bytes.insert(contentsOf: bytes[place..<end], at: place)
       case 3: bytes.insert(contentsOf: "\r\n".utf8, at: place)
+      case 4: bytes += bytes
       default: bytes.insert(UInt8(number(below: 256)), at: place)
       }
     }

@@ -118,6 +118,22 @@ struct HubProxyTests {
     #expect(request.headers["authorization"] == nil)
   }
 
+  @Test(
+    "A proxy that breaks the rules of its protocol is named in the error", arguments: ["http", "socks5"],
+    HubMalformedTests.heads)
+  func malformed(scheme: String, answer: HubMalformedTests.Case) async throws {
+    let scene = try HubScene()
+    let proxy = try LocalServer(readsRequests: false) { _ in LocalServer.Answer(raw: answer.sent) }
+    defer { scene.remove() }
+    let error = await scene.failure(
+      environment: ["HF_ENDPOINT": "https://hub.example", "https_proxy": "\(scheme)://127.0.0.1:\(proxy.port)"],
+      attempts: 2, silence: 1)
+    #expect(error?.code == .unreachable)
+    let start = "https://hub.example cannot be reached through the proxy 127.0.0.1:\(proxy.port): "
+    #expect(error?.message.hasPrefix(start) == true, "\(error?.message ?? "")")
+    #expect(error?.message.hasSuffix(" (2 attempts)") == true)
+  }
+
   @Test("A proxy that cannot be used is an error where it is needed")
   func unsupported() async throws {
     let scene = try HubScene()
