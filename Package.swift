@@ -14,7 +14,7 @@ func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 /// Targets whose tests have recorded values beside them, which are read as plain files.
-let fixtures: Set<String> = ["Checkpoints", "ChatTemplates", "LanguageModels", "Tokenizers"]
+let fixtures: Set<String> = ["Checkpoints", "ChatTemplates", "LanguageModels", "Quantization", "Tokenizers"]
 
 /// The tests of one target; `TestSupport` finds the shared data and golden values.
 func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
