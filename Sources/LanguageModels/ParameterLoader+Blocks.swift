@@ -12,11 +12,12 @@ extension ParameterLoader {
     return embedding
   }
 
-  /// The output head in float32, `[vocabularySize, hiddenSize]`: the embedding itself where the configuration ties them.
-  package func headWeight(_ model: ModelConfiguration) throws -> [Float] {
+  /// The output head, `[vocabularySize, hiddenSize]`, of a floating type: the embedding itself where the configuration ties
+  /// them.
+  package func headWeight(_ model: ModelConfiguration) throws -> Tensor {
     try model.tiedEmbeddings
-      ? embedding(model).floats()
-      : floats(model.headModule, outFeatures: model.vocabularySize, inFeatures: model.hiddenSize)
+      ? embedding(model)
+      : floatingMatrix(model.headModule, outFeatures: model.vocabularySize, inFeatures: model.hiddenSize)
   }
 
   /// The norm at `module`, with the family's offset added.

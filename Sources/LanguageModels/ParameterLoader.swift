@@ -58,6 +58,17 @@ package struct ParameterLoader: Sendable {
       ? try BlockScales.floats(module, weight, in: source) : try floats(of: weight, module + ".weight")
   }
 
+  /// The matrix `module.weight`, `[outFeatures, inFeatures]`, of a floating type: as it is stored, or decoded to float32 from
+  /// another form.
+  package func floatingMatrix(_ module: String, outFeatures: Int, inFeatures: Int) throws -> Tensor {
+    let shape: Shape = [outFeatures, inFeatures]
+    if !source.contains(module + ".centroids.weight") {
+      let stored = try dense(module + ".weight", shape: shape)
+      if FloatConversion.canWiden(stored.dtype) { return stored }
+    }
+    return Tensor(try floats(module, outFeatures: outFeatures, inFeatures: inFeatures), shape: shape)
+  }
+
   private func quantized(_ module: String, outFeatures: Int, inFeatures: Int) throws -> VectorQuantizedLinear {
     try VectorQuantizedLinear(
       reading: source, module: module, settings: settings?.settings(forModule: module), outFeatures: outFeatures,

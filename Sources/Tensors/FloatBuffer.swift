@@ -21,6 +21,21 @@ package final class FloatBuffer: @unchecked Sendable {
     }
   }
 
+  /// The values of a tensor of a floating type, widened.
+  package convenience init(_ tensor: Tensor) {
+    self.init(count: tensor.shape.elementCount)
+    read(tensor)
+  }
+
+  /// Takes the values of a tensor of a floating type with as many elements.
+  package func read(_ tensor: Tensor) {
+    precondition(tensor.shape.elementCount == count)
+    tensor.withUnsafeBytes {
+      FloatConversion.widen(
+        $0, dtype: tensor.dtype, into: UnsafeMutableBufferPointer(start: base, count: count))
+    }
+  }
+
   deinit { UnsafeMutableRawPointer(base).deallocate() }
 
   /// Sets every float to zero.

@@ -19,7 +19,7 @@ final class DivergenceLoss {
   /// Logits of one model that are formed at a time, unless 16 tokens have more.
   private static let logitLimit = 1 << 24
 
-  init(teacher: TuningModel, student: TuningModel, rows: Int) throws {
+  init(teacher: TuningModel, student: TuningModel, rows: Int) {
     self.teacher = teacher
     self.student = student
     teacherPass = WindowPass(teacher, rows: rows, tapeLimit: 0)
@@ -27,9 +27,11 @@ final class DivergenceLoss {
     let vocabulary = student.configuration.vocabularySize
     tile = min(256, max(16, Self.logitLimit / vocabulary), rows)
     logits = FloatBuffer(count: 2 * tile * vocabulary)
-    let (own, original) = (try student.headWeight(), try teacher.headWeight())
-    studentHead = FloatBuffer(own)
-    teacherHead = own == original ? studentHead : FloatBuffer(original)
+    studentHead = FloatBuffer(student.head)
+    let isShared =
+      student.head.dtype == teacher.head.dtype
+      && student.head.withUnsafeBytes { own in teacher.head.withUnsafeBytes { own.elementsEqual($0) } }
+    teacherHead = isShared ? studentHead : FloatBuffer(teacher.head)
   }
 
   /// The loss of one window in nats per token; `scale` times its gradient is added to that of the parameters.

@@ -87,7 +87,7 @@ public struct ModelTuner: Sendable {
     _ goOn: (TuningJournal) throws -> Void
   ) throws {
     guard journal.losses.count < options.steps else { return }
-    let loss = try DivergenceLoss(teacher: original, student: tuned, rows: options.tokens)
+    let loss = DivergenceLoss(teacher: original, student: tuned, rows: options.tokens)
     while journal.losses.count < options.steps {
       try goOn(journal)
       let step = journal.losses.count

@@ -53,7 +53,7 @@ struct TuningCheckpoint {
       guard tensor.dtype == .float32, tensor.shape == [buffer.count] else {
         throw QuantizationError(.jobMismatch, "\(path): \"\(name)\" does not fit the model; remove the job folder")
       }
-      FloatConversion.widen(tensor, into: buffer)
+      buffer.read(tensor)
     }
     parameters.update()
     return losses
@@ -64,14 +64,5 @@ struct TuningCheckpoint {
     try? FileManager.default.removeItem(atPath: path)
     let rest = try? FileManager.default.contentsOfDirectory(atPath: folder)
     if rest?.isEmpty == true { try? FileManager.default.removeItem(atPath: folder) }
-  }
-}
-
-extension FloatConversion {
-  /// The values of a tensor of a floating type as long as the buffer.
-  static func widen(_ tensor: Tensor, into buffer: FloatBuffer) {
-    tensor.withUnsafeBytes {
-      widen($0, dtype: tensor.dtype, into: UnsafeMutableBufferPointer(start: buffer.base, count: buffer.count))
-    }
   }
 }

@@ -11,10 +11,11 @@ final class TuningModel {
   let finalNorm: TunedNorm
   /// `[vocabularySize, hiddenSize]`.
   let embedding: Tensor
+  /// `[vocabularySize, hiddenSize]`.
+  let head: Tensor
   /// Whether any matrix is vector-quantized.
   let hasTunedMatrix: Bool
   let precision: LinearAlgebra.Precision
-  private let loader: ParameterLoader
 
   /// Reads a model folder.
   ///
@@ -24,9 +25,10 @@ final class TuningModel {
     self.precision = precision
     configuration = try ModelConfiguration(folder)
     try Self.check(configuration)
-    loader = ParameterLoader(source: folder, settings: try QuantizationSettings(folder.configuration))
+    let loader = ParameterLoader(source: folder, settings: try QuantizationSettings(folder.configuration))
     var reader = TuningModelReader(loader: loader, configuration: configuration, precision: precision)
     embedding = try loader.embedding(configuration)
+    head = try loader.headWeight(configuration)
     blocks = try configuration.blocks.indices.map { try reader.block($0) }
     finalNorm = try reader.norm(configuration.prefix + "norm", count: configuration.hiddenSize)
     hasTunedMatrix = reader.hasTunedMatrix
@@ -48,9 +50,6 @@ final class TuningModel {
       }
     }
   }
-
-  /// The output head, `[vocabularySize, hiddenSize]`.
-  func headWeight() throws -> [Float] { try loader.headWeight(configuration) }
 
   /// Rows of the embedding.
   func embed(_ tokens: [Int]) -> [Float] {

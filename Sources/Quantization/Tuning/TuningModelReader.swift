@@ -99,14 +99,8 @@ struct TuningModelReader {
       return try TunedMatrix(layer, &collection)
     }
     let biasName = module + ".bias"
-    let shape: Shape = [outFeatures, inFeatures]
-    let stored = try loader.dense(module + ".weight", shape: shape)
-    // Types with scales of their own are decoded once.
-    let weight =
-      FloatConversion.canWiden(stored.dtype)
-      ? stored : Tensor(try loader.floats(module, outFeatures: outFeatures, inFeatures: inFeatures), shape: shape)
     return FixedMatrix(
-      weight,
+      try loader.floatingMatrix(module, outFeatures: outFeatures, inFeatures: inFeatures),
       bias: bias || loader.source.contains(biasName) ? try loader.vector(biasName, count: outFeatures) : nil)
   }
 }

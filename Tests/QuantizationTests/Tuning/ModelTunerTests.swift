@@ -93,7 +93,7 @@ struct ModelTunerTests {
   func firstLoss() throws {
     let scene = try Scene()
     defer { scene.remove() }
-    let loss = try DivergenceLoss(
+    let loss = DivergenceLoss(
       teacher: try TuningModel(scene.reference, precision: .float32),
       student: try TuningModel(scene.quantized, precision: .float32), rows: TinyModel.windows(1)[0].count)
     let losses = TinyModel.windows(3).map { loss.addGradient($0, scale: 1) }

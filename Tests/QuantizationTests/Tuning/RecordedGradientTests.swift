@@ -31,7 +31,7 @@ struct RecordedGradientTests {
       try ArchitectureFixture(name, seedOffset: 1000).write(to: teacher)
       try ExactFolder.write(fixture, from: try ModelDirectory(path: dense.path), to: exact)
       student = try TuningModel(try ModelDirectory(path: exact), precision: precision)
-      loss = try DivergenceLoss(
+      loss = DivergenceLoss(
         teacher: try TuningModel(try ModelDirectory(path: teacher.path), precision: precision), student: student,
         rows: fixture.prompt.count)
       recorded = try SafetensorsFile(
