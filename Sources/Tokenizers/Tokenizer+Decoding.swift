@@ -8,9 +8,7 @@ extension Tokenizer {
     if isByteLevelDecoder {
       var bytes: [UInt8] = []
       bytes.reserveCapacity(ids.count * 4)
-      for id in kept where pieces[id] != nil {
-        pieces.withBytes(id) { ByteLevelAlphabet.append(decodingOf: $0, to: &bytes) }
-      }
+      for id in kept { pieces.withBytes(id) { ByteLevelAlphabet.append(decodingOf: $0, to: &bytes) } }
       return String(decoding: bytes, as: UTF8.self)
     }
     let tokens = kept.compactMap { self.pieces[$0].map { Array($0) } }

@@ -8,7 +8,7 @@ import ChatTemplates
 /// print(tokenizer.decode(ids))
 /// ```
 public final class Tokenizer: Sendable {
-  let pieces: ByteStringTable
+  let pieces: TokenSpellings
   let model: TokenModel
   let cuts: MarkCuts?
   let addedTokens: [Int: AddedToken]
@@ -88,7 +88,7 @@ public final class Tokenizer: Sendable {
 
 /// What a tokenizer is made of.
 struct TokenizerParts {
-  var pieces: ByteStringTable
+  var pieces: TokenSpellings
   var model: TokenModel
   var cuts: MarkCuts?
   var addedTokens: [AddedToken]

@@ -49,7 +49,7 @@ import Testing
     let pattern = try #require(GGUFPreTokenizer(name: name))
     let text = Array("It's 1234 ÄRGER, 漢字かな!\r\n  x".utf8)
     var pieces = [0..<text.count]
-    let reader = TokenizerJSON(file: "tokenizer.json", content: TokenizerJSONScanner.Content())
+    let reader = TokenizerJSON(file: "tokenizer.json", content: TokenizerJSONContent())
     let steps = try reader.preTokenizerSteps(pattern.preTokenizer)
     try text.withUnsafeBufferPointer { try PreTokenizer(steps: steps).split($0, &pieces) }
     // No pattern loses text: what none matches is a piece of its own.

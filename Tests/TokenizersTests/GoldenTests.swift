@@ -70,7 +70,7 @@ import Testing
   @Test("normalizers", arguments: ["NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents"])
   func normalizers(name: String) throws {
     let golden = try golden()
-    let reader = TokenizerJSON(file: "test", content: TokenizerJSONScanner.Content())
+    let reader = TokenizerJSON(file: "test", content: TokenizerJSONContent())
     let normalizer = try #require(try reader.normalizer(.object([("type", .string(name))])))
     for (text, expected) in zip(golden.field("texts").elements, golden.field("normalized").field(name).elements) {
       var aligned = AlignedText(bytes: try #require(text.stringValue?.utf8Bytes))

@@ -96,19 +96,21 @@ struct TokenizerFolder {
       guard let id = entry.value.intValue else {
         throw TokenizerError(.malformedFile, "\(vocabularyPath): the id of \"\(entry.key)\" is not an integer")
       }
-      table.vocabulary.pieces.append(entry.key.utf8, id: id)
+      try table.vocabulary.pieces.append(entry.key.utf8, id: id)
       if entry.key == "<|endoftext|>" {
         table.vocabulary.addedTokens.append(AddedToken(id: id, content: Array(entry.key.utf8), special: true))
       }
     }
     for (number, line) in try readFile(mergesPath).split(separator: 0x0a).enumerated()
-    where !(number == 0 && line.starts(with: Array("#version".utf8))) && !table.merges.append(spaced: line) {
-      throw TokenizerError(
-        .malformedFile, "\(mergesPath): line \(number + 1) is not two tokens with one space between")
+    where !(number == 0 && line.starts(with: Array("#version".utf8))) {
+      guard try table.merges.append(spaced: line) else {
+        throw TokenizerError(
+          .malformedFile, "\(mergesPath): line \(number + 1) is not two tokens with one space between")
+      }
     }
-    let tables = try table.tables()
+    let (model, cuts) = try table.model()
     return TokenizerParts(
-      pieces: tables.pieces, model: .bytePairEncoding(tables.model), cuts: tables.cuts,
+      pieces: TokenSpellings(model.vocabulary), model: .bytePairEncoding(model), cuts: cuts,
       addedTokens: table.vocabulary.addedTokens, normalizer: nil, preTokenizerSteps: [.known(.gpt2)],
       decoder: TokenDecoder(steps: [.byteLevel]))
   }

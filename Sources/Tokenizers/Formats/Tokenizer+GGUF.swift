@@ -20,12 +20,14 @@ extension Tokenizer {
         "\(file): tokenizer.ggml.pre \"\(vocabulary.preTokenizer)\" is not supported; use the model's tokenizer.json")
     }
     try vocabulary.check(file)
-    var content = TokenizerJSONScanner.Content()
+    var content = TokenizerJSONContent()
     content.hasVocabulary = true
-    for (id, token) in vocabulary.tokens.enumerated() { content.pieces.append(token.utf8, id: id) }
+    for (id, token) in vocabulary.tokens.enumerated() { try content.pieces.append(token.utf8, id: id) }
     var merges = MergeList()
-    for (rank, merge) in vocabulary.merges.enumerated() where !merges.append(spaced: merge.utf8) {
-      throw TokenizerError(.malformedFile, "\(file): merge \(rank) is not two tokens with one space between")
+    for (rank, merge) in vocabulary.merges.enumerated() {
+      guard try merges.append(spaced: merge.utf8) else {
+        throw TokenizerError(.malformedFile, "\(file): merge \(rank) is not two tokens with one space between")
+      }
     }
     content.merges = merges
     content.model = [("type", "BPE"), ("ignore_merges", .bool(pattern.ignoresMerges))]
