@@ -16,15 +16,15 @@ extension JSONCursor {
   func endOfPlainText(from start: Int) -> (end: Int, isASCII: Bool) {
     var index = start
     var nonASCII: UInt64 = 0
-    while index + 8 <= bytes.count {
+    while index &+ 8 <= bytes.count {
       let word = ByteWord(bytes, at: index)
       let ends = word.below(0x20) | word.equal(to: UInt8(ascii: "\"")) | word.equal(to: UInt8(ascii: "\\"))
       if ends != 0 {
         // The bits below the lowest one are those of the bytes before it.
-        return (index + ends.trailingZeroBitCount / 8, nonASCII | word.nonASCII & ((ends & (~ends &+ 1)) &- 1) == 0)
+        return (index &+ ends.trailingZeroBitCount &>> 3, nonASCII | word.nonASCII & ((ends & (~ends &+ 1)) &- 1) == 0)
       }
       nonASCII |= word.nonASCII
-      index += 8
+      index &+= 8
     }
     while index < bytes.count {
       let byte = bytes[index]

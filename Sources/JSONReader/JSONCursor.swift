@@ -31,7 +31,13 @@ package struct JSONCursor {
       let byte = bytes[position]
       if byte > 0x20 { return byte }
       guard byte == 0x20 || byte == 0x0a || byte == 0x0d || byte == 0x09 else { return byte }
-      position += 1
+      position &+= 1
+      // An indentation is passed in steps of eight.
+      while position &+ 8 <= bytes.count {
+        let spaces = ByteWord(bytes, at: position).equal(to: 0x20)
+        position &+= (~spaces & 0x8080_8080_8080_8080).trailingZeroBitCount &>> 3
+        if spaces != 0x8080_8080_8080_8080 { break }
+      }
     }
     return 0
   }

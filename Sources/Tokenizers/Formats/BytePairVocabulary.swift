@@ -29,25 +29,26 @@ struct BytePairVocabulary {
   private static let batch = 64
 
   private func mergeTable(_ pieces: ByteStringTable) throws -> MergeTable {
-    var found: [MergeTable.Merge] = []
-    found.reserveCapacity(merges.count)
+    var result: [MergeTable.Merge] = []
+    result.reserveCapacity(merges.count)
     var last: Int32 = -1
     try merges.withSides { sides in
       for start in stride(from: 0, to: merges.count, by: Self.batch) {
         let ranks = start..<min(start + Self.batch, merges.count)
-        let lefts = pieces.ids(of: ranks.map { sides[$0].left })
-        let rights = pieces.ids(of: ranks.map { sides[$0].right })
+        let strings = sides[ranks]
+        let found = pieces.ids(of: strings)
         for rank in ranks {
-          let (left, right) = sides[rank]
-          let ids = (left: lefts[rank - start], right: rights[rank - start])
+          let position = 2 * (rank - start)
+          let (left, right) = (strings[position], strings[position + 1])
+          let ids = (left: found[position], right: found[position + 1])
           last = joined(left, right, after: last, pieces)
           guard ids.left >= 0, ids.right >= 0, last >= 0 else { throw unknownMerge(rank, left, right) }
-          found.append(
+          result.append(
             MergeTable.Merge(left: ids.left, right: ids.right, rank: Int32(truncatingIfNeeded: rank), id: last))
         }
       }
     }
-    return MergeTable(found)
+    return MergeTable(result)
   }
 
   /// The token that a merge makes, or −1; merges mostly follow the order of the ids.

@@ -48,10 +48,15 @@ struct MergeList: Sendable {
     fileprivate let merges: UnsafeBufferPointer<(left: TextSpans.Span, right: TextSpans.Span)>
     fileprivate let bytes: TextSpans.Reader
 
-    /// Both sides of a merge.
-    @inline(__always)
-    subscript(rank: Int) -> (left: ByteSlice, right: ByteSlice) {
-      (bytes[merges[rank].left], bytes[merges[rank].right])
+    /// The left and the right side of each of some merges, in turn.
+    subscript(ranks: Range<Int>) -> [ByteSlice] {
+      Array(unsafeUninitializedCapacity: 2 * ranks.count) { sides, count in
+        for rank in ranks {
+          sides.initializeElement(at: count, to: bytes[merges[rank].left])
+          sides.initializeElement(at: count + 1, to: bytes[merges[rank].right])
+          count += 2
+        }
+      }
     }
   }
 }

@@ -1,50 +1,51 @@
 /// A byte string inside a longer text; its first sixteen bytes are read as two numbers, without a loop over them.
 struct ByteSlice {
-  /// What the string lies in: bytes that follow it may be read, which has no effect.
-  let text: UnsafeRawBufferPointer
-  let start: Int
+  private let base: UnsafeRawPointer?
+  /// The length in bytes.
   let count: Int
-
-  private init(text: UnsafeRawBufferPointer, start: Int, count: Int) {
-    self.text = text
-    self.start = start
-    self.count = count
-  }
+  /// How many bytes may be read, those after the string included.
+  private let room: Int
 
   /// A part of a text.
   @inline(__always)
   init(_ text: UnsafeBufferPointer<UInt8>, _ start: Int, _ count: Int) {
-    self.init(text: UnsafeRawBufferPointer(text), start: start, count: count)
+    base = text.baseAddress.map { UnsafeRawPointer($0 + start) }
+    self.count = count
+    room = text.count &- start
   }
 
   /// A whole text.
   @inline(__always)
   init(_ text: UnsafeBufferPointer<UInt8>) { self.init(text, 0, text.count) }
 
+  private init(base: UnsafeRawPointer?, count: Int, room: Int) {
+    self.base = base
+    self.count = count
+    self.room = room
+  }
+
   /// The bytes alone.
   @inline(__always)
   var bytes: UnsafeBufferPointer<UInt8> {
-    UnsafeRawBufferPointer(rebasing: text[start..<start + count]).assumingMemoryBound(to: UInt8.self)
+    UnsafeBufferPointer(start: base?.assumingMemoryBound(to: UInt8.self), count: count)
   }
 
   /// A part of the string.
   @inline(__always)
   func part(_ range: Range<Int>) -> ByteSlice {
-    ByteSlice(text: text, start: start + range.lowerBound, count: range.count)
+    ByteSlice(base: base.map { $0 + range.lowerBound }, count: range.count, room: room - range.lowerBound)
   }
 
   /// The first eight bytes, the first one lowest, and the next eight; zeros where the string is shorter.
   @inline(__always)
   var words: (first: UInt64, second: UInt64) {
-    guard start + 16 <= text.count else { return wordsAtEnd }
-    return (word(at: 0) & Self.mask(count), word(at: 8) & Self.mask(count - 8))
+    guard room >= 16, let base else { return wordsAtEnd }
+    return (Self.word(base, 0) & Self.mask(count), Self.word(base, 8) & Self.mask(count &- 8))
   }
 
-  /// Eight bytes at an offset of the string.
+  /// Eight bytes at an offset of the string, which has them.
   @inline(__always)
-  func word(at offset: Int) -> UInt64 {
-    UInt64(littleEndian: text.loadUnaligned(fromByteOffset: start + offset, as: UInt64.self))
-  }
+  func word(at offset: Int) -> UInt64 { base.map { Self.word($0, offset) } ?? 0 }
 
   /// Whether two strings have the same bytes.
   @inline(__always)
@@ -61,14 +62,23 @@ struct ByteSlice {
 
   private var wordsAtEnd: (first: UInt64, second: UInt64) {
     var words: (first: UInt64, second: UInt64) = (0, 0)
-    for index in 0..<min(count, 8) { words.first |= UInt64(text[start + index]) << UInt64(8 * index) }
-    for index in 8..<max(8, min(count, 16)) { words.second |= UInt64(text[start + index]) << UInt64(8 * index - 64) }
+    for (index, byte) in bytes.prefix(8).enumerated() { words.first |= UInt64(byte) << UInt64(8 * index) }
+    for (index, byte) in bytes.dropFirst(8).prefix(8).enumerated() {
+      words.second |= UInt64(byte) << UInt64(8 * index)
+    }
     return words
+  }
+
+  @inline(__always)
+  private static func word(_ base: UnsafeRawPointer, _ offset: Int) -> UInt64 {
+    UInt64(littleEndian: base.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
   }
 
   /// A number with this many of its lower bytes set, at most eight.
   @inline(__always)
   private static func mask(_ count: Int) -> UInt64 {
-    count <= 0 ? 0 : UInt64.max >> UInt64(64 - 8 * min(count, 8))
+    // Two shifts, since one by 64 bits would be one by none.
+    let half = UInt64(truncatingIfNeeded: 4 &* max(0, min(count, 8)))
+    return ~((UInt64.max &<< half) &<< half)
   }
 }

@@ -58,22 +58,49 @@ struct ByteStringTable: Sendable {
   @inline(__always)
   func id(of string: ByteSlice) -> Int32 { id(of: string, index.probe(hash(string))) }
 
+  /// One of many strings that are looked up together.
+  private struct Search {
+    let words: (first: UInt64, second: UInt64)
+    let probe: HashIndex.Probe
+    var place = Place()
+  }
+
   /// The ids of byte strings, −1 where one is not there.
   ///
   /// Each step is taken for all strings before the next one, so that they wait for memory together.
   func ids(of strings: [ByteSlice]) -> [Int32] {
     guard idLimit > 0 else { return strings.map { _ in -1 } }
-    return storage.withUnsafeBufferPointer { storage in
+    return Array(unsafeUninitializedCapacity: strings.count) { ids, count in
+      count = strings.count
+      strings.withUnsafeBufferPointer { strings in
+        withUnsafeTemporaryAllocation(of: Search.self, capacity: count) { search($0, strings, ids) }
+      }
+    }
+  }
+
+  private func search(
+    _ searches: UnsafeMutableBufferPointer<Search>, _ strings: UnsafeBufferPointer<ByteSlice>,
+    _ ids: UnsafeMutableBufferPointer<Int32>
+  ) {
+    storage.withUnsafeBufferPointer { storage in
       places.withUnsafeBufferPointer { places in
-        let probes = strings.map { index.probe(hash($0)) }
-        let found = probes.map { places[index.candidate($0)] }
-        let words = found.map { ByteSlice(storage, Int($0.start), Int($0.count)).words }
-        return strings.indices.map { position in
+        for position in strings.indices {
           let string = strings[position]
-          if string.count <= 16, Int(found[position].count) == string.count, words[position] == string.words {
-            return Int32(truncatingIfNeeded: index.candidate(probes[position]))
-          }
-          return id(of: string, probes[position])
+          let words = string.words
+          let hash = string.count <= 16 ? hash(words, string.count) : hash(string)
+          searches.initializeElement(at: position, to: Search(words: words, probe: index.probe(hash)))
+        }
+        for position in strings.indices {
+          searches[position].place = places[index.candidate(searches[position].probe)]
+        }
+        for position in strings.indices {
+          let (search, count) = (searches[position], strings[position].count)
+          let found = ByteSlice(storage, Int(search.place.start), count)
+          let isFound = count <= 16 && Int(search.place.count) == count && found.words == search.words
+          ids.initializeElement(
+            at: position,
+            to: isFound
+              ? Int32(truncatingIfNeeded: index.candidate(search.probe)) : id(of: strings[position], search.probe))
         }
       }
     }
