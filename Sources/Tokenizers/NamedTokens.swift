@@ -1,4 +1,3 @@
-import ChatTemplates
 import JSONReader
 
 /// The tokens that the files of a model name, which chat templates read as variables: `bos_token`, `eos_token`, ….
@@ -37,7 +36,4 @@ struct NamedTokens: Sendable {
     }
     return result
   }
-
-  /// The variables of a chat template.
-  var variables: [(String, TemplateValue)] { tokens.map { ($0.name, .string($0.text)) } }
 }

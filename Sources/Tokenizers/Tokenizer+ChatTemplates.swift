@@ -26,7 +26,7 @@ extension Tokenizer {
     let text = try template.prompt(
       messages: messages, tools: tools, documents: documents,
       addGenerationPrompt: addGenerationPrompt ?? (continuedField == nil), continuedField: continuedField,
-      extra: namedTokens.variables + extra)
+      tokens: namedTokens.tokens.map { ($0.name, $0.text) }, extra: extra)
     return ChatPrompt(text: text, template: template)
   }
 

@@ -144,6 +144,6 @@ import Testing
     }
     return try? template.prompt(
       messages: messages, tools: list("tools"), documents: list("documents"), addGenerationPrompt: true,
-      bosToken: "<s>", eosToken: "</s>", clock: .fixed(1_721_984_703))
+      tokens: [("bos_token", "<s>"), ("eos_token", "</s>")], clock: .fixed(1_721_984_703))
   }
 }
