@@ -46,6 +46,7 @@ extension TokenizerJSON {
   private func unigram(_ vocabulary: Vocabulary) throws -> Model {
     var pieces = try vocabulary.table()
     let unknown = fields.field("unk_id").intValue
+    if unknown == nil, !fields.field("unk_id").isNull { throw malformed("unk_id is not an index") }
     let scores = content.pieces.scores
     if let unknown, !scores.indices.contains(unknown) {
       throw malformed("unk_id \(unknown) is outside the \(scores.count) pieces")
