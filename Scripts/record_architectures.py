@@ -410,7 +410,8 @@ def record(name, configuration, changes):
         logits = forward(model, ids)
         rounding = difference(logits, forward(load(current, tensors, torch.float64), ids))
         continuation, lead = greedy(model, ids, use_cache=True)
-        uncached, uncached_lead = greedy(model, ids, use_cache=False)
+        # A new model: dynamic rotary frequencies stay at those of the longest text a model has seen.
+        uncached, uncached_lead = greedy(load(current, tensors), ids, use_cache=False)
         pieces = forward_in_pieces(load(current, tensors), ids)
         if min(lead, uncached_lead) >= 1e-3 and rounding < 5e-5 and len(set(continuation)) >= 8:
             break

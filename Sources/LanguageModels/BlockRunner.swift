@@ -1,6 +1,6 @@
 package import Checkpoints
 import Tensors
-import VectorQuantization
+package import VectorQuantization
 
 /// Runs windows of text through a model one block at a time, so that only one block's weights are in memory.
 package struct BlockRunner {
@@ -37,10 +37,47 @@ package struct BlockRunner {
     try loader.block(index, configuration)
   }
 
+  /// Block `index` with the tensors of `source`, some of them quantized as `settings` say.
+  package func block(
+    _ index: Int, from source: any TensorSource, settings: QuantizationSettings
+  ) throws -> TransformerBlock {
+    try ParameterLoader(source: source, settings: settings, isExact: true).block(index, configuration)
+  }
+
   /// Sends all windows through block `index` and keeps its outputs; `observe` is told the inputs of its linear layers.
   package mutating func advance(
     through block: TransformerBlock, at index: Int, progress: (_ completed: Int) throws -> Void = { _ in },
     observe: InputObserver?
+  ) throws {
+    var states: [Float] = []
+    swap(&states, &hidden)
+    defer { swap(&states, &hidden) }
+    try states.withUnsafeMutableBufferPointer { buffer in
+      guard let base = buffer.baseAddress else { return }
+      try pass(through: block, at: index, progress: progress, observe: observe) { base + $0 }
+    }
+  }
+
+  /// Tells the inputs of block `index`'s linear layers for all windows; what later blocks will see stays as it is.
+  package func watch(
+    _ block: TransformerBlock, at index: Int, progress: (_ completed: Int) throws -> Void = { _ in },
+    observe: @escaping InputObserver
+  ) throws {
+    let share = min(Self.windowsPerPass, windows) * length * configuration.hiddenSize
+    try withScratch(count: share) { scratch in
+      try hidden.withUnsafeBufferPointer { buffer in
+        guard let base = buffer.baseAddress else { return }
+        try pass(through: block, at: index, progress: progress, observe: observe) { offset in
+          scratch.update(from: base + offset, count: min(share, buffer.count - offset))
+          return scratch
+        }
+      }
+    }
+  }
+
+  private func pass(
+    through block: TransformerBlock, at index: Int, progress: (_ completed: Int) throws -> Void,
+    observe: InputObserver?, stream: (_ offset: Int) -> UnsafeMutablePointer<Float>
   ) throws {
     let width = configuration.hiddenSize
     let caches = (0..<min(Self.windowsPerPass, windows)).map { _ in
@@ -52,11 +89,7 @@ package struct BlockRunner {
     for first in stride(from: 0, to: windows, by: Self.windowsPerPass) {
       let count = min(Self.windowsPerPass, windows - first)
       let layout = BatchLayout(caches[..<count].map { Segment(tokens: tokens, cache: $0) }, rotaries: rotaries)
-      let offset = first * length * width
-      hidden.withUnsafeMutableBufferPointer { buffer in
-        guard let base = buffer.baseAddress else { return }
-        block.apply(base + offset, layout: layout, layer: 0, observe: observe)
-      }
+      block.apply(stream(first * length * width), layout: layout, layer: 0, observe: observe)
       try progress(first + count)
     }
   }

@@ -14,14 +14,15 @@ import VectorQuantization
 struct ModelQuantizerTests {
   private func quantizer(
     _ model: String, to output: String, preset: String = "v4-k16-4", skip: [String] = [],
-    overrides: [QuantizationPlan.Override] = []
+    overrides: [QuantizationPlan.Override] = [], isSequential: Bool = false
   ) throws -> ModelQuantizer {
     let folder = try ModelDirectory(path: model)
     let plan = try QuantizationPlan(
       configuration: try ModelConfiguration(folder), recipe: try QuantizationRecipe(preset: preset),
       overrides: overrides, skip: skip)
     return ModelQuantizer(
-      model: folder, plan: plan, calibration: CalibrationWindows(windows: TinyModel.windows()), output: output)
+      model: folder, plan: plan, calibration: CalibrationWindows(windows: TinyModel.windows()), output: output,
+      isSequential: isSequential)
   }
 
   private func inFolder(_ body: (URL) throws -> Void) throws {
@@ -166,6 +167,56 @@ struct ModelQuantizerTests {
       }
       #expect(!FileManager.default.fileExists(atPath: output + "/config.json"))
       #expect(FileManager.default.fileExists(atPath: output + ".job/block-00000.safetensors"))
+    }
+  }
+
+  /// Where block 0 is replaced by what it was quantized to, the plain way of working sees what the sequential one sees.
+  @Test("In sequence, a block's inputs are those that the quantized blocks before it give")
+  func sequential() throws {
+    try inFolder { folder in
+      let model = try TinyModel.write(in: folder)
+      let output = folder.appendingPathComponent("out").path
+      let sequential = try quantizer(model, to: output, isSequential: true).run()
+      let written = try ModelDirectory(path: output)
+      let settings = try #require(try QuantizationSettings(written.configuration))
+      func isReplaced(_ name: String) -> Bool { name.hasPrefix("model.layers.0.") && name.hasSuffix("proj.weight") }
+      let replaced = try TinyModel.write(in: folder.appendingPathComponent("replaced")) { name, values in
+        guard isReplaced(name) else { return }
+        let module = String(name.dropLast(".weight".count))
+        let inputs = name.contains("down_proj") ? TinyModel.intermediate : TinyModel.hidden
+        let decoded = try? ParameterLoader(source: written, settings: settings).floats(
+          module, outFeatures: values.count / inputs, inFeatures: inputs)
+        values = decoded ?? []
+      } widely: {
+        isReplaced($0)
+      }
+      let parallel = try quantizer(model, to: folder.appendingPathComponent("parallel").path).run()
+      let after = try quantizer(replaced, to: folder.appendingPathComponent("after").path).run()
+      let block = 7..<14
+      for index in block {
+        let (a, b) = (sequential.matrices[index].relativeError, after.matrices[index].relativeError)
+        #expect(abs(a - b) < 1e-4 * b, "\(sequential.matrices[index].name)")
+      }
+      #expect(block.contains { sequential.matrices[$0].relativeError != parallel.matrices[$0].relativeError })
+    }
+  }
+
+  @Test("A sequential run that was interrupted writes the same bytes")
+  func sequentialResume() throws {
+    try inFolder { folder in
+      let model = try TinyModel.write(in: folder)
+      let whole = folder.appendingPathComponent("whole").path
+      _ = try quantizer(model, to: whole, isSequential: true).run()
+      let output = folder.appendingPathComponent("out").path
+      _ = try? quantizer(model, to: output, isSequential: true).run(isCancelled: {
+        FileManager.default.fileExists(atPath: output + ".job/block-00000.safetensors")
+      })
+      #expect { try quantizer(model, to: output).run() } throws: {
+        ($0 as? QuantizationError)?.code == .jobMismatch
+      }
+      #expect(try quantizer(model, to: output, isSequential: true).run().resumedBlocks == 1)
+      let (resumed, uninterrupted) = (try TinyModel.contents(of: output), try TinyModel.contents(of: whole))
+      #expect(resumed == uninterrupted)
     }
   }
 }

@@ -12,9 +12,10 @@ enum TinyModel {
 
   /// Writes the model into `folder/model` and returns its path.
   ///
-  /// `edit` may change a tensor before it is written, for instance to plant a NaN.
+  /// Tensors are stored as float16, or float32 where `widely` says so. `edit` may change a tensor before it is written, for instance to plant a NaN.
   static func write(
-    in folder: URL, edit: (_ name: String, _ values: inout [Float]) -> Void = { _, _ in }
+    in folder: URL, edit: (_ name: String, _ values: inout [Float]) -> Void = { _, _ in },
+    widely: (_ name: String) -> Bool = { _ in false }
   ) throws -> String {
     let path = folder.appendingPathComponent("model").path
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
@@ -25,7 +26,7 @@ enum TinyModel {
         offset + Float((random.uniform() + random.uniform() + random.uniform() - 1.5) * scale)
       }
       edit(name, &values)
-      tensors.append((name, Tensor(values, shape: shape, dtype: .float16)))
+      tensors.append((name, Tensor(values, shape: shape, dtype: widely(name) ? .float32 : .float16)))
     }
     add("model.embed_tokens.weight", [vocabulary, hidden], scale: 1)
     add("model.norm.weight", [hidden], scale: 0.1, offset: 1)

@@ -11,6 +11,8 @@ struct CandidateSearch {
   let prepared: PreparedMatrix
   let recipe: QuantizationRecipe
   private(set) var best: Candidate
+  /// The least loss after each step, in the order of the steps; the first entry is the loss of nearest centroids.
+  private(set) var steps: [(name: String, loss: Double)] = []
 
   init(layout: ColumnLayout, prepared: PreparedMatrix, recipe: QuantizationRecipe) {
     self.layout = layout
@@ -25,22 +27,40 @@ struct CandidateSearch {
   /// Returns the rounded codebooks and the error-fed weights, to which they can be refitted.
   mutating func quantize(with codebooks: CodebookSet) -> (codebooks: CodebookSet, targets: [Float]) {
     let rounded = codebooks.rounded(to: recipe.storageType)
-    let pass = ColumnwiseQuantizer(layout: layout, codebooks: rounded, beamWidth: recipe.beamWidth)
-      .run(weights: prepared.weights, factor: prepared.factor)
-    consider(rounded, pass.codes)
+    let quantizer = ColumnwiseQuantizer(layout: layout, codebooks: rounded, beamWidth: recipe.beamWidth)
+    let isFirst = steps.isEmpty
+    if isFirst {
+      let nearest = quantizer.run(weights: prepared.weights, factor: prepared.factor, feedback: false)
+      consider(rounded, nearest.codes, step: "nearest")
+      guard recipe.feedback else { return (rounded, nearest.targets) }
+    }
+    let pass = quantizer.run(weights: prepared.weights, factor: prepared.factor, feedback: recipe.feedback)
+    consider(rounded, pass.codes, step: isFirst ? "feedback" : "refit")
     return (rounded, pass.targets)
   }
 
   /// Fits the centroids to the best codes by least squares and keeps the outcome, rounded, if it is better.
-  mutating func fitCentroids() {
+  mutating func fitCentroids(step: String) {
     let solver = CodebookLeastSquares(layout: layout, metric: prepared.metric, weights: prepared.weights)
     let fitted = solver.solve(codes: best.codes, start: best.codebooks, steps: recipe.leastSquaresSteps)
-    consider(fitted.rounded(to: recipe.storageType), best.codes)
+    consider(fitted.rounded(to: recipe.storageType), best.codes, step: step)
   }
 
-  private mutating func consider(_ codebooks: CodebookSet, _ codes: ColumnCodes) {
+  /// Chooses the codes of the best candidate again by coordinate descent and keeps the outcome.
+  mutating func descend() {
+    var codes = best.codes
+    CodeDescent(
+      assigner: ColumnAssigner(layout: layout, codebooks: best.codebooks, beamWidth: recipe.beamWidth),
+      metric: prepared.metric, weights: prepared.weights
+    ).improve(&codes)
+    consider(best.codebooks, codes, step: "descent")
+  }
+
+  private mutating func consider(_ codebooks: CodebookSet, _ codes: ColumnCodes, step: String) {
     let error = QuadraticForm.difference(codes.decoded(codebooks, layout: layout), prepared.weights)
     let loss = QuadraticForm.value(prepared.metric, error, n: layout.inFeatures, columns: layout.stride)
     if loss < best.loss { best = Candidate(codebooks: codebooks, codes: codes, loss: loss) }
+    if steps.last?.name == step { steps.removeLast() }
+    steps.append((step, best.loss))
   }
 }

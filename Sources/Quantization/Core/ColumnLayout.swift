@@ -25,6 +25,9 @@ package struct ColumnLayout: Sendable, Equatable {
   /// Floats per column of a transposed working matrix.
   package var stride: Int { (outFeatures + rowAlignment - 1) / rowAlignment * rowAlignment }
 
+  /// Rows that are worked on together, whole vectors of both lengths: fixed, so that results do not depend on threads.
+  var chunkRows: Int { rowAlignment * max(1, 96 / rowAlignment) }
+
   /// A layout with explicit outlier and group counts; `inFeatures - outlierCount` must be a multiple of `groupCount`.
   package init(
     outFeatures: Int, inFeatures: Int, vectorLength: Int, outlierVectorLength: Int = 0, outlierCount: Int = 0,

@@ -16,36 +16,24 @@ package struct ColumnwiseQuantizer {
   }
 
   private static let blockSize = 128
-  private static let chunkRows = 96
 
-  let layout: ColumnLayout
-  let outlier: VectorAssigner?
-  let groups: [VectorAssigner]
+  let assigner: ColumnAssigner
+
+  private var layout: ColumnLayout { assigner.layout }
 
   /// A quantizer for matrices of `layout` with the given codebooks.
   package init(layout: ColumnLayout, codebooks: CodebookSet, beamWidth: Int) {
-    self.layout = layout
-    outlier =
-      layout.outlierCount == 0
-      ? nil
-      : VectorAssigner(
-        main: codebooks.outlier, residual: nil, dimension: layout.outlierVectorLength, beamWidth: beamWidth)
-    groups = codebooks.main.indices.map { group in
-      VectorAssigner(
-        main: codebooks.main[group], residual: codebooks.residual.isEmpty ? nil : codebooks.residual[group],
-        dimension: layout.vectorLength, beamWidth: beamWidth)
-    }
+    assigner = ColumnAssigner(layout: layout, codebooks: codebooks, beamWidth: beamWidth)
   }
 
   /// Quantizes the transposed `weights` (`inFeatures × stride`) with the factor `U` (`inFeatures × inFeatures`, upper).
   ///
   /// Without `feedback` every column takes its nearest centroids.
   package func run(weights: [Float], factor: [Float], feedback: Bool = true) -> Result {
-    let hasResidual = groups.first?.residual != nil
+    let hasResidual = assigner.hasResidual
     var codes = ColumnCodes(layout: layout, hasResidual: hasResidual)
     var targets = [Float](repeating: 0, count: weights.count)
-    let unit = layout.rowAlignment
-    let chunkRows = unit * max(1, Self.chunkRows / unit)
+    let chunkRows = layout.chunkRows
     weights.withUnsafeBufferPointer { weights in
       factor.withUnsafeBufferPointer { factor in
         targets.withUnsafeMutableBufferPointer { targets in
@@ -72,12 +60,6 @@ package struct ColumnwiseQuantizer {
       }
     }
     return Result(codes: codes, targets: targets)
-  }
-
-  private struct CodeSink {
-    let main: UnsafeMutablePointer<Int32>?
-    let residual: UnsafeMutablePointer<Int32>?
-    let outlier: UnsafeMutablePointer<Int32>?
   }
 
   private func runChunk(
@@ -122,35 +104,10 @@ package struct ColumnwiseQuantizer {
     column: Int, firstRow: Int, rows: Int, weight: UnsafePointer<Float>, sink: CodeSink,
     into quantized: UnsafeMutablePointer<Float>
   ) {
-    let assigner: VectorAssigner
-    let mainCodes: UnsafeMutablePointer<Int32>
-    var residualCodes: UnsafeMutablePointer<Int32>?
-    if let group = layout.group(ofColumn: column) {
-      guard let main = sink.main else { return }
-      let first = (column - layout.outlierCount) * layout.vectorRows + firstRow / layout.vectorLength
-      assigner = groups[group]
-      mainCodes = main + first
-      residualCodes = sink.residual.map { $0 + first }
-    } else {
-      guard let outlier, let codes = sink.outlier else { return }
-      assigner = outlier
-      mainCodes = codes + column * layout.outlierVectorRows + firstRow / layout.outlierVectorLength
-    }
-    let d = assigner.main.dimension
+    guard let piece = assigner.piece(column: column, firstRow: firstRow, sink: sink) else { return }
+    let d = piece.assigner.main.dimension
     let count = (rows + d - 1) / d
-    assigner.assign(weight, count: count, mainCodes: mainCodes, residualCodes: residualCodes)
-    assigner.main.centroids.withUnsafeBufferPointer { centroids in
-      for n in 0..<count {
-        let from = Int(mainCodes[n]) * d
-        for e in 0..<d { quantized[n * d + e] = centroids[from + e] }
-      }
-    }
-    guard let residualCodes, let residual = assigner.residual else { return }
-    residual.centroids.withUnsafeBufferPointer { centroids in
-      for n in 0..<count {
-        let from = Int(residualCodes[n]) * d
-        for e in 0..<d { quantized[n * d + e] += centroids[from + e] }
-      }
-    }
+    piece.assigner.assign(weight, count: count, mainCodes: piece.main, residualCodes: piece.residual)
+    piece.decode(count: count, into: quantized)
   }
 }

@@ -1,7 +1,7 @@
 /// Quantizes one weight matrix for the least output error on the calibration data.
 ///
 /// Clustering of the normalized weights, column-wise quantization with error feedback, refits of the codebooks to the
-/// error-fed weights, and a final least-squares fit of the centroids. Of all candidates the one with the least loss
+/// error-fed weights, a least-squares fit of the centroids, and rounds of coordinate descent on the codes. Of all candidates the one with the least loss
 /// `tr(E H Eᵀ)` is kept. The result depends on the arguments alone, not on the number of threads.
 package enum MatrixQuantizer {
   /// Quantizes `weight[outFeatures, inFeatures]` (row-major).
@@ -30,13 +30,19 @@ package enum MatrixQuantizer {
       codebooks = training.refit(codebooks, to: targets)
       (codebooks, targets) = search.quantize(with: codebooks)
     }
-    if recipe.leastSquaresSteps > 0 { search.fitCentroids() }
+    if recipe.leastSquaresSteps > 0 { search.fitCentroids(step: "least squares") }
+    for _ in 0..<(initial.isExact ? 0 : recipe.descentRounds) {
+      search.descend()
+      if recipe.leastSquaresSteps > 0 { search.fitCentroids(step: "descent") }
+    }
 
     var result = QuantizedMatrix(
       layout: layout, storageType: recipe.storageType, codebooks: search.best.codebooks, codes: search.best.codes,
       permutation: prepared.permutation, isPermuted: recipe.permute, normalization: prepared.normalization)
     result.relativeError = relativeError(
       of: result.decoded(), weight: weight, secondMoment: secondMoment, n: inFeatures)
+    let unit = search.best.loss > 0 ? result.relativeError / search.best.loss : 0
+    result.steps = search.steps.map { ($0.name, $0.loss * unit) }
     return result
   }
 

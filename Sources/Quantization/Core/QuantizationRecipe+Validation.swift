@@ -24,6 +24,7 @@ extension QuantizationRecipe {
     try check(1...65536 ~= beamWidth, "beam width \(beamWidth)", "1 to 65536")
     try check(0...1000 ~= refitRounds, "refit rounds \(refitRounds)", "0 to 1000")
     try check(0...10_000 ~= leastSquaresSteps, "least-squares steps \(leastSquaresSteps)", "0 to 10000")
+    try check(0...1000 ~= descentRounds, "descent rounds \(descentRounds)", "0 to 1000")
     try check(
       storageType == .float16 || storageType == .bfloat16, "storage type \(storageType.rawValue)",
       "float16 and bfloat16")

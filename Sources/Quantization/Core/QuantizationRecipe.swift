@@ -33,10 +33,14 @@ public struct QuantizationRecipe: Sendable, Equatable {
   ///
   /// A larger width means all of them where main times residual entries are few (`VectorAssigner`).
   public var beamWidth = 8
+  /// Whether the error of a column is made up for by the columns after it.
+  public var feedback = true
   /// Times the codebooks are refitted to the error-fed weights and the columns quantized again.
   public var refitRounds = 2
   /// Conjugate-gradient steps on the centroids with codes held fixed; 0 leaves the centroids alone.
   public var leastSquaresSteps = 10
+  /// Rounds of coordinate descent on the codes, each followed by a least-squares fit.
+  public var descentRounds = 3
   /// Type in which centroids, scales and shifts are stored: `float16` or `bfloat16`.
   public var storageType = DType.float16
   /// Seed of the clustering.

@@ -15,6 +15,8 @@ package struct QuantizedMatrix: Sendable {
   package let normalization: Normalization?
   /// `tr(E H Eᵀ) / tr(W H Wᵀ)` of the decoded matrix; 0 where the decoded matrix is exact.
   package internal(set) var relativeError = 0.0
+  /// The least relative error after each step of the recipe, from nearest centroids to descent.
+  package internal(set) var steps: [(name: String, relativeError: Double)] = []
 
   /// The dense matrix `[outFeatures, inFeatures]`, in the order of the original columns (format section 5).
   package func decoded() -> [Float] {

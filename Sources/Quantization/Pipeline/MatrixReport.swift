@@ -16,6 +16,8 @@ public struct MatrixReport: Sendable {
   public let storedBits: Int
   /// `tr(E H Eᵀ) / tr(W H Wᵀ)`.
   public let relativeError: Double
+  /// The least relative error after each step of the recipe: nearest centroids, feedback, refit, least squares, descent.
+  public let steps: [(name: String, relativeError: Double)]
   /// Wall-clock time.
   public let seconds: Double
 
@@ -24,7 +26,7 @@ public struct MatrixReport: Sendable {
 
   init(
     name: String, shape: [Int], preset: String, indexBits: Int, codebookBits: Int, storedBits: Int,
-    relativeError: Double, seconds: Double
+    relativeError: Double, steps: [(name: String, relativeError: Double)], seconds: Double
   ) {
     self.name = name
     self.shape = shape
@@ -33,6 +35,7 @@ public struct MatrixReport: Sendable {
     self.codebookBits = codebookBits
     self.storedBits = storedBits
     self.relativeError = relativeError
+    self.steps = steps
     self.seconds = seconds
   }
 
@@ -43,6 +46,7 @@ public struct MatrixReport: Sendable {
       ("bits_per_weight", .number(bitsPerWeight)), ("relative_error", .number(relativeError)),
       ("seconds", .number(seconds)), ("index_bits", .integer(indexBits)), ("codebook_bits", .integer(codebookBits)),
       ("stored_bits", .integer(storedBits)),
+      ("steps", .object(steps.map { ($0.name, .number($0.relativeError)) })),
     ])
   }
 
@@ -50,10 +54,12 @@ public struct MatrixReport: Sendable {
     guard let name = json["name"]?.stringValue, let shape = json["shape"]?.arrayValue?.compactMap(\.intValue),
       let preset = json["preset"]?.stringValue, let index = json["index_bits"]?.intValue,
       let codebook = json["codebook_bits"]?.intValue, let stored = json["stored_bits"]?.intValue,
-      let error = json["relative_error"]?.doubleValue, let seconds = json["seconds"]?.doubleValue
+      let error = json["relative_error"]?.doubleValue, let steps = json["steps"]?.objectValue,
+      let seconds = json["seconds"]?.doubleValue
     else { return nil }
     self.init(
       name: name, shape: shape, preset: preset, indexBits: index, codebookBits: codebook, storedBits: stored,
-      relativeError: error, seconds: seconds)
+      relativeError: error, steps: steps.compactMap { step in step.value.doubleValue.map { (step.key, $0) } },
+      seconds: seconds)
   }
 }

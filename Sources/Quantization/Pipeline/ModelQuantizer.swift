@@ -21,6 +21,8 @@ public struct ModelQuantizer: Sendable {
   public let output: String
   /// Where finished blocks are kept meanwhile.
   public let job: String
+  /// Whether a block's inputs are those that the quantized blocks before it give, not the original ones.
+  public let isSequential: Bool
 
   /// What a finished run tells.
   public struct Summary: Sendable {
@@ -34,13 +36,15 @@ public struct ModelQuantizer: Sendable {
 
   /// Prepares the work; nothing is read or written yet.
   public init(
-    model: ModelDirectory, plan: QuantizationPlan, calibration: CalibrationWindows, output: String, job: String? = nil
+    model: ModelDirectory, plan: QuantizationPlan, calibration: CalibrationWindows, output: String, job: String? = nil,
+    isSequential: Bool = false
   ) {
     self.model = model
     self.plan = plan
     self.calibration = calibration
     self.output = output
     self.job = job ?? Self.defaultJob(output: output)
+    self.isSequential = isSequential
   }
 
   /// The job folder of an output for which none is named.
@@ -76,22 +80,26 @@ public struct ModelQuantizer: Sendable {
       let block = try runner.block(index)
       var moments = SecondMoments()
       let widths = inputWidths(matrices)
-      try runner.advance(
-        through: block, at: index,
-        progress: { completed in
-          meter.report(block: index, "statistics", share: Double(completed) / Double(2 * windows))
-          if isCancelled() { throw interrupted }
-        },
-        observe: isDone
-          ? nil
-          : { input, x, rows in
-            if let width = widths[input] { moments.add(input, x, rows: rows, width: width) }
-          })
-      if isDone { continue }
-      let (tensors, blockReports) = try quantize(
-        matrices, moments, block: index, meter, isCancelled, &notices)
-      finished[index] = try folder.write(
-        block: index, tensors: tensors, reports: blockReports, weights: digests[index])
+      let observe: InputObserver = { input, x, rows in
+        if let width = widths[input] { moments.add(input, x, rows: rows, width: width) }
+      }
+      let progress = { (completed: Int) in
+        meter.report(block: index, "statistics", share: Double(completed) / Double(2 * windows))
+        if isCancelled() { throw interrupted }
+      }
+      if isSequential {
+        if !isDone { try runner.watch(block, at: index, progress: progress, observe: observe) }
+      } else {
+        try runner.advance(through: block, at: index, progress: progress, observe: isDone ? nil : observe)
+      }
+      if !isDone {
+        let (tensors, blockReports) = try quantize(matrices, moments, block: index, meter, isCancelled, &notices)
+        finished[index] = try folder.write(
+          block: index, tensors: tensors, reports: blockReports, weights: digests[index])
+      }
+      if isSequential, index < lastMissing, let done = finished[index] {
+        try runner.advance(through: quantized(index, done, matrices, runner), at: index, observe: nil)
+      }
     }
     let blocks = finished.compactMap(\.self)
     try OutputAssembly(model: model, plan: plan, blocks: blocks, output: output).write(progress) {
@@ -99,6 +107,14 @@ public struct ModelQuantizer: Sendable {
     }
     folder.remove()
     return Summary(matrices: blocks.flatMap(\.reports), resumedBlocks: resumed, notices: notices)
+  }
+
+  /// Block `index` as it will be read from the finished model.
+  private func quantized(
+    _ index: Int, _ block: FinishedBlock, _ matrices: [MatrixPlan], _ runner: BlockRunner
+  ) throws -> TransformerBlock {
+    let settings = QuantizationSettings(layers: try matrices.map { ($0.module, try $0.settings(in: model)) })
+    return try runner.block(index, from: LayeredSource(top: block.file, base: model), settings: settings)
   }
 
   private var interrupted: QuantizationError {
@@ -134,6 +150,7 @@ public struct ModelQuantizer: Sendable {
         MatrixReport(
           name: matrix.module, shape: matrix.shape.dimensions, preset: matrix.recipe.name, indexBits: bits.index,
           codebookBits: bits.codebook, storedBits: bits.total, relativeError: quantized.relativeError,
+          steps: quantized.steps,
           seconds: Double(start.duration(to: .now) / .seconds(1))))
     }
     return (tensors, reports)
@@ -171,6 +188,7 @@ public struct ModelQuantizer: Sendable {
       for token in window { print.add(token) }
     }
     for matrix in plan.matrices { print.add("\(matrix.module) \(matrix.recipe)") }
+    if isSequential { print.add("sequential") }
     return print.text
   }
 }

@@ -44,13 +44,7 @@ struct OutputAssembly {
   /// The model's configuration with the settings of every quantized layer.
   private func configuration() throws -> JSONValue {
     var entries = (model.configuration.objectValue ?? []).filter { $0.key != "quantization_config" }
-    var layers: [(module: String, settings: LayerSettings)] = []
-    for matrix in plan.matrices {
-      let settings = try matrix.recipe.settings(
-        outFeatures: matrix.shape[0], inFeatures: matrix.shape[1], module: matrix.module,
-        bias: model.contains(matrix.module + ".bias"))
-      layers.append((matrix.module, settings))
-    }
+    let layers = try plan.matrices.map { ($0.module, try $0.settings(in: model)) }
     entries.append(("quantization_config", QuantizationSettings(layers: layers).json))
     return .object(entries)
   }

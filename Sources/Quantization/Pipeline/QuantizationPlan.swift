@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 import VectorQuantization
 public import LanguageModels
@@ -21,6 +22,12 @@ public struct MatrixPlan: Sendable {
   public let recipe: QuantizationRecipe
   /// Bits of codes, codebooks, scale, shift and permutation on disk (format section 10).
   public let storedBits: Int
+
+  /// The matrix's entry in the configuration of the finished model.
+  func settings(in model: ModelDirectory) throws -> LayerSettings {
+    try recipe.settings(
+      outFeatures: shape[0], inFeatures: shape[1], module: module, bias: model.contains(module + ".bias"))
+  }
 }
 
 /// Which matrices of a model are quantized, and how: made before any weight is read.

@@ -36,6 +36,9 @@ struct QuantizeCommand: AsyncParsableCommand {
   @Option(help: "Leave matrices dense whose name matches; repeatable.")
   var skip: [String] = []
 
+  @Flag(help: "Measure each block's inputs behind the quantized blocks before it, not behind the original ones.")
+  var sequential = false
+
   @Option(help: "The folder for finished blocks (default: OUTPUT.job).")
   var job: String?
 
@@ -93,7 +96,7 @@ struct QuantizeCommand: AsyncParsableCommand {
     progress.clear()
     common.show(windows.notices)
     let quantizer = ModelQuantizer(
-      model: folder, plan: plan, calibration: windows, output: output, job: job)
+      model: folder, plan: plan, calibration: windows, output: output, job: job, isSequential: sequential)
     let summary = try quantizer.run(progress: progress, isCancelled: { interruption.isRequested })
     progress.clear()
     common.show(summary.notices.filter { !windows.notices.contains($0) })

@@ -36,6 +36,12 @@ struct RecipeOptions: ParsableArguments {
   @Option(help: "Centroids of the outlier columns.")
   var outlierCentroids: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "A step of the recipe: damping, kmeans-iterations, joint-rounds, beam-width, refit-rounds, least-squares-steps, descent-rounds, normalize, permute or feedback; repeatable.",
+      valueName: "name=value"))
+  var set: [String] = []
+
   /// The recipe these options describe.
   ///
   /// - Throws: `ValidationError` that names the option and its legal values.
@@ -57,6 +63,11 @@ struct RecipeOptions: ParsableArguments {
       if let outlierPercent { recipe.outlierPercent = outlierPercent }
       if let outlierVectorLength { recipe.outlierVectorLength = outlierVectorLength }
       if let outlierCentroids { recipe.outlierCentroidCount = outlierCentroids }
+      for setting in set {
+        let parts = setting.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2 else { throw ValidationError("--set takes NAME=VALUE, not \(setting)") }
+        try recipe.set(String(parts[0]), to: String(parts[1]))
+      }
       try recipe.validate()
       return recipe
     } catch let error as QuantizationError {

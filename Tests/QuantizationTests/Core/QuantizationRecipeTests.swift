@@ -45,4 +45,29 @@ struct QuantizationRecipeTests {
       try ColumnLayout(recipe: recipe, outFeatures: 4, inFeatures: 16, name: "layer")
     }
   }
+
+  @Test("Steps are set by name")
+  func settings() throws {
+    var recipe = QuantizationRecipe(vectorLength: 8, centroidCount: 256)
+    try recipe.set("damping", to: "0.05")
+    try recipe.set("descent-rounds", to: "7")
+    try recipe.set("permute", to: "off")
+    #expect(recipe.damping == 0.05)
+    #expect(recipe.descentRounds == 7)
+    #expect(!recipe.permute)
+  }
+
+  @Test(
+    "Unknown names and values of another kind are refused by name",
+    arguments: [
+      ("beams", "8", "beam-width"), ("beam-width", "wide", "whole number"), ("permute", "yes", "on or off"),
+      ("damping", "", "a number"),
+    ])
+  func badSettings(name: String, value: String, says: String) {
+    var recipe = QuantizationRecipe(vectorLength: 8, centroidCount: 256)
+    let error = #expect(throws: QuantizationError.self) { try recipe.set(name, to: value) }
+    #expect(error?.code == .invalidRecipe)
+    #expect(error?.message.contains(name) == true)
+    #expect(error?.message.contains(says) == true)
+  }
 }
