@@ -2,6 +2,7 @@
 public struct SplitMix {
   private var state: UInt64
 
+  /// Numbers that follow from a start.
   public init(state: UInt64) { self.state = state }
 
   /// A number below `limit`.

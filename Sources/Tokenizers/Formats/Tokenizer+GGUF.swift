@@ -12,7 +12,8 @@ extension Tokenizer {
     guard let name = GGUFPreTokenizer.name(ofModel: vocabulary.model, pre: vocabulary.preTokenizer) else {
       throw TokenizerError(
         .unsupportedPart,
-        "\(file): tokenizer.ggml.model \"\(vocabulary.model)\" is not supported; \"gpt2\", \"gemma4\" and \"llama\" are")
+        "\(file): tokenizer.ggml.model \"\(vocabulary.model)\" is not supported; \"gpt2\", \"gemma4\" and \"llama\" are"
+      )
     }
     let pattern: GGUFPreTokenizer
     do {
