@@ -32,6 +32,22 @@ import Testing
     #expect(texts.count == 25)
   }
 
+  /// By definition: groups of three from the right; beyond the bound on steps the text is refused, not worked on for ever.
+  @Test("digits in groups", arguments: ["tiny_aya", "afmoe", "superbpe"])
+  func digitGroups(name: String) throws {
+    let reader = TokenizerJSON(file: "tokenizer.json", content: TokenizerJSONScanner.Content())
+    let steps = try reader.preTokenizerSteps(GGUFPreTokenizer(name: name).preTokenizer)
+    func pieces(digits: Int) throws -> [Int] {
+      let bytes = [UInt8](repeating: UInt8(ascii: "7"), count: digits)
+      var pieces = [0..<digits]
+      try bytes.withUnsafeBufferPointer { try PreTokenizer(steps: steps.dropLast()).split($0, &pieces) }
+      return pieces.map(\.count)
+    }
+    #expect(try pieces(digits: 500) == [2] + Array(repeating: 3, count: 166))
+    let error = #expect(throws: TokenizerError.self) { try pieces(digits: 200_000) }
+    #expect(error?.code == .cannotEncode)
+  }
+
   @Test("a name that is not read is refused with the reason")
   func refusals() {
     for (name, reason) in [("whitespace", "drops the spaces"), ("nonsense", "not known")] {
