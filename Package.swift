@@ -14,7 +14,7 @@ func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 /// Targets whose tests have recorded values beside them, which are read as plain files.
-let fixtures: Set<String> = ["Checkpoints", "ChatTemplates", "LanguageModels", "Tokenizers"]
+let fixtures: Set<String> = ["Checkpoints", "ChatTemplates", "LanguageModels", "Quantization", "Tokenizers"]
 
 /// The tests of one target; `TestSupport` finds the shared data and golden values.
 func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -39,6 +39,9 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
   ],
   targets: [
@@ -50,7 +53,12 @@ let package = Package(
     room("Tensors", ["CKernels", .target(name: "CBLAS", condition: .when(platforms: [.linux]))]),
     room(
       "Checkpoints",
-      ["Tensors", "JSONReader", "Tokenizers", "CKernels", .product(name: "Crypto", package: "swift-crypto")]),
+      [
+        "Tensors", "JSONReader", "Tokenizers", "CKernels", .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
+      ]),
     room("VectorQuantization", ["Checkpoints", "JSONReader", "Tensors", "CKernels"]),
     room("LanguageModels", ["VectorQuantization", "Checkpoints", "JSONReader", "Tensors", "CKernels"]),
     room("ChatTemplates", []),

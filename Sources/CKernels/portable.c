@@ -350,6 +350,26 @@ static void second_moment(
   }
 }
 
+void ck_portable_product_bf16(
+  const float *a, size_t a_stride, int a_transposed, const float *b, size_t b_stride, int b_transposed, float alpha,
+  float *c, size_t c_stride, size_t m, size_t n, size_t k, int adding, void *scratch) {
+  (void)scratch;
+  for (size_t i = 0; i < m; i++) {
+    for (size_t j = 0; j < n; j++) {
+      float sum = 0;
+      for (size_t l = 0; l < k; l++) {
+        const float left = a_transposed ? a[l * a_stride + i] : a[i * a_stride + l];
+        const float right = b_transposed ? b[j * b_stride + l] : b[l * b_stride + j];
+        sum += bits_to_float((uint32_t)bf16_bits(left) << 16) * bits_to_float((uint32_t)bf16_bits(right) << 16);
+      }
+      c[i * c_stride + j] = (adding ? c[i * c_stride + j] : 0) + alpha * sum;
+    }
+  }
+}
+
+#define GRADIENT_TARGET
+#include "gradient_loops.h"
+
 const ck_kernels ck_portable_table = {
   .isa = CK_PORTABLE,
   .name = "portable",
@@ -379,4 +399,14 @@ const ck_kernels ck_portable_table = {
   .nearest_centroid = nearest_centroid,
   .centroid_scores = centroid_scores,
   .second_moment = second_moment,
+  .prefers_bf16 = 0,
+  .product_bf16 = ck_portable_product_bf16,
+  .rms_norm_gradient = rms_norm_gradient,
+  .silu_gradient = silu_gradient,
+  .gelu_gradient = gelu_gradient,
+  .softmax_gradient = softmax_gradient,
+  .divergence_gradient = divergence_gradient,
+  .adam = adam,
+  .vq_column = vq_column,
+  .vq_column_gradient = vq_column_gradient,
 };

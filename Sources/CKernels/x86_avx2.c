@@ -854,6 +854,9 @@ AVX2_INLINE void second_moment_tile(
 
 #include "second_moment_tiles.h"
 
+#define GRADIENT_TARGET AVX2
+#include "gradient_loops.h"
+
 static const ck_kernels table = {
   .isa = CK_AVX2,
   .name = "avx2",
@@ -883,6 +886,16 @@ static const ck_kernels table = {
   .nearest_centroid = nearest_centroid,
   .centroid_scores = centroid_scores,
   .second_moment = second_moment,
+  .prefers_bf16 = 0,
+  .product_bf16 = ck_portable_product_bf16,
+  .rms_norm_gradient = rms_norm_gradient,
+  .silu_gradient = silu_gradient,
+  .gelu_gradient = gelu_gradient,
+  .softmax_gradient = softmax_gradient,
+  .divergence_gradient = divergence_gradient,
+  .adam = adam,
+  .vq_column = vq_column,
+  .vq_column_gradient = vq_column_gradient,
 };
 
 const ck_kernels *ck_avx2_table(void) { return &table; }

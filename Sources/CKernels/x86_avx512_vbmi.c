@@ -275,6 +275,10 @@ static void fill_table(void) {
   table.prefers_planes = 1;
   table.split_activation = split_activation;
   table.vq_planes = vq_planes;
+  if (__builtin_cpu_supports("avx512bf16")) {
+    table.prefers_bf16 = 1;
+    table.product_bf16 = ck_avx512_product_bf16;
+  }
 }
 
 const ck_kernels *ck_avx512_vbmi_table(void) {

@@ -1,6 +1,6 @@
 public import Checkpoints
 import CKernels
-import Tensors
+package import Tensors
 public import VectorQuantization
 
 /// A decoder model of any supported architecture: embedding, blocks, final norm, head.
@@ -97,7 +97,7 @@ public struct DecoderModel: CausalLanguageModel {
   }
 
   /// Rows of the embedding, widened and scaled.
-  static func embed(_ tokens: [Int], _ embedding: Tensor, scale: Float) -> [Float] {
+  package static func embed(_ tokens: [Int], _ embedding: Tensor, scale: Float) -> [Float] {
     let width = embedding.shape[1]
     let rowBytes = width * embedding.dtype.byteCount
     return [Float](unsafeUninitializedCapacity: tokens.count * width) { buffer, initialized in

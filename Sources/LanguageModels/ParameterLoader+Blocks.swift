@@ -1,8 +1,8 @@
-import Tensors
+package import Tensors
 
 extension ParameterLoader {
   /// The embedding, `[vocabularySize, hiddenSize]`.
-  func embedding(_ model: ModelConfiguration) throws -> Tensor {
+  package func embedding(_ model: ModelConfiguration) throws -> Tensor {
     let embedding = try dense(model.embeddingName, shape: [model.vocabularySize, model.hiddenSize])
     guard FloatConversion.canWiden(embedding.dtype) else {
       throw LanguageModelError(
@@ -10,6 +10,13 @@ extension ParameterLoader {
         "\(model.embeddingName) is \(embedding.dtype.rawValue); a floating type of 16 bits or more is needed")
     }
     return embedding
+  }
+
+  /// The output head in float32, `[vocabularySize, hiddenSize]`: the embedding itself where the configuration ties them.
+  package func headWeight(_ model: ModelConfiguration) throws -> [Float] {
+    try model.tiedEmbeddings
+      ? embedding(model).floats()
+      : floats(model.headModule, outFeatures: model.vocabularySize, inFeatures: model.hiddenSize)
   }
 
   /// The norm at `module`, with the family's offset added.

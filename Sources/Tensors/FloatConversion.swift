@@ -51,19 +51,19 @@ public enum FloatConversion {
     }
   }
 
+  /// Rounds values in place to what they read back as after being stored as `dtype`.
+  package static func round(_ values: UnsafeMutableBufferPointer<Float>, to dtype: DType) {
+    guard dtype != .float32 else { return }
+    withUnsafeTemporaryAllocation(byteCount: values.count * 2, alignment: 64) { stored in
+      narrow(UnsafeBufferPointer(values), to: dtype, into: stored)
+      widen(UnsafeRawBufferPointer(stored), dtype: dtype, into: values)
+    }
+  }
+
   /// `values` as they read back after being stored as `dtype`.
   public static func rounded(_ values: [Float], to dtype: DType) -> [Float] {
-    if dtype == .float32 { return values }
-    var stored = [UInt16](repeating: 0, count: values.count)
     var result = values
-    let kernels = ck_active().pointee
-    if dtype == .float16 {
-      kernels.f32_to_f16(values, &stored, values.count)
-      kernels.f16_to_f32(stored, &result, values.count)
-    } else {
-      kernels.f32_to_bf16(values, &stored, values.count)
-      kernels.bf16_to_f32(stored, &result, values.count)
-    }
+    result.withUnsafeMutableBufferPointer { round($0, to: dtype) }
     return result
   }
 }

@@ -37,6 +37,73 @@ package enum LinearAlgebra {
     }
   }
 
+  /// How exactly a product is formed.
+  package enum Precision: Sendable {
+    /// Factors and sums in float32.
+    case float32
+    /// Factors rounded to bfloat16, sums in float32; no faster than `float32` on many machines.
+    case bfloat16
+
+    /// `bfloat16` where that is much faster.
+    package static var fastest: Precision { ck_active().pointee.prefers_bf16 != 0 ? .bfloat16 : .float32 }
+  }
+
+  /// A matrix in memory, or its transpose.
+  package struct Operand {
+    let base: UnsafePointer<Float>
+    let stride: Int
+    let isTransposed: Bool
+
+    /// The matrix whose rows start `stride` floats apart.
+    package init(_ base: UnsafePointer<Float>, stride: Int) {
+      self.init(base: base, stride: stride, isTransposed: false)
+    }
+
+    private init(base: UnsafePointer<Float>, stride: Int, isTransposed: Bool) {
+      self.base = base
+      self.stride = stride
+      self.isTransposed = isTransposed
+    }
+
+    /// The transpose, without moving anything.
+    package var transposed: Operand { Operand(base: base, stride: stride, isTransposed: !isTransposed) }
+
+    fileprivate func advanced(row: Int, column: Int) -> UnsafePointer<Float> {
+      base + (isTransposed ? column * stride + row : row * stride + column)
+    }
+  }
+
+  /// `C = alpha · A · B`, added to `C` if asked, for `A[m, k]`, `B[k, n]`, `C[m, n]` in Float; parallel over tiles of `C`.
+  package static func product(
+    alpha: Float = 1, _ a: Operand, _ b: Operand, into c: UnsafeMutablePointer<Float>, stride: Int, m: Int, n: Int,
+    k: Int, adding: Bool = false, precision: Precision = .float32
+  ) {
+    _ = singleThreaded
+    // Tiles of equal size: work is shared evenly, and each still amortizes the packing of its operands.
+    let (rowTiles, columnTiles) = ((m + 255) / 256, (n + 511) / 512)
+    let (rows, columns) = ((m + rowTiles - 1) / max(rowTiles, 1), (n + columnTiles - 1) / max(columnTiles, 1))
+    let kernels = ck_active().pointee
+    parallelFor(rowTiles * columnTiles) { index in
+      let row = index / columnTiles * rows
+      let column = index % columnTiles * columns
+      if precision == .bfloat16 {
+        let (height, width) = (min(rows, m - row), min(columns, n - column))
+        withScratch(count: (height + width + 64) * Int(CK_PRODUCT_DEPTH) / 2) { scratch in
+          kernels.product_bf16(
+            a.advanced(row: row, column: 0), a.stride, a.isTransposed ? 1 : 0, b.advanced(row: 0, column: column),
+            b.stride, b.isTransposed ? 1 : 0, alpha, c + row * stride + column, stride, height, width, k,
+            adding ? 1 : 0, scratch)
+        }
+        return
+      }
+      cblas_sgemm(
+        CblasRowMajor, a.isTransposed ? CblasTrans : CblasNoTrans, b.isTransposed ? CblasTrans : CblasNoTrans,
+        blasInt(min(rows, m - row)), blasInt(min(columns, n - column)), blasInt(k), alpha,
+        a.advanced(row: row, column: 0), blasInt(a.stride), b.advanced(row: 0, column: column), blasInt(b.stride),
+        adding ? 1 : 0, c + row * stride + column, blasInt(stride))
+    }
+  }
+
   /// Adds `Xᵀ X` of `tokens` rows of `n` floats to the upper triangle of `h[n, n]`, in double precision; parallel over
   /// tiles of `h`.
   ///

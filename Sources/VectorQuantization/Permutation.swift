@@ -55,7 +55,7 @@ public struct Permutation: Sendable, Equatable {
 
 extension Tensor {
   /// Integer codes: 16-bit elements of any type as unsigned bits, wider integers as values.
-  func codes(name: String) throws -> [UInt32] {
+  package func codes(name: String) throws -> [UInt32] {
     let count = shape.elementCount
     return try withUnsafeBytes { bytes in
       switch dtype {

@@ -74,4 +74,37 @@ struct LinearAlgebraTests {
       }
     }
   }
+
+  @Test(
+    "Products of matrices and transposes, written or added", arguments: [(5, 7, 3), (300, 520, 70)],
+    [LinearAlgebra.Precision.float32, .bfloat16])
+  func products(size: (m: Int, n: Int, k: Int), precision: LinearAlgebra.Precision) {
+    let (m, n, k) = size
+    var random = CounterRandom(seed: 5)
+    // Exact in bfloat16.
+    func floats(_ count: Int) -> [Float] { (0..<count).map { _ in Float(Int(random.uniform() * 256) - 128) / 128 } }
+    let (a, b, start) = (floats(m * k), floats(k * n), floats(m * n))
+    func transposed(_ x: [Float], rows: Int) -> [Float] {
+      let columns = x.count / rows
+      return (0..<x.count).map { x[$0 % rows * columns + $0 / rows] }
+    }
+    let (left, right) = (FloatBuffer(a), FloatBuffer(b))
+    let (leftT, rightT) = (FloatBuffer(transposed(a, rows: m)), FloatBuffer(transposed(b, rows: k)))
+    for form in 0..<8 {
+      var c = start
+      LinearAlgebra.product(
+        alpha: 0.5, form & 1 == 0 ? .init(left.base, stride: k) : .init(leftT.base, stride: m).transposed,
+        form & 2 == 0 ? .init(right.base, stride: n) : .init(rightT.base, stride: k).transposed, into: &c, stride: n,
+        m: m, n: n, k: k, adding: form & 4 != 0, precision: precision)
+      var worst = 0.0
+      for row in stride(from: 0, to: m, by: 13) {
+        for column in 0..<n {
+          var sum = form & 4 != 0 ? Double(start[row * n + column]) : 0
+          for i in 0..<k { sum += 0.5 * Double(a[row * k + i]) * Double(b[i * n + column]) }
+          worst = max(worst, abs(sum - Double(c[row * n + column])))
+        }
+      }
+      #expect(worst < 1e-5, "form \(form)")
+    }
+  }
 }

@@ -39,15 +39,15 @@ public struct ArchitectureFixture {
   private let seed: Int
   private let expected: SafetensorsFile
 
-  /// Reads one case by the name of its folder.
-  public init(_ name: String) throws {
+  /// Reads one case by the name of its folder; with an offset of the seed its weights are others.
+  public init(_ name: String, seedOffset: Int = 0) throws {
     self.name = name
     let folder = Self.root.appendingPathComponent(name)
     let json = try JSONValue.parse([UInt8](Data(contentsOf: folder.appendingPathComponent("case.json"))))
     guard let seed = json["seed"]?.intValue, let prompt = json["prompt"]?.arrayValue,
       let tensors = json["tensors"]?.arrayValue
     else { throw CocoaError(.fileReadCorruptFile) }
-    self.seed = seed
+    self.seed = seed + seedOffset
     self.prompt = prompt.compactMap(\.intValue)
     declarations = try tensors.map { tensor in
       guard let name = tensor["name"]?.stringValue, let shape = tensor["shape"]?.arrayValue,

@@ -67,6 +67,8 @@ public final class FakeHub: Sendable {
 
   /// The address of the hub.
   public var address: String { running?.hub.address ?? "" }
+  /// The address of the store.
+  public var storeAddress: String { running?.store.address ?? "" }
   /// What the hub was asked.
   public var requests: [LocalServer.Request] { running?.hub.requests ?? [] }
   /// What the store was asked.

@@ -39,6 +39,8 @@ public final class LocalServer: Sendable {
     public var cut: Int?
     /// A pause after every 64 KiB, in microseconds.
     public var pause: UInt32 = 0
+    /// Bytes that are sent instead of head and body, before the connection ends.
+    public var raw: [UInt8]?
 
     /// An honest answer.
     public init(_ status: Int, headers: [String: String] = [:], body: [UInt8] = []) {
@@ -46,16 +48,31 @@ public final class LocalServer: Sendable {
       self.headers = headers
       self.body = body
     }
+
+    /// The status line and all headers.
+    public var head: [UInt8] {
+      var head = "HTTP/1.1 \(status) Answer\r\nConnection: close\r\n"
+      for (name, value) in headers { head += "\(name): \(value)\r\n" }
+      return Array((head + "Content-Length: \(declaredLength ?? body.count)\r\n\r\n").utf8)
+    }
+
+    /// Bytes that need not be HTTP.
+    public init(raw: String) {
+      self.init(0)
+      self.raw = Array(raw.utf8)
+    }
   }
 
   /// The port on 127.0.0.1.
   public let port: Int
   private let descriptor: Int32
   private let log = Mutex<[Request]>([])
+  private let readsRequests: Bool
   private let answer: @Sendable (Request) -> Answer
 
-  /// Starts a server on a free port.
-  public init(answer: @escaping @Sendable (Request) -> Answer) throws {
+  /// Starts a server on a free port; one that does not read requests answers as soon as a client connects.
+  public init(readsRequests: Bool = true, answer: @escaping @Sendable (Request) -> Answer) throws {
+    self.readsRequests = readsRequests
     self.answer = answer
     #if canImport(Glibc)
       descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
@@ -101,18 +118,27 @@ public final class LocalServer: Sendable {
   public var requests: [Request] { log.withLock { $0 } }
 
   private func serve(_ connection: Int32) {
-    guard let request = Self.read(connection) else { return }
+    let request: Request
+    if readsRequests {
+      guard let read = Self.read(connection) else { return }
+      request = read
+    } else {
+      request = Request(method: "", target: "", headers: [:])
+    }
     log.withLock { $0.append(request) }
     let answer = answer(request)
-    var head = "HTTP/1.1 \(answer.status) Answer\r\nConnection: close\r\n"
-    for (name, value) in answer.headers { head += "\(name): \(value)\r\n" }
-    head += "Content-Length: \(answer.declaredLength ?? answer.body.count)\r\n\r\n"
-    guard Self.write(Array(head.utf8)[...], to: connection), request.method != "HEAD" else { return }
-    var rest = answer.body[..<(answer.cut.map { min($0, answer.body.count) } ?? answer.body.count)]
+    if let raw = answer.raw { return Self.write(raw[...], to: connection, pause: answer.pause) }
+    guard Self.write(answer.head[...], to: connection), request.method != "HEAD" else { return }
+    let sent = answer.cut.map { min($0, answer.body.count) } ?? answer.body.count
+    Self.write(answer.body[..<sent], to: connection, pause: answer.pause)
+  }
+
+  private static func write(_ bytes: ArraySlice<UInt8>, to connection: Int32, pause: UInt32) {
+    var rest = bytes
     while !rest.isEmpty {
-      guard Self.write(rest.prefix(1 << 16), to: connection) else { return }
+      guard write(rest.prefix(1 << 16), to: connection) else { return }
       rest = rest.dropFirst(1 << 16)
-      if answer.pause > 0 { usleep(answer.pause) }
+      if pause > 0 { usleep(pause) }
     }
   }
 

@@ -30,6 +30,9 @@ typedef enum { CK_PORTABLE = 0, CK_AVX2 = 1, CK_AVX512 = 2, CK_NEON = 3, CK_AVX5
 /// Output columns of one packed panel of a matrix product (see `pack_panel`).
 #define CK_PANEL 32
 
+/// Factors of one output that `product_bf16` rounds and packs at a time; an even number.
+#define CK_PRODUCT_DEPTH 512
+
 /// One vector-quantized matrix as the matrix-vector kernel reads it.
 ///
 /// Row `n` of codes (one per vector of `vector_length` outputs) starts at `codes + n * row_stride` bytes and
@@ -90,6 +93,30 @@ typedef struct {
   int32_t sum_high[2];
   int32_t sum_low[2];
 } ck_split_activation;
+
+/// One step of Adam (Kingma and Ba, 2015): the corrections are 1 / (1 - beta^step).
+typedef struct {
+  float rate;
+  float beta1;
+  float beta2;
+  float epsilon;
+  float mean_correction;
+  float square_correction;
+  /// Factor of every gradient.
+  float gradient_scale;
+} ck_adam;
+
+/// One input column of a vector-quantized matrix with unpacked codes: `vectors` codes for `vector_length` outputs each.
+///
+/// `table` holds the centroids without padding; `residual_table` likewise or NULL. The tables may not overlap.
+typedef struct {
+  const uint16_t *codes;
+  const uint16_t *CK_NULLABLE residual_codes;
+  size_t vectors;
+  size_t vector_length;
+  const float *table;
+  const float *CK_NULLABLE residual_table;
+} ck_vq_column;
 
 typedef struct {
   ck_isa isa;
@@ -196,6 +223,36 @@ typedef struct {
   void (*second_moment)(
     const float *x, size_t x_stride, size_t tokens, size_t i0, size_t i1, size_t j0, size_t j1, double *h,
     size_t h_stride);
+
+  // Whether `product_bf16` is much faster than a product in float32 here.
+  int prefers_bf16;
+  // c[i * c_stride + j] = alpha * sum_l A[i, l] * B[l, j] for i < m, j < n, l < k >= 1, added to c with `adding`. A[i, l] is
+  // a[i * a_stride + l], or a[l * a_stride + i] if transposed; B[l, j] likewise. Factors are rounded to bfloat16 (nearest
+  // even), sums are float32. `scratch` has room for (m + n + 64) * CK_PRODUCT_DEPTH / 2 floats and starts at a multiple of 64 bytes.
+  void (*product_bf16)(
+    const float *a, size_t a_stride, int a_transposed, const float *b, size_t b_stride, int b_transposed, float alpha,
+    float *c, size_t c_stride, size_t m, size_t n, size_t k, int adding, void *scratch);
+
+  // The backward pass. `d...` is the gradient of a loss; what is said to be added to is added to.
+  // Of rms_norm: adds to dx[i] and to dweight[i].
+  void (*rms_norm_gradient)(
+    const float *x, const float *weight, const float *dy, float eps, size_t n, float *dx, float *dweight);
+  // Of silu_multiply and gelu_multiply: writes dgate and dup.
+  void (*silu_gradient)(const float *gate, const float *up, const float *dy, size_t n, float *dgate, float *dup);
+  void (*gelu_gradient)(const float *gate, const float *up, const float *dy, size_t n, float *dgate, float *dup);
+  // Of y = softmax(scale * x), in place from dy to dx: scale * y[i] * (dy[i] - sum_j y[j] * dy[j]).
+  void (*softmax_gradient)(const float *y, float scale, size_t n, float *dy);
+  // Kullback-Leibler divergence sum_i p[i] * log(p[i] / q[i]) of p = softmax(teacher), q = softmax(student) in nats.
+  // `student` becomes scale * (q - p), its gradient; `teacher` is overwritten.
+  double (*divergence_gradient)(float *teacher, float *student, size_t n, float scale);
+  // Moves `value` and its running means of gradients and of their squares by one step.
+  void (*adam)(const ck_adam *step, const float *gradient, size_t n, float *mean, float *square, float *value);
+  // w[n * v + e] = (table[codes[n] * v + e] + residual_table[residual_codes[n] * v + e]) * scale + shift.
+  void (*vq_column)(const ck_vq_column *column, float scale, float shift, float *w);
+  // Of vq_column: adds to dtable and dresidual_table (NULL without a residual), writes dscale and dshift.
+  void (*vq_column_gradient)(
+    const ck_vq_column *column, const float *dw, float scale, float *dtable, float *CK_NULLABLE dresidual_table,
+    double *dscale, double *dshift);
 } ck_kernels;
 
 /// The best table this machine can run (environment variable VPTQ_ISA = portable|avx2|avx512|avx512vbmi|neon lowers it).

@@ -1,9 +1,3 @@
-import Foundation
-
-#if canImport(FoundationNetworking)
-  import FoundationNetworking
-#endif
-
 /// Brings one file into the blobs of the cache: goes on with what an earlier run has left, survives broken connections,
 /// and gives the blob its name only when its length and checksum are right.
 struct BlobDownload {
@@ -61,8 +55,6 @@ struct BlobDownload {
     while partial.size < file.size {
       do {
         try await fetch(into: partial, &parts)
-      } catch is HTTPStream.Overrun {
-        // The disk is slower than the network: the rest comes with the next request.
       } catch let failure as TransientFailure {
         if partial.size > best { retries.reset() }
         best = max(best, partial.size)
@@ -78,8 +70,6 @@ struct BlobDownload {
     var answers = 0
     /// The ETag of the host that sends the bytes, which need not be that of the hub.
     var contentTag: String?
-    /// The server has sent a whole file where a part was asked for.
-    var ignoresRanges = false
   }
 
   /// Sends one request for what is missing and appends what arrives.
@@ -101,7 +91,6 @@ struct BlobDownload {
     case 206 where isSame && partial.size > 0 && continues(reply.answer, at: partial.size):
       break
     case 200:
-      parts.ignoresRanges = parts.ignoresRanges || partial.size > 0
       if let length = reply.answer.byteCount("Content-Length"), length != file.size,
         reply.answer.header("Content-Encoding") ?? "identity" == "identity"
       {
@@ -118,14 +107,13 @@ struct BlobDownload {
       throw CheckpointError(
         .badAnswer, "\(connection.settings.origin) answers HTTP \(status) for \(file.path) of \(model)")
     }
-    if parts.ignoresRanges { reply.answer.liftLimit() }
     parts.answers += 1
-    try await append(&reply.answer, to: partial)
+    try await append(&reply, to: partial)
   }
 
-  private func append(_ answer: inout HTTPAnswer, to partial: PartialBlob) async throws {
+  private func append(_ reply: inout HubConnection.Reply, to partial: PartialBlob) async throws {
     do {
-      while let data = try await answer.next() {
+      while let data = try await reply.answer.next() {
         guard data.count <= file.size - partial.size else {
           try restart(partial)
           throw TransientFailure(message: "more than the \(file.size) bytes of \(file.path) of \(model) are sent")
@@ -133,8 +121,8 @@ struct BlobDownload {
         try partial.append(data)
         progress.received(data.count, of: file.path)
       }
-    } catch let error as URLError {
-      throw try HubConnection.failure(error, at: connection.settings.origin)
+    } catch let error as HTTPFailure {
+      throw connection.failure(error, at: reply.origin)
     }
     guard partial.size == file.size else {
       throw TransientFailure(message: "\(file.path) of \(model) ended after \(partial.size) of \(file.size) bytes")

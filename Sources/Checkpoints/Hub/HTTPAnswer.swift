@@ -1,28 +1,27 @@
-import Foundation
-
-#if canImport(FoundationNetworking)
-  import FoundationNetworking
-#endif
+import AsyncHTTPClient
+import NIOCore
+import NIOHTTP1
 
 /// The answer to one request: its head, and its body as it arrives. Dropped before its end, it ends the transfer.
 struct HTTPAnswer {
   let status: Int
-  private let response: HTTPURLResponse
-  private let stream: HTTPStream
-  private var events: AsyncThrowingStream<HTTPStream.Event, any Error>.Iterator
+  private let headers: HTTPHeaders
+  private var body: HTTPClientResponse.Body.AsyncIterator
+  // Kept, since its connections end with it.
+  private let transport: HTTPTransport
 
-  init(
-    _ response: HTTPURLResponse, stream: HTTPStream,
-    rest events: AsyncThrowingStream<HTTPStream.Event, any Error>.Iterator
-  ) {
-    status = response.statusCode
-    self.response = response
-    self.stream = stream
-    self.events = events
+  init(_ response: HTTPClientResponse, of transport: HTTPTransport) {
+    status = Int(response.status.code)
+    headers = response.headers
+    body = response.body.makeAsyncIterator()
+    self.transport = transport
   }
 
-  /// The value of a header, in any spelling of its name.
-  func header(_ name: String) -> String? { response.value(forHTTPHeaderField: name) }
+  /// The value of a header, in any spelling of its name; several are joined by commas (RFC 9110, section 5.3).
+  func header(_ name: String) -> String? {
+    let values = headers[name]
+    return values.isEmpty ? nil : values.joined(separator: ", ")
+  }
 
   /// The value of a header that is a count of bytes.
   func byteCount(_ name: String) -> Int? {
@@ -36,32 +35,26 @@ struct HTTPAnswer {
   static let longest = 1 << 50
 
   /// The next bytes of the body, nil at its end.
-  mutating func next() async throws -> Data? {
-    while let event = try await events.next() {
-      if case .body(let data) = event {
-        stream.took(data.count)
-        return data
-      }
+  ///
+  /// - Throws: `HTTPFailure`, `CancellationError`.
+  mutating func next() async throws -> [UInt8]? {
+    do {
+      if let bytes = try await body.next() { return [UInt8](bytes.readableBytesView) }
+    } catch {
+      throw HTTPFailure.cause(of: error)
     }
-    // A stream ends silently when the reader's task is cancelled.
+    // A body ends silently when the reader's task is cancelled.
     try Task.checkCancellation()
     return nil
   }
 
-  /// The whole body, nil if it is longer than `limit`, which is at most that of `HTTPStream`.
+  /// The whole body, nil if it is longer than `limit`.
   mutating func body(limit: Int) async throws -> [UInt8]? {
     var bytes: [UInt8] = []
-    do {
-      while let data = try await next() {
-        guard bytes.count + data.count <= limit else { return nil }
-        bytes.append(contentsOf: data)
-      }
-    } catch is HTTPStream.Overrun {
-      return nil
+    while let part = try await next() {
+      guard bytes.count + part.count <= limit else { return nil }
+      bytes += part
     }
     return bytes
   }
-
-  /// See `HTTPStream.liftLimit`.
-  func liftLimit() { stream.liftLimit() }
 }

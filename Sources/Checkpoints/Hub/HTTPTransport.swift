@@ -1,92 +1,84 @@
+import AsyncHTTPClient
 import Foundation
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOSSL
 import Synchronization
 
-#if canImport(FoundationNetworking)
-  import FoundationNetworking
-#endif
-
-/// Sends requests and hands out answers whose bodies are read while they arrive.
+/// Sends requests and hands out answers whose bodies are read while they arrive, no faster than they are taken.
 ///
-/// Redirects are never followed here: they are answers like others. Known: the URLSession of swift-corelibs-foundation (6.3)
-/// ends the process if an unencrypted connection closes within the head of an answer; encrypted ones report an error.
+/// Redirects are never followed here: they are answers like others. Bodies stay as they were sent.
 final class HTTPTransport: Sendable {
-  private let session: URLSession
-  private let delegate = Delegate()
-  private let queue = DeliveryQueue()
+  private let proxies: ProxyRules
+  private let configuration: HTTPClient.Configuration
+  private let silence: TimeAmount
+  private let clients = Mutex<[WebProxy.Route: HTTPClient]>([:])
 
-  /// `silence` is how long an answer may send nothing before it counts as broken, in seconds of at least 1.
-  init(silence: TimeInterval) {
-    let configuration = URLSessionConfiguration.ephemeral
-    configuration.requestCachePolicy = .reloadIgnoringLocalCacheData
-    configuration.urlCache = nil
-    configuration.httpShouldSetCookies = false
-    configuration.httpCookieAcceptPolicy = .never
-    configuration.timeoutIntervalForRequest = silence
-    configuration.httpMaximumConnectionsPerHost = 8
-    session = URLSession(configuration: configuration, delegate: delegate, delegateQueue: queue)
-  }
-
-  // Every stream cancels its own task.
-  deinit { session.finishTasksAndInvalidate() }
-
-  /// Sends a request and waits for the head of its answer.
+  /// A transport that trusts the certificates in `certificateFile`, or those of the system.
   ///
-  /// - Throws: `URLError`, `CancellationError`.
-  func send(_ request: URLRequest) async throws -> HTTPAnswer {
-    let task = session.dataTask(with: request)
-    let stream = HTTPStream(task, queue: queue)
-    delegate.register(stream, for: task.taskIdentifier)
-    var events = stream.events.makeAsyncIterator()
-    task.resume()
-    while let event = try await events.next() {
-      if case .head(let response) = event {
-        return HTTPAnswer(response, stream: stream, rest: events)
+  /// `silence` is how long an answer may send nothing before it counts as broken, in seconds.
+  init(proxies: ProxyRules, certificateFile: String?, silence: TimeInterval) {
+    self.proxies = proxies
+    self.silence = TimeAmount(silence)
+    var trust = TLSConfiguration.makeClientConfiguration()
+    if let certificateFile { trust.trustRoots = .file(certificateFile) }
+    var configuration = HTTPClient.Configuration(
+      tlsConfiguration: trust, redirectConfiguration: .disallow,
+      timeout: .init(connect: self.silence),
+      connectionPool: .init(idleTimeout: .seconds(30), concurrentHTTP1ConnectionsPerHostSoftLimit: 8),
+      decompression: .disabled)
+    // Whether and when to try again is decided where it is known what for.
+    configuration.connectionPool.retryConnectionEstablishment = false
+    configuration.httpVersion = .http1Only
+    self.configuration = configuration
+  }
+
+  // A client shuts down on its own threads, and lives until it has.
+  deinit { for client in clients.withLock({ Array($0.values) }) { client.shutdown { _ in } } }
+
+  /// Sends a request and waits for the head of its answer, for at most `patience` seconds.
+  ///
+  /// - Throws: `HTTPFailure`; `CheckpointError` (`unsupported`) for a proxy that cannot be used; `CancellationError`.
+  func send(_ method: String, _ url: URL, headers: [String: String], patience: TimeInterval) async throws -> HTTPAnswer
+  {
+    guard let origin = WebOrigin(url) else { throw HTTPFailure.badAddress }
+    let route = try proxies.route(to: origin)
+    var request = HTTPClientRequest(url: url.absoluteString)
+    request.method = HTTPMethod(rawValue: method)
+    for (name, value) in headers { request.headers.add(name: name, value: value) }
+    if case .forward(let proxy) = route { proxy.redirect(&request, to: origin, url) }
+    do {
+      let response = try await client(for: route).execute(request, deadline: .now() + TimeAmount(patience))
+      return HTTPAnswer(response, of: self)
+    } catch {
+      throw HTTPFailure.cause(of: error, isInHead: true)
+    }
+  }
+
+  private func client(for route: WebProxy.Route) -> HTTPClient {
+    clients.withLock { clients in
+      if let client = clients[route] { return client }
+      var configuration = configuration
+      if case .tunnel(let proxy) = route { configuration.proxy = proxy.tunnel }
+      configuration.http1_1ConnectionDebugInitializer = { [silence] channel in
+        channel.eventLoop.makeCompletedFuture {
+          let pipeline = channel.pipeline.syncOperations
+          try pipeline.addHandler(SilenceWatch(limit: silence), position: .first)
+          if case .forward = route {
+            try pipeline.addHandler(
+              AbsoluteTarget(), position: .after(try pipeline.handler(type: HTTPRequestEncoder.self)))
+          }
+        }
       }
-    }
-    try Task.checkCancellation()
-    throw URLError(.badServerResponse)
-  }
-
-  /// Passes on what the session reports to the stream it belongs to.
-  private final class Delegate: NSObject, URLSessionDataDelegate, Sendable {
-    private let streams = Mutex<[Int: HTTPStream]>([:])
-
-    func register(_ stream: HTTPStream, for task: Int) {
-      streams.withLock { $0[task] = stream }
-    }
-
-    private func stream(_ task: URLSessionTask) -> HTTPStream? {
-      streams.withLock { $0[task.taskIdentifier] }
-    }
-
-    func urlSession(
-      _ session: URLSession, task: URLSessionTask, willPerformHTTPRedirection response: HTTPURLResponse,
-      newRequest request: URLRequest, completionHandler: @escaping (URLRequest?) -> Void
-    ) {
-      #if canImport(FoundationNetworking)
-        // A cancelled task no longer waits, and swift-corelibs-foundation ends the process if it gets the answer.
-        if stream(task)?.isCancelled ?? true { return }
-      #endif
-      completionHandler(nil)
-    }
-
-    func urlSession(
-      _ session: URLSession, dataTask: URLSessionDataTask, didReceive response: URLResponse,
-      completionHandler: @escaping (URLSession.ResponseDisposition) -> Void
-    ) {
-      stream(dataTask)?.receive(response)
-      completionHandler(.allow)
-    }
-
-    func urlSession(_ session: URLSession, dataTask: URLSessionDataTask, didReceive data: Data) {
-      stream(dataTask)?.receive(data)
-    }
-
-    func urlSession(_ session: URLSession, task: URLSessionTask, didCompleteWithError error: (any Error)?) {
-      let stream = streams.withLock { $0.removeValue(forKey: task.taskIdentifier) }
-      // A redirect without a target is not reported as an answer by every system.
-      if error == nil, let response = task.response { stream?.receive(response) }
-      stream?.finish(error)
+      // The same sockets and the same TLS on every system.
+      let client = HTTPClient(eventLoopGroup: MultiThreadedEventLoopGroup.singleton, configuration: configuration)
+      clients[route] = client
+      return client
     }
   }
+}
+
+extension TimeAmount {
+  fileprivate init(_ seconds: TimeInterval) { self = .nanoseconds(Int64(seconds * 1e9)) }
 }

@@ -1,9 +1,5 @@
 import Foundation
 
-#if canImport(FoundationNetworking)
-  import FoundationNetworking
-#endif
-
 /// Requests to one hub: where the token goes, which redirects are followed, what an answer means.
 struct HubConnection: Sendable {
   /// Which redirects of a request are followed.
@@ -18,6 +14,8 @@ struct HubConnection: Sendable {
     var answer: HTTPAnswer
     /// The `X-Linked-Etag` of the hub's redirect.
     var linkedETag: String?
+    /// Who answers.
+    var origin: WebOrigin
     /// Whether the answer is the hub's own, not that of a host it has sent us to.
     var isFromHub: Bool
   }
@@ -35,7 +33,8 @@ struct HubConnection: Sendable {
     self.settings = settings
     self.retryPolicy = retryPolicy
     self.silence = silence
-    transport = HTTPTransport(silence: silence)
+    transport = HTTPTransport(
+      proxies: settings.proxies, certificateFile: settings.certificateFile, silence: silence)
   }
 
   /// A URL of the hub; the path is escaped already.
@@ -50,8 +49,7 @@ struct HubConnection: Sendable {
   ///
   /// An answer that is short must begin soon. The token goes to the hub's scheme, host and port, and nowhere else.
   ///
-  /// - Throws: `TransientFailure` if another attempt may succeed, `CheckpointError`, `CancellationError`,
-  ///   `HTTPStream.Overrun` never: that comes from reading the body.
+  /// - Throws: `TransientFailure` if another attempt may succeed, `CheckpointError`, `CancellationError`.
   func send(
     _ method: String, _ start: URL, headers: [String: String] = [:], redirects: Redirects = .all, isShort: Bool = false
   ) async throws -> Reply {
@@ -62,24 +60,20 @@ struct HubConnection: Sendable {
         throw CheckpointError(.badAnswer, "\(settings.origin) redirects to something that is no web address")
       }
       let isFromHub = origin == settings.origin
-      var request = URLRequest(url: url)
-      request.httpMethod = method
-      for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
-      if isShort { request.timeoutInterval = min(Self.patience, silence) }
+      var headers = headers
       // Lengths and ranges count the bytes of the file, not of a compressed form.
-      request.setValue("identity", forHTTPHeaderField: "Accept-Encoding")
-      request.setValue("vptq", forHTTPHeaderField: "User-Agent")
-      if isFromHub, let token = settings.token {
-        request.setValue(token.header, forHTTPHeaderField: "Authorization")
-      }
+      headers["Accept-Encoding"] = "identity"
+      headers["User-Agent"] = "vptq"
+      if isFromHub, let token = settings.token { headers["Authorization"] = token.header }
       let answer: HTTPAnswer
       do {
-        answer = try await transport.send(request)
-      } catch let error as URLError {
-        throw try Self.failure(error, at: origin)
+        answer = try await transport.send(
+          method, url, headers: headers, patience: isShort ? min(Self.patience, silence) : silence)
+      } catch let error as HTTPFailure {
+        throw failure(error, at: origin)
       }
       if isFromHub { linkedETag = linkedETag ?? answer.header("X-Linked-Etag") }
-      let reply = Reply(answer: answer, linkedETag: linkedETag, isFromHub: isFromHub)
+      let reply = Reply(answer: answer, linkedETag: linkedETag, origin: origin, isFromHub: isFromHub)
       guard [301, 302, 303, 307, 308].contains(answer.status) else {
         try Self.checkOverload(answer, at: origin)
         return reply
@@ -111,32 +105,31 @@ struct HubConnection: Sendable {
   }
 
   /// What a failed transfer means.
-  static func failure(_ error: URLError, at origin: WebOrigin) throws -> any Error {
-    switch error.code {
-    case .cancelled where Task.isCancelled: return CancellationError()
-    case .serverCertificateUntrusted, .serverCertificateHasBadDate, .serverCertificateNotYetValid,
-      .serverCertificateHasUnknownRoot, .secureConnectionFailed, .clientCertificateRejected:
-      return CheckpointError(
-        .unreachable, "\(origin) cannot be trusted (\(reason(error))): check the clock and the installed certificates")
-    case .badURL, .unsupportedURL:
-      return CheckpointError(.badAnswer, "\(origin) does not answer in HTTP")
-    default:
-      return TransientFailure(message: "\(origin) cannot be reached: \(reason(error))")
+  func failure(_ failure: HTTPFailure, at origin: WebOrigin) -> any Error {
+    func transient(_ reason: String) -> TransientFailure {
+      let proxy = (try? settings.proxies.route(to: origin))?.proxy
+      let way = proxy.map { " through the proxy \($0.host):\($0.port)" } ?? ""
+      return TransientFailure(message: "\(origin) cannot be reached\(way): \(reason)")
     }
-  }
-
-  private static func reason(_ error: URLError) -> String {
-    switch error.code {
-    case .cannotFindHost, .dnsLookupFailed: "there is no such host, or no network"
-    case .cannotConnectToHost: "it refuses the connection"
-    case .timedOut: "it does not answer"
-    case .networkConnectionLost: "the connection broke"
-    case .notConnectedToInternet: "there is no network"
-    case .badServerResponse: "it closes the connection without an answer"
-    case .secureConnectionFailed: "no secure connection"
-    case .serverCertificateUntrusted, .serverCertificateHasUnknownRoot: "its certificate is not trusted"
-    case .serverCertificateHasBadDate, .serverCertificateNotYetValid: "its certificate is out of date"
-    default: Self.printable(error.localizedDescription)
+    func untrusted(_ reason: String) -> CheckpointError {
+      CheckpointError(
+        .unreachable, "\(origin) cannot be trusted (\(reason)): check the clock and the installed certificates")
+    }
+    return switch failure {
+    case .badAddress: CheckpointError(.badAnswer, "\(origin) does not answer in HTTP")
+    case .noSuchHost: transient("there is no such host, or no network")
+    case .refused: transient("it refuses the connection")
+    case .silent: transient("it does not answer")
+    case .noAnswer: transient("it closes the connection without an answer")
+    case .broken: transient("the connection broke")
+    case .malformed: transient("its answer is no HTTP")
+    case .badProxy(let reason): transient(reason)
+    case .untrusted: untrusted("its certificate is not trusted")
+    case .unencrypted: untrusted("no secure connection")
+    case .unreadableCertificates:
+      CheckpointError(
+        .unreachable, "SSL_CERT_FILE is no readable file of certificates: \(settings.certificateFile ?? "")")
+    case .other(let reason): transient(Self.printable(reason))
     }
   }
 

@@ -12,6 +12,9 @@ public struct HubSettings: Sendable {
   public let isOffline: Bool
   let origin: WebOrigin
   let token: AccessToken?
+  let proxies: ProxyRules
+  /// The certificates to trust instead of the system's, `SSL_CERT_FILE`.
+  let certificateFile: String?
 
   /// Reads the settings from variables; `HF_TOKEN` comes before the file `HF_TOKEN_PATH` (by default `HF_HOME/token`).
   ///
@@ -38,6 +41,8 @@ public struct HubSettings: Sendable {
 
     let hubHome = path(value("HF_HOME") ?? (value("XDG_CACHE_HOME") ?? home + "/.cache") + "/huggingface")
     cacheFolder = path(value("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE") ?? hubHome + "/hub")
+    proxies = ProxyRules(environment: environment)
+    certificateFile = value("SSL_CERT_FILE").map(path)
     isOffline = isTrue("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
     if isTrue("HF_HUB_DISABLE_IMPLICIT_TOKEN") {
       token = nil

@@ -48,7 +48,7 @@ final class PartialBlob {
   /// Appends bytes.
   ///
   /// - Throws: `CheckpointError` (`cannotWrite`), for instance on a full disk.
-  func append(_ data: Data) throws {
+  func append(_ data: [UInt8]) throws {
     try data.withUnsafeBytes { bytes in
       var rest = bytes
       while let base = rest.baseAddress, !rest.isEmpty {

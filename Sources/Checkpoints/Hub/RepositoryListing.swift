@@ -29,8 +29,8 @@ struct RepositoryListing: Sendable {
         return try Self(try JSONValue.parse(body))
       } catch let error as JSONError {
         throw CheckpointError(.badAnswer, "\(hub) lists \(model) in a malformed answer: \(error)")
-      } catch let error as URLError {
-        throw try HubConnection.failure(error, at: hub)
+      } catch let error as HTTPFailure {
+        throw connection.failure(error, at: reply.origin)
       }
     }
   }

@@ -15,7 +15,11 @@ struct WebOrigin: Hashable, Sendable, CustomStringConvertible {
     port = url.port ?? (scheme == "https" ? 443 : 80)
   }
 
-  var description: String {
-    port == (scheme == "https" ? 443 : 80) ? "\(scheme)://\(host)" : "\(scheme)://\(host):\(port)"
+  /// The host, with the port unless the scheme implies it.
+  var authority: String {
+    let host = host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host
+    return port == (scheme == "https" ? 443 : 80) ? host : "\(host):\(port)"
   }
+
+  var description: String { "\(scheme)://\(authority)" }
 }

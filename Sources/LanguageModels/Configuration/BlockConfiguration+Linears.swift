@@ -66,7 +66,7 @@ extension FeedForwardConfiguration {
 
 extension GatedConfiguration {
   /// The matrices' names below `path`, outputs that read the input first.
-  var linearNames: (inputs: [String], output: String) {
+  package var linearNames: (inputs: [String], output: String) {
     switch names {
     case .standard: (["gate_proj", "up_proj"], "down_proj")
     case .numbered: (["w1", "w3"], "w2")

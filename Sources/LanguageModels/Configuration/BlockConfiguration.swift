@@ -13,13 +13,13 @@ public struct BlockConfiguration: Sendable, Equatable {
   /// What happens to each token by itself.
   public var feedForward: FeedForwardConfiguration
   /// The norm before attention.
-  var attentionNorm = "input_layernorm"
+  package internal(set) var attentionNorm = "input_layernorm"
   /// A norm of attention's output, before it is added.
-  var attentionOutputNorm: String?
+  package internal(set) var attentionOutputNorm: String?
   /// The norm before the feed-forward layer.
-  var feedForwardNorm = "post_attention_layernorm"
+  package internal(set) var feedForwardNorm = "post_attention_layernorm"
   /// A norm of the feed-forward layer's output, before it is added.
-  var feedForwardOutputNorm: String?
+  package internal(set) var feedForwardOutputNorm: String?
 
   init(attention: AttentionConfiguration, feedForward: FeedForwardConfiguration) {
     self.attention = attention

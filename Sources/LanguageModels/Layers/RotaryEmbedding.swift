@@ -1,15 +1,15 @@
 import Foundation
 
 /// Rotary position embedding: pair `i` turns by `position · frequency[i]`.
-struct RotaryEmbedding: Sendable {
+package struct RotaryEmbedding: Sendable {
   private let configuration: RotaryConfiguration
 
-  init(_ configuration: RotaryConfiguration) {
+  package init(_ configuration: RotaryConfiguration) {
     self.configuration = configuration
   }
 
   /// Pairs that are turned.
-  var half: Int { configuration.dimension / 2 }
+  package var half: Int { configuration.dimension / 2 }
 
   /// Which set of frequencies a sequence of `length` positions uses; keys of different regimes do not go together.
   func regime(length: Int) -> Int { configuration.scaling.regime(length: length) }
@@ -17,7 +17,7 @@ struct RotaryEmbedding: Sendable {
   /// Appends cosines and sines of `positions`, each `[positions.count, half]`, for a sequence that ends with them.
   ///
   /// The angle is formed in Float as the reference libraries form it, so that long positions agree with them.
-  func append(_ positions: Range<Int>, cosine: inout [Float], sine: inout [Float]) {
+  package func append(_ positions: Range<Int>, cosine: inout [Float], sine: inout [Float]) {
     let frequencies = configuration.scaling.inverseFrequencies(
       half: half, theta: configuration.theta, length: positions.upperBound)
     let factor = Float(configuration.scaling.attentionFactor)

@@ -23,11 +23,7 @@ public struct CalibrationWindows: Sendable {
   ///   do not fill one window.
   public init(files: [String], tokenizer: Tokenizer, samples: Int, length: Int) throws {
     var notices: [String] = []
-    var streams: [[Int]] = []
-    for file in files {
-      let text = try Self.text(of: file, notices: &notices)
-      streams.append(try tokenizer.encode(text, addSpecialTokens: false))
-    }
+    let streams = try Self.streams(files, tokenizer, notices: &notices)
     let available = streams.reduce(0) { $0 + $1.count / length }
     guard available > 0 else {
       let tokens = streams.reduce(0) { $0 + $1.count }
@@ -50,6 +46,11 @@ public struct CalibrationWindows: Sendable {
 
   /// The number of tokens in all windows.
   public var tokenCount: Int { windows.reduce(0) { $0 + $1.count } }
+
+  /// The tokens of each file.
+  static func streams(_ files: [String], _ tokenizer: Tokenizer, notices: inout [String]) throws -> [[Int]] {
+    try files.map { try tokenizer.encode(text(of: $0, notices: &notices), addSpecialTokens: false) }
+  }
 
   private static func text(of file: String, notices: inout [String]) throws -> String {
     let data: Data

@@ -18,6 +18,10 @@ public struct QuantizationError: Error, Sendable, CustomStringConvertible {
     case badCalibration
     /// A job folder belongs to another model, text or set of options.
     case jobMismatch
+    /// A model has a part that cannot be tuned.
+    case unsupported
+    /// Tuning went astray: a loss or a gradient is NaN or infinite.
+    case nonFiniteLoss
     /// The output cannot be written where asked.
     case cannotWrite
     /// The work was interrupted; it can be resumed.

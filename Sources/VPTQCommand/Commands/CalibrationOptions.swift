@@ -52,6 +52,25 @@ struct CalibrationOptions: ParsableArguments {
       files: calibration, tokenizer: try ModelArgument.tokenizer(folder), samples: samples, length: length)
   }
 
+  /// The text these options describe, for windows of `length` tokens.
+  func text(
+    folder: ModelDirectory, configuration: ModelConfiguration, length: Int, seed: UInt64,
+    progress: any ProgressListener, isCancelled: () -> Bool
+  ) throws -> TuningText {
+    guard length <= configuration.maximumPositions else {
+      throw Failure(
+        exit: .usage, code: "badOption",
+        message: "--tokens \(length) is beyond the model's \(configuration.maximumPositions) positions")
+    }
+    if calibration.isEmpty || calibration == ["self"] {
+      return TuningText(
+        streams: try windows(
+          folder: folder, configuration: configuration, seed: seed, progress: progress, isCancelled: isCancelled
+        ).windows)
+    }
+    return try TuningText(files: calibration, tokenizer: try ModelArgument.tokenizer(folder))
+  }
+
   /// Text of the model's own; where it cannot write any, the weight at fault is named.
   private func sampled(
     _ folder: ModelDirectory, length: Int, seed: UInt64, progress: any ProgressListener, isCancelled: () -> Bool

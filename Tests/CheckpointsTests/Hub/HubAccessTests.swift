@@ -42,7 +42,7 @@ struct HubAccessTests {
     let answers: [(LocalServer.Answer, CheckpointError.Code, String)] = [
       (LocalServer.Answer(401), .notFound, "if the model is private, set HF_TOKEN"),
       (
-        LocalServer.Answer(403, headers: ["X-Error-Message": "no\u{7}"]), .accessDenied,
+        LocalServer.Answer(403, headers: ["X-Error-Message": "no\u{9B}"]), .accessDenied,
         "denies access to org/name (no)"
       ),
       (LocalServer.Answer(418), .badAnswer, "HTTP 418"),

@@ -55,6 +55,17 @@ struct HubFaultTests {
     #expect(scene.weightRequests.count == 1)
   }
 
+  @Test("A reader that is slower than the limit for silence breaks nothing")
+  func slowReader() async throws {
+    let large = [
+      "config.json": FakeHub.File([1]), file: FakeHub.File([UInt8](repeating: 7, count: 8 << 20), isLarge: true),
+    ]
+    let scene = try HubScene(large)
+    defer { scene.remove() }
+    #expect(scene.isWhole(try await scene.pull(silence: 1, progress: SlowListener()), large))
+    #expect(scene.weightRequests.count == 1)
+  }
+
   @Test(
     "A part that is no continuation starts over: a whole file, another tag, another place, another length, 416",
     arguments: 0..<5)

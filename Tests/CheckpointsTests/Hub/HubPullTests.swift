@@ -157,9 +157,9 @@ struct HubPullTests {
   func cancelled() async throws {
     let scene = try HubScene()
     defer { scene.remove() }
-    scene.hub.disturb("model.safetensors", { _, answer in answer.pause = 1_500_000 })
+    scene.hub.disturb("model.safetensors", { _, answer in answer.pause = 30_000_000 })
     let blob = scene.repository.appendingPathComponent("blobs/\(FakeHub.File(HubScene.weights, isLarge: true).tag)")
-    let work = Task { try await scene.pull() }
+    let work = Task { try await scene.pull(silence: 60) }
     while (HubCache.size(blob.path + ".incomplete") ?? 0) < 1 << 16 { try await Task.sleep(for: .milliseconds(5)) }
     work.cancel()
     await #expect(throws: CancellationError.self) { try await work.value }

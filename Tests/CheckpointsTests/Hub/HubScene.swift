@@ -94,6 +94,20 @@ struct HubScene {
   func remove() { try? FileManager.default.removeItem(at: folder) }
 }
 
+/// Takes two seconds for a report in the middle of the weights.
+final class SlowListener: ProgressListener {
+  private let hasSlept = Mutex(false)
+
+  func report(_ stage: String, detail: String, completed: Int, total: Int, unit: ProgressUnit) {
+    guard detail == "model.safetensors", completed > 1 << 20 else { return }
+    let sleeps = hasSlept.withLock { hasSlept in
+      defer { hasSlept = true }
+      return !hasSlept
+    }
+    if sleeps { Thread.sleep(forTimeInterval: 2) }
+  }
+}
+
 /// Remembers the last report.
 final class LastReport: ProgressListener {
   let last = Mutex((completed: 0, total: 0))

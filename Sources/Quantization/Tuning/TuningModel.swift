@@ -1,0 +1,64 @@
+import Checkpoints
+import LanguageModels
+import Tensors
+import VectorQuantization
+
+/// A model as tuning runs it: codebooks, scales and norms have gradients; codes, dense matrices, embedding and head are fixed.
+final class TuningModel {
+  let configuration: ModelConfiguration
+  let parameters: TunedParameters
+  let blocks: [TuningBlock]
+  let finalNorm: TunedNorm
+  /// `[vocabularySize, hiddenSize]`.
+  let embedding: Tensor
+  /// Whether any matrix is vector-quantized.
+  let hasTunedMatrix: Bool
+  let precision: LinearAlgebra.Precision
+  private let loader: ParameterLoader
+
+  /// Reads a model folder.
+  ///
+  /// - Throws: `QuantizationError` (`unsupported`) that names a part which cannot be tuned, before any weight is read, or
+  ///   whatever reading throws.
+  init(_ folder: ModelDirectory, precision: LinearAlgebra.Precision) throws {
+    self.precision = precision
+    configuration = try ModelConfiguration(folder)
+    try Self.check(configuration)
+    loader = ParameterLoader(source: folder, settings: try QuantizationSettings(folder.configuration))
+    var reader = TuningModelReader(loader: loader, configuration: configuration, precision: precision)
+    embedding = try loader.embedding(configuration)
+    blocks = try configuration.blocks.indices.map { try reader.block($0) }
+    finalNorm = try reader.norm(configuration.prefix + "norm", count: configuration.hiddenSize)
+    hasTunedMatrix = reader.hasTunedMatrix
+    parameters = TunedParameters(reader.collection)
+    parameters.update()
+  }
+
+  /// Refuses what has no gradient here.
+  static func check(_ configuration: ModelConfiguration) throws {
+    func refuse(_ part: String) -> QuantizationError {
+      QuantizationError(.unsupported, "\(configuration.architecture) cannot be tuned: \(part) has no gradient here")
+    }
+    if configuration.logitSoftCap != nil { throw refuse("a cap of the logits (final_logit_softcapping)") }
+    for (index, block) in configuration.blocks.enumerated() {
+      if case .latent = block.attention.projections { throw refuse("latent attention (block \(index))") }
+      if case .experts = block.feedForward { throw refuse("a mixture of experts (block \(index))") }
+      if block.attention.softCap != nil {
+        throw refuse("a cap of attention scores (attn_logit_softcapping, block \(index))")
+      }
+    }
+  }
+
+  /// The output head, `[vocabularySize, hiddenSize]`.
+  func headWeight() throws -> [Float] { try loader.headWeight(configuration) }
+
+  /// Rows of the embedding.
+  func embed(_ tokens: [Int]) -> [Float] {
+    DecoderModel.embed(tokens, embedding, scale: configuration.embeddingScale)
+  }
+
+  /// The angles of positions from 0 on, one set for each rotary embedding.
+  func angles(length: Int) -> [RotaryAngles] {
+    configuration.rotaries.map { RotaryAngles(RotaryEmbedding($0), length: length) }
+  }
+}
