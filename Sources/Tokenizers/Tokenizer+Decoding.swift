@@ -12,7 +12,7 @@ extension Tokenizer {
       return String(decoding: bytes, as: UTF8.self)
     }
     let tokens = kept.compactMap { self.pieces[$0].map { Array($0) } }
-    // Only a pattern that takes too many steps fails; its tokens are then shown as they are spelled.
+    // Only rules that take too many steps, or lengthen without measure, fail; the tokens are then shown as they are spelled.
     let bytes = (try? decoder.decode(Array(tokens))) ?? Array(tokens.joined())
     return String(decoding: bytes, as: UTF8.self)
   }

@@ -15,6 +15,9 @@ extension Tokenizer {
     let config = try readJSONIfPresent(files.path("tokenizer_config.json"))
     let generation = try readJSONIfPresent(files.path("generation_config.json"))
     parts.applyConfiguration(config, generation: generation)
+    let isLegacy = config.field("added_tokens_decoder").isNull
+    parts.namedTokens = NamedTokens(
+      config, legacy: isLegacy ? try readJSONIfPresent(files.path("special_tokens_map.json")) : .null)
     parts.chatTemplates = try files.chatTemplates(config)
     self.init(parts)
   }
@@ -116,13 +119,15 @@ struct TokenizerFolder {
   }
 
   func chatTemplates(_ config: JSONValue) throws -> ChatTemplate.Source {
-    if has("chat_template.jinja") {
-      return ChatTemplate.Source(
-        templateFile: String(decoding: try readFile(path("chat_template.jinja")), as: UTF8.self))
+    func text(_ name: String) throws -> String { String(decoding: try readFile(path(name)), as: UTF8.self) }
+    let others = "additional_chat_templates"
+    let names = ((try? FileManager.default.contentsOfDirectory(atPath: path(others))) ?? []).sorted()
+    let additional = try names.filter { $0.hasSuffix(".jinja") }.map {
+      (name: String($0.dropLast(".jinja".count)), text: try text(others + "/" + $0))
     }
     let value = config.field("chat_template")
     return ChatTemplate.Source(
-      templateFile: nil,
+      templateFile: has("chat_template.jinja") ? try text("chat_template.jinja") : nil, additional: additional,
       configurationValue: value.isNull ? nil : try? TemplateValue(json: value.serialized()))
   }
 }

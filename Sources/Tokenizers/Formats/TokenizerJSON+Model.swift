@@ -45,6 +45,7 @@ extension TokenizerJSON {
 
   private func unigram(_ pieces: ByteStringTable) throws -> Model {
     let unknown = fields.field("unk_id").intValue
+    if unknown == nil, !fields.field("unk_id").isNull { throw malformed("unk_id is not an index") }
     let scores = content.pieces.scores
     if let unknown, !scores.indices.contains(unknown) {
       throw malformed("unk_id \(unknown) is outside the \(scores.count) pieces")

@@ -46,13 +46,13 @@ enum SplitBehavior: String, Sendable {
     }
   }
 
-  /// Appends the pieces of `range` that its `matches` (ordered, disjoint) cut it into.
+  /// Appends the pieces of `range` that its `matches` (ordered, disjoint, perhaps empty) cut it into.
   func apply(_ matches: [Range<Int>], to range: Range<Int>, inverted: Bool, into pieces: inout [Range<Int>]) {
     if self == .isolated || (self == .removed && inverted) {
       var end = range.lowerBound
       for match in matches {
         if end < match.lowerBound, self == .isolated { pieces.append(end..<match.lowerBound) }
-        pieces.append(match)
+        if !match.isEmpty { pieces.append(match) }
         end = match.upperBound
       }
       if end < range.upperBound, self == .isolated { pieces.append(end..<range.upperBound) }
@@ -84,10 +84,10 @@ enum SplitBehavior: String, Sendable {
       if let previous = last, joins(previous.isMatch, part.isMatch) {
         last = (previous.range.lowerBound..<part.range.upperBound, part.isMatch)
       } else {
-        if let previous = last { pieces.append(previous.range) }
+        if let previous = last, !previous.range.isEmpty { pieces.append(previous.range) }
         last = part
       }
     }
-    if let previous = last { pieces.append(previous.range) }
+    if let previous = last, !previous.range.isEmpty { pieces.append(previous.range) }
   }
 }
