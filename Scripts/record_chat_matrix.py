@@ -2,8 +2,8 @@
 
     record_chat_matrix.py FOLDER
 
-FOLDER holds the shared tokenizer data: `llama.cpp-templates/*.jinja`, and `*/*tokenizer_config.json` beside it. Needs
-transformers 5.24.0 and jinja2 3.1.6. Writes Tests/ChatTemplatesTests/Fixtures/chat_matrix.json: the conversations, and
+FOLDER holds the shared tokenizer data: `llama.cpp-templates/*.jinja`, and `*/*tokenizer_config.json` beside it, perhaps
+packed with zstd. Needs transformers 5.24.0, jinja2 3.1.6 and the program zstd. Writes Tests/ChatTemplatesTests/Fixtures/chat_matrix.json: the conversations, and
 for each template and conversation the FNV-1a digest (64 bits, UTF-8) of the text, or `!` and the class of the error;
 for `raise_exception` also the digest of its words. The templates themselves are not copied.
 """
@@ -11,6 +11,7 @@ for `raise_exception` also the digest of its words. The templates themselves are
 import datetime
 import json
 import pathlib
+import subprocess
 import sys
 
 import transformers.utils.chat_template_utils as renderer
@@ -224,8 +225,10 @@ def record(template, variables):
 def templates(folder):
     for path in sorted(folder.glob("llama.cpp-templates/*.jinja")):
         yield str(path.relative_to(folder)), path.read_bytes().decode()
-    for path in sorted(folder.glob("*/*tokenizer_config.json")):
-        template = json.loads(path.read_text()).get("chat_template")
+    for path in sorted(folder.glob("*/*tokenizer_config.json*")):
+        packed = path.suffix == ".zst"
+        data = subprocess.run(["zstd", "-dc", path], capture_output=True, check=True).stdout if packed else path.read_bytes()
+        template = json.loads(data).get("chat_template")
         if isinstance(template, str):
             yield str(path.relative_to(folder)), template
     for path in sorted(folder.glob("*/chat_template.jinja")):

@@ -103,13 +103,24 @@ def main():
         name: [piece for piece, _ in pre_tokenizers.Split("-", name).pre_tokenize_str("-a--b-c-")]
         for name in ["removed", "isolated", "merged_with_previous", "merged_with_next", "contiguous"]
     }
+    empty_matches = [
+        {
+            "pattern": pattern, "behavior": behavior, "invert": invert,
+            "pieces": [piece for piece, _ in pre_tokenizers.Split(Regex(pattern), behavior, invert).pre_tokenize_str("ab  bxxa")],
+        }
+        for pattern in [r"\s*", "(?=b)", "x*", "^", "$", r"(?=(\w{2})+(?!\w))"] for behavior in behaviors for invert in [False, True]
+    ]
+    replaced = {
+        pattern: normalizers.Replace(Regex(pattern), "_").normalize_str("ab  bxxa")
+        for pattern in [r"\s*", "(?=b)", "x*", "^", "$"]
+    }
     forms = {
         name: [getattr(normalizers, name)().normalize_str(text) for text in TEXTS]
         for name in ["NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents"]
     }
     golden = {
         "recorded_with": "tokenizers " + tokenizers.__version__, "patterns": PATTERNS, "texts": TEXTS, "cases": cases,
-        "pieces": pieces, "behaviors": behaviors, "normalized": forms,
+        "pieces": pieces, "behaviors": behaviors, "empty_matches": empty_matches, "replaced": replaced, "normalized": forms,
     }
     (FOLDER / "golden.json").write_text(json.dumps(golden, ensure_ascii=True, separators=(",", ":")) + "\n")
 

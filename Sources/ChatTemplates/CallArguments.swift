@@ -29,6 +29,7 @@ struct CallArguments {
       guard let standard else { throw TemplateError(.wrongType, "missing argument '\(name)'") }
       return standard
     }
+    if case .bigInteger = value { throw BigInteger.tooLarge("an index") }
     guard let integer = value.integer else {
       throw TemplateError(.wrongType, "'\(value.typeName)' object cannot be interpreted as an integer")
     }

@@ -7,15 +7,14 @@ extension Filters {
     switch filter {
     case .int:
       let standard = arguments.value(0, "default") ?? .int(0)
-      return try integer(value, base: arguments.integer(1, "base", default: 10)).map { .int($0) } ?? standard
+      return try integer(value, base: arguments.integer(1, "base", default: 10)).map { TemplateValue($0) } ?? standard
     case .float:
       if case .undefined(let undefined) = value { throw undefined.error }
+      if case .bigInteger(let integer) = value { return .double(try integer.finiteDouble()) }
       return (value.number ?? value.text.flatMap(double)).map { .double($0) }
         ?? arguments.value(0, "default") ?? .double(0)
     case .abs:
-      if let integer = value.integer {
-        return integer < 0 ? try interpreter.apply(.negative, to: value) : .int(integer)
-      }
+      if let integer = value.wholeNumber { return TemplateValue(integer.isNegative ? -integer : integer) }
       guard let number = value.number else {
         throw TemplateError(.wrongType, "bad operand type for abs(): '\(value.typeName)'")
       }
@@ -57,7 +56,7 @@ extension Filters {
     return previous == "_" ? nil : String(result)
   }
 
-  private static func integer(_ value: TemplateValue, base: Int) throws -> Int? {
+  private static func integer(_ value: TemplateValue, base: Int) throws -> BigInteger? {
     switch value {
     case .undefined(let undefined): throw undefined.error
     case .double(let number):
@@ -65,16 +64,13 @@ extension Filters {
         if number.isNaN { return nil }
         throw TemplateError(.limitExceeded, "cannot convert float infinity to integer")
       }
-      guard let integer = Int(exactly: number.rounded(.towardZero)) else {
-        throw TemplateError(.limitExceeded, "an integer does not fit in 64 bits")
-      }
-      return integer
+      return BigInteger(number)
     case .string(let text): return try integer(of: text.string, base: base)
-    default: return value.integer
+    default: return value.wholeNumber
     }
   }
 
-  private static func integer(of text: String, base: Int) throws -> Int? {
+  private static func integer(of text: String, base: Int) throws -> BigInteger? {
     let stripped = TemplateText(text).stripped(left: true, right: true, \.isPythonSpace).string
     guard base == 0 || (2...36).contains(base) else {
       throw TemplateError(.wrongValue, "int() base must be >= 2 and <= 36, or 0")
@@ -88,13 +84,9 @@ extension Filters {
         radix = size
         digits.removeFirst(2)
       }
-      if !digits.hasPrefix("+"), !digits.hasPrefix("-"),
-        let integer = Int((isNegative ? "-" : "") + digits, radix: radix == 0 ? 10 : radix)
-      {
+      if let integer = try BigInteger(digits: digits.utf8, radix: radix == 0 ? 10 : radix, isNegative: isNegative) {
         return integer
       }
-      let isWhole = !digits.isEmpty && digits.utf8.allSatisfy { (0x30...0x39).contains($0) }
-      if isWhole, radix == 10 { throw TemplateError(.limitExceeded, "an integer does not fit in 64 bits") }
     }
     return try double(text).flatMap { try integer(.double($0), base: 10) }
   }
@@ -110,7 +102,7 @@ extension Filters {
     let precision = try arguments.integer(0, "precision", default: 0)
     let digits = max(-400, min(400, precision))
     if method == "common" {
-      if let integer = value.integer { return try rounded(integer, digits) }
+      if let integer = value.wholeNumber { return TemplateValue(rounded(integer, precision)) }
       guard number.isFinite, digits <= 330 else { return value }
       // Python rounds the exact decimal expansion, which printf does too.
       if digits >= 0 { return .double(Double(String(format: "%.\(digits)f", number)) ?? number) }
@@ -128,18 +120,14 @@ extension Filters {
   }
 
   /// An integer to the nearest multiple of a power of ten, ties to the even multiple.
-  private static func rounded(_ integer: Int, _ digits: Int) throws -> TemplateValue {
-    guard digits < 0 else { return .int(integer) }
-    guard digits >= -18 else { return .int(0) }
-    let unit = (0..<(-digits)).reduce(1) { unit, _ in unit * 10 }
-    let (quotient, remainder) = integer.quotientAndRemainder(dividingBy: unit)
-    let twice = remainder.magnitude.multipliedReportingOverflow(by: 2)
-    let isUp =
-      twice.overflow || twice.partialValue > unit.magnitude
-      || (twice.partialValue == unit.magnitude && quotient % 2 != 0)
-    let result = (quotient + (isUp ? integer.signum() : 0)).multipliedReportingOverflow(by: unit)
-    guard !result.overflow else { throw TemplateError(.limitExceeded, "an integer does not fit in 64 bits") }
-    return .int(result.partialValue)
+  private static func rounded(_ integer: BigInteger, _ digits: Int) -> BigInteger {
+    guard digits < 0 else { return integer }
+    // No integer here has as many digits as that.
+    guard digits > -TemplateLimits.maximumIntegerBits / 3 else { return BigInteger(0) }
+    let unit = (0..<(-digits)).reduce(BigInteger(1)) { unit, _ in unit * BigInteger(10) }
+    let (quotient, rest) = integer.flooredDivision(by: unit)
+    let isUp = unit < rest + rest || (unit == rest + rest && (quotient.words.first ?? 0) % 2 == 1)
+    return (isUp ? quotient + BigInteger(1) : quotient) * unit
   }
 
   private static func fileSize(_ value: TemplateValue, _ arguments: CallArguments) throws -> String {

@@ -56,9 +56,7 @@ extension Filters {
     _ text: TemplateText, _ arguments: CallArguments, _ interpreter: Interpreter
   ) throws -> TemplateText {
     func argument(_ position: Int, _ name: String) throws -> TemplateText {
-      guard let value = arguments.value(position, name) else { return try arguments.text(position, name) }
-      if case .int = value { return value.printed }
-      return try arguments.text(position, name)
+      try arguments.value(position, name)?.printed ?? arguments.text(position, name)
     }
     var limit = -1
     if let count = arguments.value(2, "count"), !count.isNone { limit = try arguments.integer(2, "count") }

@@ -82,9 +82,9 @@ struct FormatSpecification {
       let body = precision.map { text.slice(0..<text.byteOffset(ofScalar: $0)) } ?? text
       return padded("", body, isNumber: false)
     case .bool where type == nil && width == 0 && precision == nil: return value.printed
-    case .bool, .int:
-      guard let integer = value.integer else { throw unknownType(value) }
-      if let type, "eEfFgG%".unicodeScalars.contains(type) { return try formatted(Double(integer), value) }
+    case .bool, .int, .bigInteger:
+      guard let integer = value.wholeNumber else { throw unknownType(value) }
+      if let type, "eEfFgG%".unicodeScalars.contains(type) { return try formatted(integer.finiteDouble(), value) }
       return try formatted(integer, value)
     case .double(let number): return try formatted(number, value)
     default:
@@ -96,30 +96,28 @@ struct FormatSpecification {
     TemplateError(.wrongValue, "Unknown format code '\(type ?? " ")' for object of type '\(value.typeName)'")
   }
 
-  private func formatted(_ integer: Int, _ value: TemplateValue) throws -> TemplateText {
-    let magnitude = integer.magnitude
+  private func formatted(_ integer: BigInteger, _ value: TemplateValue) throws -> TemplateText {
     guard precision == nil else {
       throw TemplateError(.wrongValue, "Precision not allowed in integer format specifier")
     }
     let (prefix, digits): (String, String) =
       switch type {
-      case nil, "d", "n": ("", String(magnitude))
-      case "x": ("0x", String(magnitude, radix: 16))
-      case "X": ("0X", String(magnitude, radix: 16, uppercase: true))
-      case "o": ("0o", String(magnitude, radix: 8))
-      case "b": ("0b", String(magnitude, radix: 2))
-      case "c":
-        ("", try Self.character(integer))
+      case nil, "d", "n": ("", integer.digits(radix: 10))
+      case "x": ("0x", integer.digits(radix: 16))
+      case "X": ("0X", integer.digits(radix: 16).uppercased())
+      case "o": ("0o", integer.digits(radix: 8))
+      case "b": ("0b", integer.digits(radix: 2))
+      case "c": ("", try Self.character(integer))
       default: throw unknownType(value)
       }
     if type == "c" { return padded("", TemplateText(digits), isNumber: true) }
     let group = type == nil || type == "d" || type == "n" ? 3 : 4
-    let head = signText(integer < 0) + (isAlternate ? prefix : "")
+    let head = signText(integer.isNegative) + (isAlternate ? prefix : "")
     return padded(head, TemplateText(grouped(digits, every: group, after: head)), isNumber: true)
   }
 
-  static func character(_ code: Int) throws -> String {
-    guard let value = UInt32(exactly: code), let scalar = Unicode.Scalar(value) else {
+  static func character(_ code: BigInteger) throws -> String {
+    guard let value = code.int.flatMap(UInt32.init(exactly:)), let scalar = Unicode.Scalar(value) else {
       throw TemplateError(.limitExceeded, "%c arg not in range(0x110000)")
     }
     return String(scalar)

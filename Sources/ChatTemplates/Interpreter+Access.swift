@@ -17,11 +17,11 @@ extension Interpreter {
     case .dictionary(let dictionary):
       if let found = dictionary[index] { return found }
     case .list(let list):
-      if list.isIndexed, let position = index.integer, let found = position.resolved(in: list.items.count) {
+      if list.isIndexed, let position = index.position, let found = position.resolved(in: list.items.count) {
         return list.items[found]
       }
     case .string(let text):
-      if let position = index.integer {
+      if let position = index.position {
         try charge(1 + text.count / 64)
         let length = position < 0 ? text.string.scalarCount : text.count
         if let found = position.resolved(in: length) {
@@ -54,7 +54,7 @@ extension Interpreter {
   ) throws -> TemplateValue {
     func number(_ bound: TemplateValue) throws -> Int? {
       if bound.isNone { return nil }
-      guard let integer = bound.integer else {
+      guard let integer = bound.position else {
         throw TemplateError(.wrongType, "slice indices must be integers or None")
       }
       return integer

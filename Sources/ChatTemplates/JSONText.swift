@@ -77,6 +77,7 @@ struct JSONTextReader {
     default:
       let isNumeric = text.utf8.allSatisfy { (0x30...0x39).contains($0) || "+-.eE".utf8.contains($0) }
       if isNumeric, text.first != "+", let integer = Int(text) { return .int(integer) }
+      if isNumeric, let integer = try BigInteger(decimal: text) { return TemplateValue(integer) }
       if isNumeric, text.first != "+", let number = Double(text) { return .double(number) }
       throw failure("expected a value")
     }

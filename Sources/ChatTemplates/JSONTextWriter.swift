@@ -20,6 +20,7 @@ struct JSONTextWriter {
     case .none: output.append("null")
     case .bool(let flag): output.append(flag ? "true" : "false")
     case .int(let integer): output.append(String(integer))
+    case .bigInteger(let integer): output.append(integer.description)
     case .double(let number): output.append(literal(number))
     case .string(let text): output.append(quoted(text.string), isFromMessage: text.hasMarks)
     case .list(let list):
@@ -71,6 +72,7 @@ struct JSONTextWriter {
     case .none: TemplateText("null")
     case .bool(let flag): TemplateText(flag ? "true" : "false")
     case .int(let integer): TemplateText(String(integer))
+    case .bigInteger(let integer): TemplateText(integer.description)
     case .double(let number): TemplateText(literal(number))
     default:
       throw TemplateError(.wrongType, "keys must be str, int, float, bool or None, not \(key.typeName)")

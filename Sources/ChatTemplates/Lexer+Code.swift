@@ -59,13 +59,20 @@ extension Lexer {
       let end = digitsEnd(first) { UInt32(String($0), radix: radix) != nil }
       if end > first {
         position = end
-        guard let value = Int(digits(first..<end), radix: radix) else { throw badNumber(start) }
-        return emit(.integer(value))
+        return try lexInteger(first..<end, radix: radix)
       }
     }
     position = source[start] == "0" ? digitsEnd(start) { $0 == "0" } : digitsEnd(start, \.isDecimalDigit)
-    guard let value = Int(digits(start..<position)) else { throw badNumber(start) }
-    emit(.integer(value))
+    try lexInteger(start..<position, radix: 10)
+  }
+
+  private mutating func lexInteger(_ range: Range<Int>, radix: Int) throws {
+    do {
+      guard let value = try BigInteger(digits: digits(range).utf8, radix: radix) else {
+        throw badNumber(range.lowerBound)
+      }
+      emit(.integer(value))
+    } catch let error as TemplateError { throw error.at(line: line) }
   }
 
   private func doubleEnd(_ start: Int) -> Int? {

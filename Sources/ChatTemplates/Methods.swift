@@ -19,7 +19,7 @@ enum Methods {
       if name.changesDictionary { return hidden(name, value) }
       guard name.isDictionaryMethod else { return nil }
       return function(name, depth: value.depth) { try call(name, on: dictionary, $0, $1) }
-    case .bool, .int, .double: return number(name, value)
+    case .bool, .int, .bigInteger, .double: return number(name, value)
     default: return nil
     }
   }
@@ -115,11 +115,11 @@ enum Methods {
     case ("imag", .double): .double(0)
     case ("is_integer", .double(let number)):
       function(name) { _, _ in .bool(number.isFinite && number.rounded() == number) }
-    case ("real", _), ("numerator", _): value.integer.map { .int($0) }
+    case ("real", _), ("numerator", _): value.wholeNumber.map { TemplateValue($0) }
     case ("imag", _): .int(0)
-    case ("denominator", .int), ("denominator", .bool): .int(1)
-    case ("bit_length", .int(let integer)):
-      function(name) { _, _ in .int(Int.bitWidth - integer.magnitude.leadingZeroBitCount) }
+    case ("denominator", _): value.wholeNumber.map { _ in .int(1) }
+    case ("bit_length", _):
+      value.wholeNumber.map { integer in function(name) { _, _ in .int(integer.bitWidth) } }
     default: nil
     }
   }

@@ -151,7 +151,7 @@ extension Parser {
       return try node(.constant(.string(whole)), line)
     case .integer(let value):
       advance()
-      return try node(.constant(.int(value)), line)
+      return try node(.constant(TemplateValue(value)), line)
     case .double(let value):
       advance()
       return try node(.constant(.double(value)), line)

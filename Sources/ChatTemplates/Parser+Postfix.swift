@@ -7,7 +7,7 @@ extension Parser {
       if take(".") {
         if case .integer(let index) = current {
           advance()
-          let constant = try node(.constant(.int(index)), line)
+          let constant = try node(.constant(TemplateValue(index)), line)
           expression = try node(.item(expression, constant), line, [expression])
         } else {
           expression = try node(.attribute(expression, AttributeName(try expectIdentifier())), line, [expression])

@@ -58,7 +58,7 @@ struct PrintfFormat {
   private mutating func number(_ scalars: inout ArraySlice<Unicode.Scalar>) throws -> Int? {
     guard scalars.first == "*" else { return FormatSpecification.takeNumber(&scalars) }
     scalars.removeFirst()
-    guard let number = try argument().integer else { throw TemplateError(.wrongType, "* wants int") }
+    guard let number = try argument().position else { throw TemplateError(.wrongType, "* wants int") }
     return number
   }
 
@@ -110,8 +110,9 @@ struct PrintfFormat {
       var text: TemplateText
       switch operand {
       case .string(let character) where character.string.scalarCount == 1: text = character
-      case .int(let code): text = TemplateText(try FormatSpecification.character(code))
-      default: throw TemplateError(.wrongType, "%c requires int or char")
+      default:
+        guard let code = operand.wholeNumber else { throw TemplateError(.wrongType, "%c requires int or char") }
+        text = TemplateText(try FormatSpecification.character(code))
       }
       if specification.alignment == "=" { (specification.fill, specification.alignment) = (" ", ">") }
       specification.sign = "-"
@@ -119,11 +120,10 @@ struct PrintfFormat {
       return text
     case "d", "i", "u", "x", "X", "o":
       let isDecimal = conversion == "d" || conversion == "i" || conversion == "u"
-      var integer = operand.integer
+      var integer = operand.wholeNumber
       if integer == nil, isDecimal, case .double(let number) = operand {
         guard number.isFinite else { throw TemplateError(.wrongValue, "cannot convert float to integer") }
-        integer = Int(exactly: number.rounded(.towardZero))
-        if integer == nil { throw TemplateError(.limitExceeded, "an integer does not fit in 64 bits") }
+        integer = BigInteger(number)
       }
       guard let integer else {
         throw TemplateError(.wrongType, "%\(conversion) format: a number is required, not \(operand.typeName)")
@@ -142,9 +142,9 @@ struct PrintfFormat {
   }
 
   /// An integer, whose precision is its least number of digits.
-  private func digits(_ integer: Int, _ specification: inout FormatSpecification) throws -> TemplateText {
+  private func digits(_ integer: BigInteger, _ specification: inout FormatSpecification) throws -> TemplateText {
     guard let precision = specification.precision else {
-      return try specification.apply(.int(integer), limit: limit)
+      return try specification.apply(TemplateValue(integer), limit: limit)
     }
     guard precision <= limit else {
       throw TemplateError(.limitExceeded, "a formatted width is larger than \(limit)")
@@ -152,9 +152,9 @@ struct PrintfFormat {
     var inner = specification
     inner.precision = nil
     (inner.fill, inner.alignment) = ("0", "=")
-    let head = (integer < 0 || specification.sign != "-" ? 1 : 0) + (specification.isAlternate ? 2 : 0)
+    let head = (integer.isNegative || specification.sign != "-" ? 1 : 0) + (specification.isAlternate ? 2 : 0)
     inner.width = precision + (specification.type == "d" && specification.isAlternate ? head - 2 : head)
-    let number = try inner.apply(.int(integer), limit: limit + 3)
+    let number = try inner.apply(TemplateValue(integer), limit: limit + 3)
     var outer = FormatSpecification()
     outer.width = specification.width
     outer.alignment = specification.alignment == "=" ? ">" : specification.alignment

@@ -108,7 +108,7 @@ enum TemplateKey: Hashable, Sendable {
   case undefined
   case none
   case number(Double)
-  case bigInteger(Int)
+  case bigInteger(BigInteger)
   case text(ScalarText)
   case tuple([TemplateKey])
   case object(ObjectIdentifier)
@@ -119,7 +119,9 @@ enum TemplateKey: Hashable, Sendable {
     case .none: self = .none
     case .bool(let flag): self = .number(flag ? 1 : 0)
     case .int(let integer):
-      if let exact = Double(exactly: integer) { self = .number(exact) } else { self = .bigInteger(integer) }
+      self = Double(exactly: integer).map { .number($0) } ?? .bigInteger(BigInteger(integer))
+    case .bigInteger(let integer):
+      self = BigInteger(integer.double) == integer ? .number(integer.double) : .bigInteger(integer)
     case .double(let number): self = .number(number)
     case .string(let text): self = .text(ScalarText(text.string))
     case .list(let list):

@@ -16,6 +16,8 @@ public struct TemplateLimits: Sendable {
 
   /// The longest `range`, as in Jinja's sandbox (`jinja2.sandbox.MAX_RANGE`).
   static let maximumRange = 100_000
+  /// The longest integer: what has no more bits prints in the 4,300 digits that Python allows.
+  static let maximumIntegerBits = 14_284
   /// The deepest nesting of lists and dictionaries.
   static let maximumValueDepth = 256
   /// The deepest nesting of the syntax tree.

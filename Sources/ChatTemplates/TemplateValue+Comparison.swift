@@ -12,13 +12,7 @@ extension TemplateValue {
         && zip(left.keys, left.values).allSatisfy { right[$0]?.isEqual(to: $1) ?? false }
     case (.object(let left), .object(let right)): left === right
     default:
-      if let left = integer, let right = other.integer {
-        left == right
-      } else if let left = number, let right = other.number {
-        left == right && Self.isExact(self, right) && Self.isExact(other, left)
-      } else {
-        false
-      }
+      number != nil && other.number != nil && numericOrder(to: other) == 0
     }
   }
 
@@ -33,23 +27,25 @@ extension TemplateValue {
       }
       return left.items.count < right.items.count
     default:
-      if let left = integer, let right = other.integer { return left < right }
-      if let left = number, let right = other.number {
-        if left == right {
-          // An integer that a floating-point number cannot hold rounds to `left`: compare what was lost.
-          if let exact = Int(exactly: left) { return (integer ?? exact) < (other.integer ?? exact) }
-        }
-        return left < right
-      }
+      if number != nil, other.number != nil { return numericOrder(to: other) == -1 }
       throw TemplateError(
         .wrongType, "'<' not supported between instances of '\(typeName)' and '\(other.typeName)'")
     }
   }
 
-  /// Whether an integer is a floating-point number exactly; true for what is no integer.
-  private static func isExact(_ value: TemplateValue, _ number: Double) -> Bool {
-    guard let integer = value.integer else { return true }
-    return Int(exactly: number) == integer
+  /// -1, 0 or 1 as the number is below, equal to or above another; nil where one is no number or not a number.
+  private func numericOrder(to other: TemplateValue) -> Int? {
+    func order<Value: Comparable>(_ left: Value, _ right: Value) -> Int { left < right ? -1 : left == right ? 0 : 1 }
+    if let left = integer, let right = other.integer { return order(left, right) }
+    if let left = wholeNumber, let right = other.wholeNumber { return order(left, right) }
+    guard let left = number, let right = other.number, !left.isNaN, !right.isNaN else { return nil }
+    guard left == right else { return order(left, right) }
+    // An integer that a floating-point number cannot hold rounds to it: compare what was lost.
+    guard let exact = BigInteger(left) else {
+      let isInside = (wholeNumber != nil, other.wholeNumber != nil)
+      return isInside.0 == isInside.1 ? 0 : (isInside.0 == (left > 0) ? -1 : 1)
+    }
+    return order(wholeNumber ?? exact, other.wholeNumber ?? exact)
   }
 }
 

@@ -21,6 +21,7 @@ extension TemplateValue {
     case .none: text.append("None")
     case .bool(let value): text.append(value ? "True" : "False")
     case .int(let value): text.append(String(value))
+    case .bigInteger(let value): text.append(value.description)
     case .double(let value): text.append(value.pythonRepresentation)
     case .string(let value):
       let quoted = value.string.pythonRepresentation

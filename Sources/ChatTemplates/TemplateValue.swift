@@ -5,6 +5,8 @@ public enum TemplateValue: Sendable {
   case none
   case bool(Bool)
   case int(Int)
+  /// An integer that does not fit in 64 bits.
+  case bigInteger(BigInteger)
   case double(Double)
   /// Text; its length, indices and order count Unicode scalars.
   case string(TemplateText)
@@ -152,6 +154,7 @@ extension TemplateValue {
   var weight: Int {
     switch self {
     case .string(let text): 16 + text.count
+    case .bigInteger(let integer): 16 + 4 * integer.words.count
     case .list(let list): list.weight
     case .dictionary(let dictionary): dictionary.weight
     default: 16
@@ -174,6 +177,7 @@ extension TemplateValue {
     case .undefined, .none: false
     case .bool(let value): value
     case .int(let value): value != 0
+    case .bigInteger: true
     case .double(let value): value != 0
     case .string(let value): !value.isEmpty
     case .list(let value): !value.items.isEmpty
@@ -188,7 +192,7 @@ extension TemplateValue {
     case .undefined: "Undefined"
     case .none: "NoneType"
     case .bool: "bool"
-    case .int: "int"
+    case .int, .bigInteger: "int"
     case .double: "float"
     case .string: "str"
     case .list(let list): list.isTuple ? "tuple" : list.kind.rawValue
@@ -197,7 +201,10 @@ extension TemplateValue {
     }
   }
 
-  /// The value as an integer where Python's `__index__` gives one.
+  /// An integer, in 64 bits where it fits.
+  init(_ integer: BigInteger) { self = integer.int.map { .int($0) } ?? .bigInteger(integer) }
+
+  /// The value as an integer of 64 bits where Python's `__index__` gives one.
   var integer: Int? {
     switch self {
     case .int(let value): value
@@ -206,10 +213,25 @@ extension TemplateValue {
     }
   }
 
-  /// The value as a floating-point number where it is a number.
+  /// The value as an integer of any size where Python's `__index__` gives one.
+  var wholeNumber: BigInteger? {
+    if case .bigInteger(let value) = self { return value }
+    return integer.map { BigInteger($0) }
+  }
+
+  /// The value as an index, held at the ends of 64 bits.
+  var position: Int? {
+    if case .bigInteger(let value) = self { return value.isNegative ? .min : .max }
+    return integer
+  }
+
+  /// The value as a floating-point number where it is a number; infinite for an integer beyond the range.
   var number: Double? {
-    if case .double(let value) = self { return value }
-    return integer.map(Double.init)
+    switch self {
+    case .double(let value): value
+    case .bigInteger(let value): value.double
+    default: integer.map(Double.init)
+    }
   }
 
   /// The text, where it is a string.

@@ -73,7 +73,8 @@ extension Interpreter {
     switch (test, value) {
     case (.defined, _): !value.isUndefined
     case (.undefined, _): value.isUndefined
-    case (.none, .none), (.boolean, .bool), (.integer, .int), (.float, .double), (.mapping, .dictionary),
+    case (.none, .none), (.boolean, .bool), (.integer, .int), (.integer, .bigInteger), (.float, .double),
+      (.mapping, .dictionary),
       (.string, .string):
       true
     case (.number, _): value.number != nil

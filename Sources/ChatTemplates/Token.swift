@@ -8,7 +8,7 @@ struct Token: Sendable {
     case variableEnd
     case name(String)
     case string(String)
-    case integer(Int)
+    case integer(BigInteger)
     case double(Double)
     case symbol(String)
     case end

@@ -3,8 +3,12 @@ extension JSONValue {
   ///
   /// - Throws: `JSONError` with the byte offset.
   public static func parse(_ bytes: UnsafeRawBufferPointer) throws -> JSONValue {
-    var parser = JSONParser(bytes)
-    return try parser.document()
+    try bytes.withMemoryRebound(to: UInt8.self) { bytes in
+      var cursor = JSONCursor(bytes)
+      let value = try cursor.value()
+      try cursor.expectEnd()
+      return value
+    }
   }
 
   /// Parses one document.

@@ -1,4 +1,3 @@
-public import ChatTemplates
 public import Foundation
 
 /// Opens the tokenizer of a model, whatever its files are.
@@ -33,30 +32,5 @@ extension Tokenizer {
   /// The text of token ids; see `decode(_:skipSpecialTokens:)`.
   public func decode(tokens: [Int], skipSpecialTokens: Bool = false) -> String {
     decode(tokens, skipSpecialTokens: skipSpecialTokens)
-  }
-
-  /// Whether the model's folder had a chat template.
-  public var hasChatTemplate: Bool { !chatTemplates.templates.isEmpty }
-
-  /// The token ids of a conversation, as the model's chat template writes it.
-  ///
-  /// Each message is a dictionary, most simply `TemplateValue.message(role:content:)`.
-  ///
-  /// - Parameters:
-  ///   - tools: descriptions of the functions the model may call.
-  ///   - addGenerationPrompt: whether the text ends where the answer begins.
-  ///   - allowsControlTokens: whether control tokens spelled inside messages, tools and documents become those tokens,
-  ///     as they do by default in `transformers`; say false for text from strangers.
-  /// - Throws: `TemplateError` where there is no template or it fails; `TokenizerError` as `encode` does.
-  public func applyChatTemplate(
-    messages: [TemplateValue], tools: [TemplateValue]? = nil, addGenerationPrompt: Bool = true,
-    allowsControlTokens: Bool = true
-  ) throws -> [Int] {
-    let template = try ChatTemplate(chatTemplates.text(withTools: tools != nil))
-    let prompt = try template.prompt(
-      messages: messages, tools: tools, addGenerationPrompt: addGenerationPrompt, bosToken: bosToken,
-      eosToken: eosToken)
-    return try allowsControlTokens
-      ? encode(prompt.string, addSpecialTokens: false) : encode(prompt, of: template)
   }
 }

@@ -8,13 +8,11 @@ extension Tokenizer {
     if isByteLevelDecoder {
       var bytes: [UInt8] = []
       bytes.reserveCapacity(ids.count * 4)
-      for id in kept where pieces[id] != nil {
-        pieces.withBytes(id) { ByteLevelAlphabet.append(decodingOf: $0, to: &bytes) }
-      }
+      for id in kept { pieces.withBytes(id) { ByteLevelAlphabet.append(decodingOf: $0, to: &bytes) } }
       return String(decoding: bytes, as: UTF8.self)
     }
     let tokens = kept.compactMap { self.pieces[$0].map { Array($0) } }
-    // Only a pattern that takes too many steps fails; its tokens are then shown as they are spelled.
+    // Only rules that take too many steps, or lengthen without measure, fail; the tokens are then shown as they are spelled.
     let bytes = (try? decoder.decode(Array(tokens))) ?? Array(tokens.joined())
     return String(decoding: bytes, as: UTF8.self)
   }

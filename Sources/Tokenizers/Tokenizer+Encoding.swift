@@ -82,7 +82,7 @@ extension Tokenizer {
       var start = range.lowerBound
       while start < range.upperBound {
         let end = pattern.end(of: scanner, at: start)
-        try encodeWord(UnsafeBufferPointer(rebasing: bytes[start..<end]), scratch) { token in
+        try encodeWord(ByteSlice(bytes, start, end - start), scratch) { token in
           sink.append(token.id, start + Int(token.start)..<start + Int(token.end), of: bytes)
         }
         start = end
@@ -92,7 +92,7 @@ extension Tokenizer {
     var words = [range]
     try preTokenizer.split(bytes, &words)
     for word in words {
-      try encodeWord(UnsafeBufferPointer(rebasing: bytes[word]), scratch) { token in
+      try encodeWord(ByteSlice(bytes, word.lowerBound, word.count), scratch) { token in
         let start = word.lowerBound
         sink.append(token.id, start + Int(token.start)..<start + Int(token.end), of: bytes)
       }
@@ -130,7 +130,7 @@ extension Tokenizer {
     try preTokenizer.split(&text, &words)
     try text.bytes.withUnsafeBufferPointer { bytes in
       for word in words {
-        try encodeWord(UnsafeBufferPointer(rebasing: bytes[word]), scratch) { token in
+        try encodeWord(ByteSlice(bytes, word.lowerBound, word.count), scratch) { token in
           let start = word.lowerBound
           sink.append(token.id, start + Int(token.start)..<start + Int(token.end), of: text)
         }
@@ -140,22 +140,21 @@ extension Tokenizer {
 
   /// Encodes a word, or each of the parts that no merge can join.
   @inline(__always)
-  private func encodeWord(
-    _ word: UnsafeBufferPointer<UInt8>, _ scratch: EncodingScratch, _ body: (WordToken) -> Void
-  ) throws {
-    if word.isEmpty { return }
+  private func encodeWord(_ word: ByteSlice, _ scratch: EncodingScratch, _ body: (WordToken) -> Void) throws {
+    if word.count == 0 { return }
     guard let cuts, word.count > WordCache.longestWord / 4 else { return try encodePart(word, 0, scratch, body) }
+    let bytes = word.bytes
     var start = 0
     while start < word.count {
-      let end = cuts.end(ofPartAt: start, in: word)
-      try encodePart(UnsafeBufferPointer(rebasing: word[start..<end]), start, scratch, body)
+      let end = cuts.end(ofPartAt: start, in: bytes)
+      try encodePart(word.part(start..<end), start, scratch, body)
       start = end
     }
   }
 
   @inline(__always)
   private func encodePart(
-    _ word: UnsafeBufferPointer<UInt8>, _ offset: Int, _ scratch: EncodingScratch, _ body: (WordToken) -> Void
+    _ word: ByteSlice, _ offset: Int, _ scratch: EncodingScratch, _ body: (WordToken) -> Void
   ) throws {
     func shifted(_ token: WordToken) -> WordToken {
       WordToken(token.id, Int(token.start) + offset, Int(token.end) + offset)
@@ -163,7 +162,7 @@ extension Tokenizer {
     let isShort = word.count <= WordCache.longestWord
     if isShort, scratch.cache.forEachToken(of: word, { body(shifted($0)) }) { return }
     scratch.tokens.removeAll(keepingCapacity: true)
-    try model.encode(word, scratch: &scratch.model, into: &scratch.tokens)
+    try model.encode(word.bytes, scratch: &scratch.model, into: &scratch.tokens)
     if isShort { scratch.cache.insert(word, scratch.tokens[...]) }
     for token in scratch.tokens { body(shifted(token)) }
   }

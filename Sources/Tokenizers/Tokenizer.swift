@@ -1,4 +1,4 @@
-import ChatTemplates
+public import ChatTemplates
 
 /// Text to token ids and back, as the file that came with a model says.
 ///
@@ -8,7 +8,7 @@ import ChatTemplates
 /// print(tokenizer.decode(ids))
 /// ```
 public final class Tokenizer: Sendable {
-  let pieces: ByteStringTable
+  let pieces: TokenSpellings
   let model: TokenModel
   let cuts: MarkCuts?
   let addedTokens: [Int: AddedToken]
@@ -26,10 +26,9 @@ public final class Tokenizer: Sendable {
   public let eosIDs: [Int]
 
   /// The chat templates of the model's folder, still as text.
-  let chatTemplates: ChatTemplate.Source
-  /// The tokens that begin and end a text, as chat templates want them.
-  let bosToken: String?
-  let eosToken: String?
+  public let chatTemplates: ChatTemplate.Source
+  /// The tokens that chat templates know by name.
+  let namedTokens: NamedTokens
 
   /// What of the file has no effect here, one sentence each: truncation and padding, which are left to the caller.
   public let notes: [String]
@@ -41,8 +40,8 @@ public final class Tokenizer: Sendable {
     cuts = parts.cuts
     notes = parts.notes
     chatTemplates = parts.chatTemplates
-    bosToken = parts.bosID.flatMap { id in parts.pieces[id].map { String(decoding: $0, as: UTF8.self) } }
-    eosToken = parts.eosIDs.first.flatMap { id in parts.pieces[id].map { String(decoding: $0, as: UTF8.self) } }
+    func token(_ id: Int?) -> String? { id.flatMap { parts.pieces[$0].map { String(decoding: $0, as: UTF8.self) } } }
+    namedTokens = parts.namedTokens.completed(bos: token(parts.bosID), eos: token(parts.eosIDs.first))
     addedTokens = Dictionary(parts.addedTokens.map { ($0.id, $0) }) { _, last in last }
     normalizer = parts.normalizer
     preTokenizer = PreTokenizer(steps: parts.preTokenizerSteps)
@@ -88,7 +87,7 @@ public final class Tokenizer: Sendable {
 
 /// What a tokenizer is made of.
 struct TokenizerParts {
-  var pieces: ByteStringTable
+  var pieces: TokenSpellings
   var model: TokenModel
   var cuts: MarkCuts?
   var addedTokens: [AddedToken]
@@ -100,4 +99,5 @@ struct TokenizerParts {
   var eosIDs: [Int] = []
   var notes: [String] = []
   var chatTemplates = ChatTemplate.Source(templateFile: nil)
+  var namedTokens = NamedTokens()
 }

@@ -43,7 +43,6 @@ import Testing
     #expect(
       code("{% for i in range(9999) %}{% for j in range(9999) %}{% endfor %}{% endfor %}", limits: limits)
         == .limitExceeded)
-    #expect(code("{{ 9223372036854775807 + 1 }}") == .limitExceeded)
   }
 
   /// By definition: values that nest without end, and namespaces in a ring or a long chain, do no harm.
@@ -66,9 +65,15 @@ import Testing
     "{{ [1]|batch(10**12, 'x')|list }}", "{{ [1]|slice(10**12)|list }}", "{{ [1]|tojson(indent=10**9) }}",
     "{{ range(10**12) }}", "{{ [1] * 10**12 }}", "{{ ('a' * 10**6).replace('a', 'b' * 10**6) }}",
     "{{ ('a' * 10**6).replace('', 'b' * 10**6) }}", "{{ ('a' * 10**6)|replace('a', 'b' * 10**6) }}",
-    "{{ ('b' * 10**6).join('a' * 10**6) }}", "{{ ('a' * 10**6)|list|join('b' * 10**6) }}", "{{ 2 ** 10**10 }}",
-    "{{ 9 ** 99 }}", "{{ ('a' * 10**7 ~ 'a' * 10**7) ~ 'a' * 2 * 10**7 }}", "{{ ('a' * 3 * 10**7)|list|length }}",
-    "{{ ('a' * 3 * 10**7)[::-1] }}", "{{ ('a' * 3 * 10**7)|reverse }}", "{{ '9' * 30 | int }}{{ ('9' * 30)|int }}",
+    "{{ ('b' * 10**6).join('a' * 10**6) }}", "{{ ('a' * 10**6)|list|join('b' * 10**6) }}", "{{ 2 ** (10 ** 10) }}",
+    "{{ 9 ** (9 ** 9) }}", "{{ ('a' * 10**7 ~ 'a' * 10**7) ~ 'a' * 2 * 10**7 }}", "{{ ('a' * 3 * 10**7)|list|length }}",
+    "{{ ('a' * 3 * 10**7)[::-1] }}", "{{ ('a' * 3 * 10**7)|reverse }}", "{{ ('9' * 10**6)|int }}",
+    "{{ " + String(repeating: "9", count: 1_000_000) + " }}",
+    "{{ 0x" + String(repeating: "f", count: 1_000_000) + " }}",
+    "{{ ('f' * 10**6)|int(0, 16) }}", "{{ 2 ** 14000 * 2 ** 14000 }}", "{{ (2 ** 14000) ** (2 ** 14000) }}",
+    "{% set n = namespace(x=3) %}{% for i in range(99) %}{% set n.x = n.x * n.x %}{% endfor %}",
+    "{% set n = namespace(x=3 ** 9000) %}{% for i in range(99999) %}{% for j in range(999) %}"
+      + "{% set n.y = n.x % (n.x - j) %}{% endfor %}{% endfor %}",
     "{% for a in 'a' * 10**5 %}{% for b in range(10**5) %}{% endfor %}{% endfor %}",
     "{% set n = namespace(x='a') %}{% for i in range(99) %}{% set n.x = '%s%s' % (n.x, n.x) %}{% endfor %}",
     "{% set n = namespace(x='a') %}{% for i in range(99) %}{% set n.x = [n.x, n.x]|join %}{% endfor %}",

@@ -66,8 +66,18 @@ import Testing
     #expect(shown(prompt) == "<|user|>[a]<|[x|><|system]|>[b]")
   }
 
+  /// By definition: variables of the caller are marked, as `sanitize_control_tokens` does; named tokens are not.
+  @Test func furtherVariablesAreMarked() throws {
+    let prompt = try ChatTemplate("{{ bos_token }}{{ x }}{{ y[0].z }}").prompt(
+      messages: [.message(role: "user", content: "a")], tokens: [("bos_token", "<s>")],
+      extra: [("x", .string("<s>")), ("y", .list([.dictionary([("z", .string("</s>"))])]))])
+    #expect(shown(prompt) == "<s>[<s></s>]")
+  }
+
   /// By definition: in every real template a scalar that only messages hold is marked wherever it comes out.
-  @Test(.enabled(if: SharedData.isAvailable, Comment(rawValue: SharedData.skipMessage)))
+  @Test(
+    .enabled(if: SharedData.isAvailable, Comment(rawValue: SharedData.skipMessage)),
+    .enabled(if: SharedData.hasZstd, "zstd is not installed"))
   func everyTemplateKeepsMarks() throws {
     let matrix = try ChatMatrix()
     var found = 0
@@ -82,7 +92,7 @@ import Testing
         let known = ["messages", "tools", "documents", "add_generation_prompt", "bos_token", "eos_token"]
         let prompt = try? template.prompt(
           messages: list("messages") ?? [], tools: list("tools"), documents: list("documents"),
-          addGenerationPrompt: true, bosToken: "<s>", eosToken: "</s>",
+          addGenerationPrompt: true, tokens: [("bos_token", "<s>"), ("eos_token", "</s>")],
           extra: conversation.variables.filter { !known.contains($0.0) }, clock: .fixed(1_721_984_703))
         guard let prompt else { continue }
         let marked = Set(prompt.messageRanges.flatMap { $0 })

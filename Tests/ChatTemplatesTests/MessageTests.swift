@@ -51,7 +51,8 @@ import Testing
   /// Case C03: the error carries exactly the template's own words.
   @Test func raisedWordsAreKept() throws {
     let error = #expect(throws: TemplateError.self) {
-      _ = try ChatTemplate("\n{{ raise_exception('roles must alternate') }}").render(messages: [])
+      _ = try ChatTemplate("\n{{ raise_exception('roles must alternate') }}").render(
+        messages: [.message(role: "user", content: "")])
     }
     #expect(error?.code == .raisedByTemplate)
     #expect(error?.message == "roles must alternate")

@@ -121,9 +121,35 @@ import Testing
     }
   }
 
+  @Test("gemma4: spaces as marks, merges over text, byte pieces")
+  func gemma4() throws {
+    try convert(GGUFBuilder.llama("tokenizer.ggml.model", .string("gemma4"))) { folder, notes in
+      #expect(notes.isEmpty)
+      let json = try JSONFile.read(folder.appendingPathComponent("tokenizer.json").path)
+      #expect(json["normalizer"]?["content"] == "\u{2581}")
+      #expect(json["pre_tokenizer"]?["type"] == "Split")
+      #expect(json["model"]?["byte_fallback"] == true)
+      #expect(
+        json["decoder"]?["decoders"]?.arrayValue?.map { $0["type"] } == ["Replace", "ByteFallback", "Fuse"])
+    }
+  }
+
+  @Test("chat templates with names are written as a list")
+  func namedTemplates() throws {
+    var builder = GGUFBuilder.llama
+    builder.metadata.append(("tokenizer.chat_template.tool_use", .string("T")))
+    try convert(builder) { folder, _ in
+      let settings = try JSONFile.read(folder.appendingPathComponent("tokenizer_config.json").path)
+      #expect(
+        settings["chat_template"] == [
+          ["name": "default", "template": "{{ x }}\n"], ["name": "tool_use", "template": "T"],
+        ])
+    }
+  }
+
   @Test("a tokenizer that is not known is left out with a note that names it")
   func unknownTokenizer() throws {
-    for (key, name) in [("tokenizer.ggml.pre", "superbpe"), ("tokenizer.ggml.model", "rwkv")] {
+    for (key, name) in [("tokenizer.ggml.pre", "whitespace"), ("tokenizer.ggml.model", "rwkv")] {
       try convert(GGUFBuilder.llama(key, .string(name))) { folder, notes in
         #expect(notes.count == 1)
         #expect(notes.first?.contains("\"\(name)\"") == true)

@@ -34,6 +34,29 @@ import Testing
     try JSONFile.write(["weight_map": .object(map)], to: path)
   }
 
+  @Test("the files of a tokenizer and all chat templates go along")
+  func companions() throws {
+    try withModel { folder in
+      for (name, text) in [
+        ("tokenizer.json", "{}"), ("chat_template.jinja", "D"), ("additional_chat_templates/tool_use.jinja", "T"),
+        ("additional_chat_templates/notes.txt", "N"), ("README.md", "R"),
+      ] {
+        let url = folder.appendingPathComponent(name)
+        try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Data(text.utf8).write(to: url)
+      }
+      let copy = try SharedData.temporaryFolder()
+      defer { try? FileManager.default.removeItem(at: copy) }
+      try ModelDirectory(path: folder.path).copyCompanions(to: copy.path)
+      let names = try FileManager.default.subpathsOfDirectory(atPath: copy.path).sorted()
+      #expect(
+        names == [
+          "additional_chat_templates", "additional_chat_templates/tool_use.jinja", "chat_template.jinja",
+          "tokenizer.json",
+        ])
+    }
+  }
+
   @Test("a stray shard is ignored; configurations are read where they are")
   func complete() throws {
     try withModel { folder in

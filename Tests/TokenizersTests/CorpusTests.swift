@@ -85,7 +85,7 @@ struct Corpus {
     case 2: for _ in 0..<400 { text.append(contentsOf: fragment(&random).unicodeScalars) }
     default:
       for _ in 0..<400 {
-        var value = random.next([0x80, 0x250, 0x2000, 0x3400, 0xd800, 0x1ffff][Int(random.next(6))])
+        var value = random.next([0x80, 0x250, 0x2000, 0x3400, 0xd800, 0x1ffff][random.next(6)] as UInt64)
         if 0xd800..<0xe000 ~= value { value += 0x2000 }
         if random.next(3) != 0 { append(value) } else { text.append(contentsOf: fragment(&random).unicodeScalars) }
       }
@@ -94,19 +94,6 @@ struct Corpus {
   }
 
   private func fragment(_ random: inout SplitMix) -> String { fragments[Int(random.next(UInt64(fragments.count)))] }
-}
-
-/// SplitMix64 (Steele, Lea and Flood, 2014).
-struct SplitMix {
-  var state: UInt64
-
-  mutating func next(_ limit: UInt64) -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var value = state
-    value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
-    value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
-    return (value ^ value >> 31) % limit
-  }
 }
 
 /// FNV-1a over numbers.

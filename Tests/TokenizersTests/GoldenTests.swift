@@ -67,10 +67,30 @@ import Testing
     #expect(pieces == (try golden()).field("behaviors").field(name).elements.map { $0.stringValue?.utf8Bytes })
   }
 
+  @Test("matches that are empty cut a text, and are replaced")
+  func emptyMatches() throws {
+    let golden = try golden()
+    let reader = TokenizerJSON(file: "test", content: TokenizerJSONContent())
+    let cases = golden.field("empty_matches").elements
+    #expect(cases.count == 60)
+    for item in cases {
+      let behavior = try #require(SplitBehavior(spelling: item.field("behavior").stringValue ?? ""))
+      let expression = try RegularExpressionPattern(item.field("pattern").stringValue ?? "")
+      let pieces = try split("ab  bxxa", [.expression(expression, behavior, inverted: item.field("invert").flag)])
+      #expect(pieces == item.field("pieces").elements.map { $0.stringValue?.utf8Bytes }, "\(item)")
+    }
+    for (pattern, expected) in golden.field("replaced").members {
+      let part: JSONValue = ["type": "Replace", "pattern": ["Regex": .string(pattern)], "content": "_"]
+      var text = AlignedText(bytes: "ab  bxxa".utf8Bytes)
+      try #require(try reader.normalizer(part)).apply(to: &text)
+      #expect(text.bytes == expected.stringValue?.utf8Bytes, "\(pattern)")
+    }
+  }
+
   @Test("normalizers", arguments: ["NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents"])
   func normalizers(name: String) throws {
     let golden = try golden()
-    let reader = TokenizerJSON(file: "test", content: TokenizerJSONScanner.Content())
+    let reader = TokenizerJSON(file: "test", content: TokenizerJSONContent())
     let normalizer = try #require(try reader.normalizer(.object([("type", .string(name))])))
     for (text, expected) in zip(golden.field("texts").elements, golden.field("normalized").field(name).elements) {
       var aligned = AlignedText(bytes: try #require(text.stringValue?.utf8Bytes))

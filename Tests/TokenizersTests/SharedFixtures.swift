@@ -17,26 +17,10 @@ enum SharedFixtures {
   }
 
   /// Whether the tool that unpacks the larger files is installed.
-  static let hasZstd = (try? run(["zstd", "--version"]))?.isEmpty == false
+  static let hasZstd = SharedData.hasZstd
 
   /// The bytes of a file packed with zstd.
-  static func unpacked(_ path: String) throws -> [UInt8] {
-    try run(["zstd", "-dc", "--long=27", SharedData.url(path).path])
-  }
-
-  private static func run(_ command: [String]) throws -> [UInt8] {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = command
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
-    try process.run()
-    let data = try output.fileHandleForReading.readToEnd() ?? Data()
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else { throw CocoaError(.fileReadUnknown) }
-    return [UInt8](data)
-  }
+  static func unpacked(_ path: String) throws -> [UInt8] { [UInt8](try SharedData.unpacked(path)) }
 
   /// SmolLM2's tokenizer from the metadata of its GGUF file.
   static func smolLM2() throws -> Tokenizer {

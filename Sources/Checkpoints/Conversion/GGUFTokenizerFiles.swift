@@ -83,14 +83,18 @@ struct GGUFTokenizerFiles {
   func outcome() throws -> Outcome {
     guard !tokens.isEmpty else { return .none(reason: "\(path) has no vocabulary") }
     switch model {
-    case "gpt2":
-      let name = metadata["tokenizer.ggml.pre"]?.stringValue ?? "default"
-      guard let rules = GGUFPreTokenizer(name: name) else {
-        return .none(reason: "the pre-tokenizer \"\(name)\" of \(path) is not known")
+    case "gpt2", "gemma4":
+      let name =
+        GGUFPreTokenizer.name(ofModel: model, pre: metadata["tokenizer.ggml.pre"]?.stringValue) ?? "default"
+      let rules: GGUFPreTokenizer
+      do {
+        rules = try GGUFPreTokenizer(name: name)
+      } catch {
+        return .none(reason: "the pre-tokenizer \"\(name)\" of \(path) is not read: \(error.reason)")
       }
       let addsBeginning = flag("add_bos_token") ?? rules.addsBeginning
       return .files([
-        ("tokenizer.json", try byteLevelTokenizer(rules, addsBeginning: addsBeginning)),
+        ("tokenizer.json", try mergingTokenizer(rules, addsBeginning: addsBeginning)),
         ("tokenizer_config.json", configuration(addsBeginning: addsBeginning, addsEnd: flag("add_eos_token") ?? false)),
       ])
     case "llama":
@@ -107,6 +111,18 @@ struct GGUFTokenizerFiles {
     }
   }
 
+  /// The `chat_template`: the text, or the list of all where there are templates with names.
+  private var chatTemplates: JSONValue? {
+    let prefix = "tokenizer.chat_template."
+    let standard = metadata["tokenizer.chat_template"]?.stringValue
+    let named = metadata.keys.filter { $0.hasPrefix(prefix) }.sorted().compactMap { key in
+      metadata[key]?.stringValue.map { (String(key.dropFirst(prefix.count)), $0) }
+    }
+    if named.isEmpty { return standard.map(JSONValue.string) }
+    let all = (standard.map { [("default", $0)] } ?? []) + named
+    return .array(all.map { ["name": .string($0.0), "template": .string($0.1)] })
+  }
+
   /// The content of `tokenizer_config.json`.
   private func configuration(addsBeginning: Bool, addsEnd: Bool) -> JSONValue {
     var members: [(key: String, value: JSONValue)] = [
@@ -117,9 +133,7 @@ struct GGUFTokenizerFiles {
     {
       if let id = identifier(role) { members.append((key, .string(tokens[id]))) }
     }
-    if let template = metadata["tokenizer.chat_template"]?.stringValue {
-      members.append(("chat_template", .string(template)))
-    }
+    if let templates = chatTemplates { members.append(("chat_template", templates)) }
     members.append(("clean_up_tokenization_spaces", false))
     let architecture = metadata["general.architecture"]?.stringValue ?? ""
     if let length = metadata["\(architecture).context_length"]?.intValue {

@@ -31,7 +31,13 @@ struct TokenDecoder: Sendable {
   /// The bytes of the text of tokens, each given by its spelling.
   func decode(_ pieces: [[UInt8]]) throws -> [UInt8] {
     guard let steps else { return Array(pieces.joined(separator: [0x20])) }
-    return Array(try steps.reduce(pieces) { try $1.apply(to: $0) }.joined())
+    let limit = GrowthLimit(of: pieces.reduce(0) { $0 + $1.count })
+    let tokens = try steps.reduce(pieces) { tokens, step in
+      let result = try step.apply(to: tokens)
+      try limit.check(result.reduce(0) { $0 + $1.count })
+      return result
+    }
+    return Array(tokens.joined())
   }
 }
 
@@ -44,10 +50,15 @@ extension TokenDecoder.Step {
         token.withUnsafeBufferPointer { ByteLevelAlphabet.decode($0) } ?? token
       }
       return [Array(String(decoding: bytes, as: UTF8.self).utf8)]
-    case .replace(let pattern, let content): return tokens.map { $0.replacing(pattern, with: content) }
+    case .replace(let pattern, let content):
+      return try tokens.map { token in
+        try GrowthLimit(of: token.count).check(token.count / Swift.max(1, pattern.count), times: content.count)
+        return token.replacing(pattern, with: content)
+      }
     case .replacePattern(let pattern, let content):
       return try tokens.map { token in
         let matches = try token.withUnsafeBufferPointer { try pattern.matches($0, 0..<$0.count) }
+        try GrowthLimit(of: token.count).check(matches.count, times: content.count)
         return token.replacing(matches, with: content)
       }
     case .byteFallback: return Self.joiningBytes(tokens)

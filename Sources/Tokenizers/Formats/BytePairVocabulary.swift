@@ -12,63 +12,59 @@ struct BytePairVocabulary {
   /// A vocabulary of a file, still empty.
   init(file: String) { vocabulary = Vocabulary(file: file) }
 
-  /// The spellings of all tokens, the model, and where its words can be cut.
+  /// The model, and where its words can be cut.
   ///
   /// - Throws: where an id is out of proportion or a merge names a token that is not there.
-  func tables() throws -> (pieces: ByteStringTable, model: BytePairEncoding, cuts: MarkCuts?) {
-    var pieces = try vocabulary.table()
-    let table = try mergeTable(pieces)
-    var model = BytePairEncoding(
-      vocabulary: isByteLevel ? decodedVocabulary(idLimit: pieces.idLimit) : pieces, merges: table,
-      symbols: symbols(pieces))
+  func model() throws -> (model: BytePairEncoding, cuts: MarkCuts?) {
+    let pieces = try vocabulary.table()
+    var model = BytePairEncoding(vocabulary: pieces, merges: try mergeTable(pieces), symbols: symbols(pieces))
     model.unknownID = try vocabulary.unknownID(pieces)
     model.fusesUnknown = fusesUnknown
     model.ignoresMerges = ignoresMerges
     model.affixes = affixes
-    let cuts = cuts(pieces)
-    vocabulary.insertAddedTokens(into: &pieces)
-    return (pieces, model, cuts)
+    return (model, cuts(pieces))
   }
+
+  /// So many merges are looked up together.
+  private static let batch = 64
 
   private func mergeTable(_ pieces: ByteStringTable) throws -> MergeTable {
-    var table = MergeTable(capacity: merges.count)
-    let prefix = affixes.continuingPrefix
+    var result: [MergeTable.Merge] = []
+    result.reserveCapacity(merges.count)
     var last: Int32 = -1
-    try merges.forEach { rank, left, right, joined in
-      let first = pieces.id(of: left)
-      let second = pieces.id(of: right)
-      var id: Int32
-      // Merges mostly follow the order of the ids.
-      if prefix.isEmpty, pieces.matches(Int(last) + 1, joined) {
-        id = last + 1
-      } else if prefix.isEmpty, pieces.matches(Int(last), joined) {
-        id = last
-      } else if prefix.isEmpty {
-        id = pieces.id(of: joined)
-      } else {
-        id = right.count < prefix.count ? -1 : pieces.id(of: Array(left) + right.dropFirst(prefix.count))
+    try merges.withSides { sides in
+      for start in stride(from: 0, to: merges.count, by: Self.batch) {
+        let ranks = start..<min(start + Self.batch, merges.count)
+        let strings = sides[ranks]
+        let found = pieces.ids(of: strings)
+        for rank in ranks {
+          let position = 2 * (rank - start)
+          let (left, right) = (strings[position], strings[position + 1])
+          let ids = (left: found[position], right: found[position + 1])
+          last = joined(left, right, after: last, pieces)
+          guard ids.left >= 0, ids.right >= 0, last >= 0 else { throw unknownMerge(rank, left, right) }
+          result.append(
+            MergeTable.Merge(left: ids.left, right: ids.right, rank: Int32(truncatingIfNeeded: rank), id: last))
+        }
       }
-      guard first >= 0, second >= 0, id >= 0 else {
-        let names = "\(String(decoding: left, as: UTF8.self)) \(String(decoding: right, as: UTF8.self))"
-        throw TokenizerError(
-          .malformedFile, "\(vocabulary.file): merge \(rank) (\(names)) names a token that is not in the vocabulary")
-      }
-      table.insert(first, second, rank: rank, id: id)
-      last = id
     }
-    return table
+    return MergeTable(result)
   }
 
-  /// The strings that words are compared with: bytes of text, not of the file's spelling.
-  private func decodedVocabulary(idLimit: Int) -> ByteStringTable {
-    guard ignoresMerges else { return ByteStringTable(capacity: 0, idLimit: 0) }
-    var table = ByteStringTable(capacity: vocabulary.pieces.count, idLimit: idLimit)
-    var bytes: [UInt8] = []
-    vocabulary.pieces.forEach { piece, id in
-      bytes.removeAll(keepingCapacity: true)
-      if ByteLevelAlphabet.append(strictlyDecoding: piece, to: &bytes) { table.insert(bytes, id: id) }
-    }
-    return table
+  /// The token that a merge makes, or −1; merges mostly follow the order of the ids.
+  @inline(__always)
+  private func joined(_ left: ByteSlice, _ right: ByteSlice, after last: Int32, _ pieces: ByteStringTable) -> Int32 {
+    let prefix = min(affixes.continuingPrefix.count, right.count)
+    let rest = right.part(prefix..<right.count)
+    if pieces.spells(Int(last) + 1, left, rest) { return last + 1 }
+    if pieces.spells(Int(last), left, rest) { return last }
+    return pieces.id(of: Array(left.bytes) + rest.bytes)
+  }
+
+  private func unknownMerge(_ rank: Int, _ left: ByteSlice, _ right: ByteSlice) -> TokenizerError {
+    let names = [left, right].map { String(decoding: $0.bytes, as: UTF8.self) }.joined(separator: " ")
+    return TokenizerError(
+      .malformedFile, "\(vocabulary.file): merge \(rank) (\(names)) names a token that is not in the vocabulary")
   }
 
   private func symbols(_ pieces: ByteStringTable) -> BytePairEncoding.Symbols {
@@ -81,7 +77,7 @@ struct BytePairVocabulary {
     guard !isByteLevel, !ignoresMerges, affixes.isEmpty, pieces.id(of: mark) >= 0 else { return nil }
     let hasAllBytes = usesByteFallback && Vocabulary.byteTokens(pieces).allSatisfy { $0 >= 0 }
     var cuts = MarkCuts(onlyAtMarks: !hasAllBytes)
-    vocabulary.pieces.forEach { piece, _ in cuts.note(piece) }
+    vocabulary.pieces.forEach { piece, _ in cuts.note(piece.bytes) }
     return cuts
   }
 }

@@ -30,23 +30,24 @@ struct RankVocabulary {
 
   /// The parts of the tokenizer.
   func parts() throws -> TokenizerParts {
-    let limit = max(tokens.count + idOffset, (controls.map(\.id).max() ?? -1) + 1)
-    var bytes = ByteStringTable(capacity: tokens.count, idLimit: limit)
-    var pieces = ByteStringTable(capacity: limit, idLimit: limit)
+    var byteList = PieceList()
+    var spelledList = PieceList()
     for (rank, token) in tokens.enumerated() {
-      bytes.insert(token, id: rank + idOffset)
-      pieces.insert(token.flatMap { ByteLevelAlphabet.spellings[Int($0)] }, id: rank + idOffset)
+      try byteList.append(token, id: rank + idOffset)
+      try spelledList.append(ByteLevelAlphabet.spelling(of: token), id: rank + idOffset)
     }
+    let bytes = ByteStringTable(byteList, idLimit: tokens.count + idOffset)
+    let spelled = ByteStringTable(spelledList, idLimit: tokens.count + idOffset)
     var model = BytePairEncoding(
-      vocabulary: bytes,
+      vocabulary: spelled,
       merges: .joiningPieces(bytes, Array(idOffset..<idOffset + tokens.count), betweenScalars: false) { $0 },
       symbols: .bytes((0..<256).map { bytes.id(of: [UInt8($0)]) }))
     model.ignoresMerges = true
     let added = controls.map { AddedToken(id: $0.id, content: Array($0.name.utf8), special: true) }
-    for token in added { pieces.insert(token.content, id: token.id) }
     let beginID = begin.flatMap { name in controls.first { $0.name == name }?.id }
     return TokenizerParts(
-      pieces: pieces, model: .bytePairEncoding(model), addedTokens: added, normalizer: normalizer,
+      pieces: TokenSpellings(spelled, added: added), model: .bytePairEncoding(model), addedTokens: added,
+      normalizer: normalizer,
       preTokenizerSteps: steps, decoder: TokenDecoder(steps: [.byteLevel]),
       template: SpecialTokenTemplate(prefix: addsBegin ? [beginID].compactMap { $0 } : []), bosID: beginID,
       eosIDs: end.flatMap { name in controls.first { $0.name == name }?.id }.map { [$0] } ?? [])

@@ -36,7 +36,7 @@ struct ScoredVocabulary {
   func parts() throws -> TokenizerParts {
     var vocabulary = Vocabulary(file: file)
     for (id, piece) in pieces.enumerated() {
-      vocabulary.pieces.append(piece, id: id)
+      try vocabulary.pieces.append(piece, id: id)
       if types[id] == .control || (parsesUserDefined && types[id] == .userDefined) {
         vocabulary.addedTokens.append(AddedToken(id: id, content: piece, special: types[id] == .control))
       }
@@ -54,7 +54,7 @@ struct ScoredVocabulary {
     case .unigram: model = .unigram(unigram(table))
     case .bytePairEncoding:
       if !userDefined.isEmpty { steps = [.symbols(symbols)] }
-      model = .bytePairEncoding(bytePairEncoding(table, userDefined))
+      model = .bytePairEncoding(try bytePairEncoding(table, userDefined))
       let hasAllBytes = byteTokens(table)?.allSatisfy { $0 >= 0 } ?? false
       var learned = MarkCuts(onlyAtMarks: !hasAllBytes)
       for (id, piece) in pieces.enumerated() where isFound(id) {
@@ -65,7 +65,7 @@ struct ScoredVocabulary {
     var decoder: [TokenDecoder.Step] = [.replace([0xe2, 0x96, 0x81], with: [0x20]), .byteFallback, .fuse]
     if normalizer.addsPrefix { decoder.append(.strip([0x20], start: 1, stop: 0)) }
     return TokenizerParts(
-      pieces: table, model: model, cuts: cuts, addedTokens: vocabulary.addedTokens,
+      pieces: TokenSpellings(table), model: model, cuts: cuts, addedTokens: vocabulary.addedTokens,
       normalizer: .sentencePiece(normalizer), preTokenizerSteps: steps, decoder: TokenDecoder(steps: decoder))
   }
 
@@ -89,10 +89,9 @@ struct ScoredVocabulary {
   }
 
   /// Any two pieces that together are a piece may be joined, the best score first.
-  private func bytePairEncoding(_ table: ByteStringTable, _ userDefined: [Int]) -> BytePairEncoding {
+  private func bytePairEncoding(_ table: ByteStringTable, _ userDefined: [Int]) throws -> BytePairEncoding {
     let candidates = pieces.indices.filter { isFound($0) }
-    var found = ByteStringTable(capacity: candidates.count, idLimit: pieces.count)
-    for id in candidates { found.insert(pieces[id], id: id) }
+    let found = try subset(candidates)
     let order = candidates.sorted { scores[$0] > scores[$1] }
     var ranks = [Int](repeating: 0, count: pieces.count)
     for (position, id) in order.enumerated() {
@@ -104,12 +103,14 @@ struct ScoredVocabulary {
       symbols: .scalars(byteFallback: byteTokens(table)))
     model.unknownID = unknownID.map { Int32($0) }
     model.fusesUnknown = true
-    if !userDefined.isEmpty {
-      var whole = ByteStringTable(capacity: userDefined.count, idLimit: pieces.count)
-      for id in userDefined { whole.insert(pieces[id], id: id) }
-      model.wholePieces = whole
-    }
+    if !userDefined.isEmpty { model.wholePieces = try subset(userDefined) }
     return model
+  }
+
+  private func subset(_ ids: [Int]) throws -> ByteStringTable {
+    var list = PieceList()
+    for id in ids { try list.append(pieces[id], id: id) }
+    return ByteStringTable(list, idLimit: pieces.count)
   }
 }
 
@@ -121,23 +122,22 @@ extension MergeTable {
   static func joiningPieces(
     _ pieces: ByteStringTable, _ ids: [Int], betweenScalars: Bool, rank: (Int) -> Int
   ) -> MergeTable {
-    var merges: [(left: Int32, right: Int32, id: Int)] = []
+    var merges: [Merge] = []
     merges.reserveCapacity(ids.count * 2)
     for id in ids {
+      let rank = Int32(truncatingIfNeeded: rank(id))
       pieces.withBytes(id) { piece in
         guard piece.count > 1, piece.count <= longestPiece else { return }
         for middle in 1..<piece.count where !betweenScalars || piece[middle] & 0xc0 != 0x80 {
-          let left = pieces.id(of: UnsafeBufferPointer(rebasing: piece[..<middle]))
+          let left = pieces.id(of: ByteSlice(piece, 0, middle))
           guard left >= 0 else { continue }
-          let right = pieces.id(of: UnsafeBufferPointer(rebasing: piece[middle...]))
-          if right >= 0 { merges.append((left, right, id)) }
+          let right = pieces.id(of: ByteSlice(piece, middle, piece.count - middle))
+          if right >= 0 {
+            merges.append(Merge(left: left, right: right, rank: rank, id: Int32(truncatingIfNeeded: id)))
+          }
         }
       }
     }
-    var table = MergeTable(capacity: merges.count)
-    for merge in merges {
-      table.insert(merge.left, merge.right, rank: rank(merge.id), id: Int32(truncatingIfNeeded: merge.id))
-    }
-    return table
+    return MergeTable(merges)
   }
 }

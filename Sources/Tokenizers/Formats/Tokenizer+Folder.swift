@@ -15,6 +15,9 @@ extension Tokenizer {
     let config = try readJSONIfPresent(files.path("tokenizer_config.json"))
     let generation = try readJSONIfPresent(files.path("generation_config.json"))
     parts.applyConfiguration(config, generation: generation)
+    let isLegacy = config.field("added_tokens_decoder").isNull
+    parts.namedTokens = NamedTokens(
+      config, legacy: isLegacy ? try readJSONIfPresent(files.path("special_tokens_map.json")) : .null)
     parts.chatTemplates = try files.chatTemplates(config)
     self.init(parts)
   }
@@ -96,31 +99,35 @@ struct TokenizerFolder {
       guard let id = entry.value.intValue else {
         throw TokenizerError(.malformedFile, "\(vocabularyPath): the id of \"\(entry.key)\" is not an integer")
       }
-      table.vocabulary.pieces.append(entry.key.utf8, id: id)
+      try table.vocabulary.pieces.append(entry.key.utf8, id: id)
       if entry.key == "<|endoftext|>" {
         table.vocabulary.addedTokens.append(AddedToken(id: id, content: Array(entry.key.utf8), special: true))
       }
     }
     for (number, line) in try readFile(mergesPath).split(separator: 0x0a).enumerated()
-    where !(number == 0 && line.starts(with: Array("#version".utf8))) && !table.merges.append(spaced: line) {
-      throw TokenizerError(
-        .malformedFile, "\(mergesPath): line \(number + 1) is not two tokens with one space between")
+    where !(number == 0 && line.starts(with: Array("#version".utf8))) {
+      guard try table.merges.append(spaced: line) else {
+        throw TokenizerError(
+          .malformedFile, "\(mergesPath): line \(number + 1) is not two tokens with one space between")
+      }
     }
-    let tables = try table.tables()
+    let (model, cuts) = try table.model()
     return TokenizerParts(
-      pieces: tables.pieces, model: .bytePairEncoding(tables.model), cuts: tables.cuts,
+      pieces: TokenSpellings(model.vocabulary), model: .bytePairEncoding(model), cuts: cuts,
       addedTokens: table.vocabulary.addedTokens, normalizer: nil, preTokenizerSteps: [.known(.gpt2)],
       decoder: TokenDecoder(steps: [.byteLevel]))
   }
 
   func chatTemplates(_ config: JSONValue) throws -> ChatTemplate.Source {
-    if has("chat_template.jinja") {
-      return ChatTemplate.Source(
-        templateFile: String(decoding: try readFile(path("chat_template.jinja")), as: UTF8.self))
+    func text(_ name: String) throws -> String { String(decoding: try readFile(path(name)), as: UTF8.self) }
+    let others = "additional_chat_templates"
+    let names = ((try? FileManager.default.contentsOfDirectory(atPath: path(others))) ?? []).sorted()
+    let additional = try names.filter { $0.hasSuffix(".jinja") }.map {
+      (name: String($0.dropLast(".jinja".count)), text: try text(others + "/" + $0))
     }
     let value = config.field("chat_template")
     return ChatTemplate.Source(
-      templateFile: nil,
+      templateFile: has("chat_template.jinja") ? try text("chat_template.jinja") : nil, additional: additional,
       configurationValue: value.isNull ? nil : try? TemplateValue(json: value.serialized()))
   }
 }

@@ -9,30 +9,38 @@ extension Tokenizer {
       try self.init(vocabulary.scoredParts(file))
       return
     }
-    guard vocabulary.model == "gpt2" else {
+    guard let name = GGUFPreTokenizer.name(ofModel: vocabulary.model, pre: vocabulary.preTokenizer) else {
       throw TokenizerError(
         .unsupportedPart,
-        "\(file): tokenizer.ggml.model \"\(vocabulary.model)\" is not supported; \"gpt2\" and \"llama\" are")
+        "\(file): tokenizer.ggml.model \"\(vocabulary.model)\" is not supported; \"gpt2\", \"gemma4\" and \"llama\" are"
+      )
     }
-    guard let pattern = GGUFPreTokenizer(name: vocabulary.preTokenizer) else {
+    let pattern: GGUFPreTokenizer
+    do {
+      pattern = try GGUFPreTokenizer(name: name)
+    } catch {
       throw TokenizerError(
         .unsupportedPart,
-        "\(file): tokenizer.ggml.pre \"\(vocabulary.preTokenizer)\" is not supported; use the model's tokenizer.json")
+        "\(file): tokenizer.ggml.pre \"\(name)\" is not supported: \(error.reason); use the model's tokenizer.json")
     }
     try vocabulary.check(file)
-    var content = TokenizerJSONScanner.Content()
+    var content = TokenizerJSONContent()
     content.hasVocabulary = true
-    for (id, token) in vocabulary.tokens.enumerated() { content.pieces.append(token.utf8, id: id) }
+    for (id, token) in vocabulary.tokens.enumerated() { try content.pieces.append(token.utf8, id: id) }
     var merges = MergeList()
-    for (rank, merge) in vocabulary.merges.enumerated() where !merges.append(spaced: merge.utf8) {
-      throw TokenizerError(.malformedFile, "\(file): merge \(rank) is not two tokens with one space between")
+    for (rank, merge) in vocabulary.merges.enumerated() {
+      guard try merges.append(spaced: merge.utf8) else {
+        throw TokenizerError(.malformedFile, "\(file): merge \(rank) is not two tokens with one space between")
+      }
     }
     content.merges = merges
-    content.model = [("type", "BPE"), ("ignore_merges", .bool(pattern.ignoresMerges))]
+    content.model = [
+      ("type", "BPE"), ("ignore_merges", .bool(pattern.ignoresMerges)), ("byte_fallback", .bool(!pattern.isByteLevel)),
+    ]
     let added = vocabulary.tokenTypes.enumerated().filter { $0.element == 3 || $0.element == 4 }
     content.root = [
       ("normalizer", pattern.normalizer), ("pre_tokenizer", pattern.preTokenizer),
-      ("decoder", GGUFPreTokenizer.byteLevel(splits: true)),
+      ("decoder", pattern.decoder),
       (
         "added_tokens",
         .array(

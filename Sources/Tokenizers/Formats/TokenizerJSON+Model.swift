@@ -1,8 +1,8 @@
 import JSONReader
 
 extension TokenizerJSON {
-  /// A model with the spellings of all tokens.
-  typealias Model = (pieces: ByteStringTable, model: TokenModel, cuts: MarkCuts?)
+  /// A model with the spellings of its tokens.
+  typealias Model = (vocabulary: ByteStringTable, model: TokenModel, cuts: MarkCuts?)
 
   private var fields: JSONValue { .object(content.model) }
 
@@ -18,8 +18,8 @@ extension TokenizerJSON {
     vocabulary.addedTokens = added
     switch type {
     case "BPE": return try bytePairEncoding(vocabulary, steps: &steps)
-    case "Unigram": return try unigram(vocabulary)
-    default: return try words(vocabulary, type)
+    case "Unigram": return try unigram(vocabulary.table())
+    default: return try words(vocabulary.table(), type)
     }
   }
 
@@ -39,39 +39,33 @@ extension TokenizerJSON {
       pairs.isByteLevel = true
       steps.removeLast()
     }
-    let tables = try pairs.tables()
-    return (tables.pieces, .bytePairEncoding(tables.model), tables.cuts)
+    let (model, cuts) = try pairs.model()
+    return (model.vocabulary, .bytePairEncoding(model), cuts)
   }
 
-  private func unigram(_ vocabulary: Vocabulary) throws -> Model {
-    var pieces = try vocabulary.table()
+  private func unigram(_ pieces: ByteStringTable) throws -> Model {
     let unknown = fields.field("unk_id").intValue
+    if unknown == nil, !fields.field("unk_id").isNull { throw malformed("unk_id is not an index") }
     let scores = content.pieces.scores
     if let unknown, !scores.indices.contains(unknown) {
       throw malformed("unk_id \(unknown) is outside the \(scores.count) pieces")
     }
     let bytes = fields.field("byte_fallback").flag ? Vocabulary.byteTokens(pieces) : nil
     let model = Unigram(pieces: pieces, scores: scores, unknownID: unknown, byteFallback: bytes)
-    vocabulary.insertAddedTokens(into: &pieces)
     return (pieces, .unigram(model), nil)
   }
 
-  private func words(_ vocabulary: Vocabulary, _ type: String) throws -> Model {
-    var pieces = try vocabulary.table()
+  private func words(_ pieces: ByteStringTable, _ type: String) throws -> Model {
     let unknown = fields.field("unk_token").stringValue ?? (type == "WordPiece" ? "[UNK]" : "<unk>")
     let id = pieces.id(of: Array(unknown.utf8))
     let unknownID = id >= 0 ? id : nil
-    let model: TokenModel
-    if type == "WordPiece" {
-      model = .wordPiece(
-        WordPiece(
-          pieces: pieces, ids: content.pieces.ids,
-          prefix: Array((fields.field("continuing_subword_prefix").stringValue ?? "##").utf8), unknownPiece: unknown,
-          unknownID: unknownID, longestWord: fields.field("max_input_chars_per_word").intValue ?? 100))
-    } else {
-      model = .wordLevel(WordLevel(vocabulary: pieces, unknownID: unknownID, unknownPiece: unknown))
+    guard type == "WordPiece" else {
+      return (pieces, .wordLevel(WordLevel(vocabulary: pieces, unknownID: unknownID, unknownPiece: unknown)), nil)
     }
-    vocabulary.insertAddedTokens(into: &pieces)
-    return (pieces, model, nil)
+    let model = WordPiece(
+      pieces: pieces, ids: Array(content.pieces.ids),
+      prefix: Array((fields.field("continuing_subword_prefix").stringValue ?? "##").utf8), unknownPiece: unknown,
+      unknownID: unknownID, longestWord: fields.field("max_input_chars_per_word").intValue ?? 100)
+    return (pieces, .wordPiece(model), nil)
   }
 }

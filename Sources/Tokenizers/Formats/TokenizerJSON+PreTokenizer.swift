@@ -3,7 +3,7 @@ import JSONReader
 extension TokenizerJSON {
   /// The steps of the `pre_tokenizer`.
   func preTokenizerSteps(_ value: JSONValue) throws -> [PreTokenizer.Step] {
-    try flattened(value, "pretokenizers").flatMap { part throws -> [PreTokenizer.Step] in
+    let steps = try flattened(value, "pretokenizers").flatMap { part throws -> [PreTokenizer.Step] in
       let type = part.field("type").stringValue ?? "unnamed"
       switch type {
       case "ByteLevel":
@@ -39,6 +39,7 @@ extension TokenizerJSON {
       default: throw unsupported("pre_tokenizer", type)
       }
     }
+    return PreTokenizer.withByteAlphabetLast(steps)
   }
 
   private func isolation(_ isIndividual: Bool) -> SplitBehavior { isIndividual ? .isolated : .contiguous }
@@ -53,8 +54,11 @@ extension TokenizerJSON {
     guard let regex = part.field("pattern").field("Regex").stringValue else {
       throw malformed("a Split has no pattern")
     }
-    let keepsAll = behavior == .isolated || (behavior == .removed && inverted)
-    if keepsAll, let known = KnownPattern.spelled(regex) { return .known(known) }
+    if let known = KnownPattern.spelled(regex),
+      behavior == .isolated || (behavior == .removed && inverted && known.coversText)
+    {
+      return .known(known)
+    }
     return .expression(try expression(regex, "Split"), behavior, inverted: inverted)
   }
 

@@ -2,7 +2,7 @@ import JSONReader
 
 extension TokenizerJSON {
   /// The control tokens that the `post_processor` puts around a single text.
-  func template(_ value: JSONValue, tokens: ByteStringTable) throws -> SpecialTokenTemplate {
+  func template(_ value: JSONValue, tokens: TokenSpellings) throws -> SpecialTokenTemplate {
     var result = SpecialTokenTemplate()
     if value.isNull { return result }
     let type = value.field("type").stringValue ?? "unnamed"
@@ -28,14 +28,14 @@ extension TokenizerJSON {
   }
 
   /// The id of a token given as `["[SEP]", 102]`.
-  private func pair(_ value: JSONValue, _ tokens: ByteStringTable) throws -> Int {
+  private func pair(_ value: JSONValue, _ tokens: TokenSpellings) throws -> Int {
     guard value.elements.count == 2, let id = value.elements[1].intValue, tokens[id] != nil else {
       throw malformed("the post_processor names a token that is not there")
     }
     return id
   }
 
-  private func singleTemplate(_ value: JSONValue, _ tokens: ByteStringTable) throws -> SpecialTokenTemplate {
+  private func singleTemplate(_ value: JSONValue, _ tokens: TokenSpellings) throws -> SpecialTokenTemplate {
     var result = SpecialTokenTemplate()
     var isAfterText = false
     for item in value.field("single").elements {

@@ -4,7 +4,7 @@ import JSONReader
 struct TokenizerJSON {
   /// The file, for messages.
   let file: String
-  let content: TokenizerJSONScanner.Content
+  let content: TokenizerJSONContent
 
   /// The parts of the tokenizer; refuses by name what is not supported.
   func parts() throws -> TokenizerParts {
@@ -12,10 +12,11 @@ struct TokenizerJSON {
     let normalizer = try normalizer(field("normalizer"))
     let added = try addedTokens()
     let model = try model(added, steps: &steps)
+    let pieces = TokenSpellings(model.vocabulary, added: added)
     return TokenizerParts(
-      pieces: model.pieces, model: model.model, cuts: model.cuts, addedTokens: added, normalizer: normalizer,
+      pieces: pieces, model: model.model, cuts: model.cuts, addedTokens: added, normalizer: normalizer,
       preTokenizerSteps: steps, decoder: try decoder(field("decoder")),
-      template: try template(field("post_processor"), tokens: model.pieces), notes: notes)
+      template: try template(field("post_processor"), tokens: pieces), notes: notes)
   }
 
   private func field(_ name: String) -> JSONValue { JSONValue.object(content.root).field(name) }

@@ -6,29 +6,17 @@ struct Vocabulary {
   var addedTokens: [AddedToken] = []
   var unknownPiece: String?
 
-  /// One more than the highest id; throws where an id is out of proportion.
-  func idLimit() throws -> Int {
+  /// The spellings of the model's tokens by id; throws where an id, also of an added token, is out of proportion.
+  func table() throws -> ByteStringTable {
     let count = pieces.count + addedTokens.count
-    let highest = max(pieces.ids.max() ?? -1, addedTokens.map(\.id).max() ?? -1)
-    let lowest = min(pieces.ids.min() ?? 0, addedTokens.map(\.id).min() ?? 0)
+    let highest = max(pieces.highestID, addedTokens.map(\.id).max() ?? -1)
+    let lowest = min(pieces.lowestID, addedTokens.map(\.id).min() ?? 0)
     guard lowest >= 0, highest < count * 8 + 65536 else {
       throw TokenizerError(
         .malformedFile,
         "\(file): token id \(lowest < 0 ? lowest : highest) does not fit \(count) tokens; check the file")
     }
-    return highest + 1
-  }
-
-  /// The spellings of the model's tokens by id.
-  func table() throws -> ByteStringTable {
-    var table = ByteStringTable(capacity: pieces.count + addedTokens.count, idLimit: try idLimit())
-    pieces.forEach { table.insert($0, id: $1) }
-    return table
-  }
-
-  /// The spellings with those of the added tokens, which are not found by the model.
-  func insertAddedTokens(into table: inout ByteStringTable) {
-    for token in addedTokens { table.insert(token.content, id: token.id) }
+    return ByteStringTable(pieces, idLimit: pieces.highestID + 1)
   }
 
   /// The id of the unknown token, nil where none is named; throws where it is not there.

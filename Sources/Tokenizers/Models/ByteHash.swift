@@ -1,40 +1,32 @@
-/// A seeded hash of byte strings, eight bytes at a time.
+/// A seeded hash of byte strings, sixteen bytes at a time.
 ///
-/// The seed is drawn once per table, so that no file or text can be made to collide.
+/// The seeds are drawn once per table, so that no file or text can be made to collide.
 struct ByteHash: Sendable {
   private let seed = UInt64.random(in: 0...UInt64.max)
   private let multiplier = UInt64.random(in: 0...UInt64.max) | 1
 
-  /// The hash of the bytes.
+  /// The hash of a string.
   @inline(__always)
-  func callAsFunction(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt64 {
-    guard let base = bytes.baseAddress else { return seed }
-    let raw = UnsafeRawPointer(base)
-    let count = bytes.count
-    var hash = seed ^ UInt64(truncatingIfNeeded: count)
+  func callAsFunction(_ string: ByteSlice) -> UInt64 {
+    if string.count <= 16 { return callAsFunction(string.words, string.count) }
+    var hash = seed ^ UInt64(truncatingIfNeeded: string.count)
     var offset = 0
-    while offset + 8 <= count {
-      hash = mix(hash ^ raw.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
-      offset += 8
+    while offset + 16 < string.count {
+      hash = mix(hash ^ string.word(at: offset), multiplier ^ string.word(at: offset + 8))
+      offset += 16
     }
-    if offset < count {
-      var tail: UInt64 = 0
-      if count >= 8 {
-        tail = raw.loadUnaligned(fromByteOffset: count - 8, as: UInt64.self)
-      } else if count >= 4 {
-        tail = UInt64(raw.loadUnaligned(fromByteOffset: count - 4, as: UInt32.self)) << 32
-        tail |= UInt64(raw.loadUnaligned(fromByteOffset: 0, as: UInt32.self))
-      } else {
-        tail = UInt64(bytes[0]) | UInt64(bytes[count >> 1]) << 8 | UInt64(bytes[count - 1]) << 16
-      }
-      hash = mix(hash ^ tail)
-    }
-    return hash
+    return mix(hash ^ string.word(at: string.count - 16), multiplier ^ string.word(at: string.count - 8))
+  }
+
+  /// The hash of a string of at most sixteen bytes, given as its words.
+  @inline(__always)
+  func callAsFunction(_ words: (first: UInt64, second: UInt64), _ count: Int) -> UInt64 {
+    mix(seed ^ words.first, (multiplier ^ words.second) &+ UInt64(truncatingIfNeeded: count))
   }
 
   @inline(__always)
-  private func mix(_ value: UInt64) -> UInt64 {
-    let product = value.multipliedFullWidth(by: multiplier)
+  private func mix(_ left: UInt64, _ right: UInt64) -> UInt64 {
+    let product = left.multipliedFullWidth(by: right)
     return product.high ^ product.low
   }
 }

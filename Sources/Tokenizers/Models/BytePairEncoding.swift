@@ -17,6 +17,7 @@ struct BytePairEncoding: Sendable {
     var isEmpty: Bool { continuingPrefix.isEmpty && endOfWordSuffix.isEmpty }
   }
 
+  /// The tokens as the file spells them: bytes in the alphabet of GPT-2.
   let vocabulary: ByteStringTable
   let merges: MergeTable
   let symbols: Symbols
@@ -37,7 +38,7 @@ struct BytePairEncoding: Sendable {
   func encode(_ word: UnsafeBufferPointer<UInt8>, scratch: inout MergeScratch, into tokens: inout [WordToken]) {
     guard !word.isEmpty else { return }
     if ignoresMerges {
-      let id = vocabulary.id(of: word)
+      let id = wholeWord(word)
       if id >= 0 {
         tokens.append(WordToken(id, 0, word.count))
         return
@@ -66,6 +67,12 @@ struct BytePairEncoding: Sendable {
       tokens.append(WordToken(id, end, end + length))
       end += length
     }
+  }
+
+  /// The token that is a word, or −1.
+  private func wholeWord(_ word: UnsafeBufferPointer<UInt8>) -> Int32 {
+    if case .bytes = symbols { return vocabulary.id(of: ByteLevelAlphabet.spelling(of: word)) }
+    return vocabulary.id(of: word)
   }
 
   private func appendBytes(of word: UnsafeBufferPointer<UInt8>, _ ids: [Int32], to scratch: inout MergeScratch) {

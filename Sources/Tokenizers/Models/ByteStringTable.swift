@@ -2,115 +2,154 @@
 ///
 /// Keys are bytes, never `String`: canonically equal spellings are different tokens.
 struct ByteStringTable: Sendable {
-  private var storage: [UInt8] = []
-  private var starts: [Int32] = []
-  /// Length in bytes, −1 where the id has no string.
-  private var lengths: [Int32] = []
-  /// The upper half of the hash, then the id plus one; zero where the slot is free.
-  private var slots: [UInt64]
-  private var used = 0
-  private let hash = ByteHash()
-  /// The longest string in bytes.
-  private(set) var longest = 0
+  private struct Place {
+    var start: Int32 = 0
+    /// Length in bytes, −1 where the id has no string.
+    var count: Int32 = -1
+  }
 
-  /// An empty table with room for `capacity` strings and ids below `idLimit`.
-  init(capacity: Int, idLimit: Int) {
-    var size = 16
-    while size < capacity * 2 { size *= 2 }
-    slots = Array(repeating: 0, count: size)
-    starts = Array(repeating: 0, count: idLimit)
-    lengths = Array(repeating: -1, count: idLimit)
-    storage.reserveCapacity(capacity * 8)
+  /// The strings, then as many zeros as are read beyond them.
+  private let storage: [UInt8]
+  private let places: [Place]
+  private let index: HashIndex
+  private let hash: ByteHash
+
+  /// The strings of a list, whose ids are not negative and below `idLimit`; of equal strings, and of equal ids, the last
+  /// one counts.
+  init(_ pieces: PieceList, idLimit: Int) {
+    var places = [Place](repeating: Place(), count: idLimit)
+    let padding = 16
+    storage = Array(unsafeUninitializedCapacity: pieces.byteCount + padding) { storage, used in
+      let raw = UnsafeMutableRawBufferPointer(storage)
+      places.withUnsafeMutableBufferPointer { places in
+        pieces.forEach { piece, id in
+          if piece.count <= 16 {
+            // What follows the string gives way to the next one.
+            let words = piece.words
+            raw.storeBytes(of: words.first.littleEndian, toByteOffset: used, as: UInt64.self)
+            raw.storeBytes(of: words.second.littleEndian, toByteOffset: used + 8, as: UInt64.self)
+          } else {
+            UnsafeMutableRawBufferPointer(rebasing: raw[used...]).copyMemory(from: UnsafeRawBufferPointer(piece.bytes))
+          }
+          places[id] = Place(start: Int32(truncatingIfNeeded: used), count: Int32(truncatingIfNeeded: piece.count))
+          used += piece.count
+        }
+      }
+      UnsafeMutableRawBufferPointer(rebasing: raw[used...]).initializeMemory(as: UInt8.self, repeating: 0)
+      used = storage.count
+    }
+    let hash = ByteHash()
+    var index = HashIndex(count: pieces.count, highest: idLimit - 1)
+    storage.withUnsafeBufferPointer { storage in
+      places.withUnsafeBufferPointer { places in
+        func string(_ id: Int) -> ByteSlice { ByteSlice(storage, Int(places[id].start), Int(places[id].count)) }
+        index.fill(pieces.ids.lazy.map { (hash(string($0)), $0) }) { string($0) == string($1) }
+      }
+    }
+    self.hash = hash
+    self.places = places
+    self.index = index
   }
 
   /// One more than the highest id that may be used.
-  var idLimit: Int { lengths.count }
-
-  /// Whether all ids have their place; ids beyond it may be added.
-  mutating func extend(toIDLimit limit: Int) {
-    guard limit > idLimit else { return }
-    starts.append(contentsOf: repeatElement(0, count: limit - starts.count))
-    lengths.append(contentsOf: repeatElement(-1, count: limit - lengths.count))
-  }
-
-  /// Stores the string of an id; `indexed` also makes it findable by its bytes (the last one wins).
-  mutating func insert(_ bytes: UnsafeBufferPointer<UInt8>, id: Int, indexed: Bool = true) {
-    starts[id] = Int32(truncatingIfNeeded: storage.count)
-    lengths[id] = Int32(truncatingIfNeeded: bytes.count)
-    storage.append(contentsOf: bytes)
-    longest = max(longest, bytes.count)
-    guard indexed else { return }
-    if used * 2 >= slots.count { grow() }
-    let hash = hash(bytes)
-    let index = slot(of: bytes, hash)
-    if slots[index] == 0 { used += 1 }
-    slots[index] = hash & ~0xffff_ffff | UInt64(id + 1)
-  }
-
-  /// Stores the string of an id.
-  mutating func insert(_ bytes: [UInt8], id: Int) { bytes.withUnsafeBufferPointer { insert($0, id: id) } }
+  var idLimit: Int { places.count }
 
   /// The id of a byte string, or −1.
   @inline(__always)
-  func id(of bytes: UnsafeBufferPointer<UInt8>) -> Int32 {
-    Int32(truncatingIfNeeded: slots[slot(of: bytes, hash(bytes))] & 0xffff_ffff) - 1
+  func id(of string: ByteSlice) -> Int32 { id(of: string, index.probe(hash(string))) }
+
+  /// One of many strings that are looked up together.
+  private struct Search {
+    let words: (first: UInt64, second: UInt64)
+    let probe: HashIndex.Probe
+    var place = Place()
   }
 
-  /// The id of a byte string, or −1.
-  func id(of bytes: [UInt8]) -> Int32 { bytes.withUnsafeBufferPointer { id(of: $0) } }
-
-  /// The bytes of an id, or nil where the id has none.
-  subscript(id: Int) -> ArraySlice<UInt8>? {
-    guard lengths.indices.contains(id), lengths[id] >= 0 else { return nil }
-    let start = Int(starts[id])
-    return storage[start..<start + Int(lengths[id])]
-  }
-
-  /// Whether the id has exactly these bytes.
-  func matches(_ id: Int, _ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-    lengths.indices.contains(id) && equals(id, bytes)
-  }
-
-  /// Calls `body` with the bytes of an id, which must have some string.
-  @inline(__always)
-  func withBytes<Result>(_ id: Int, _ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
-    let start = Int(starts[id])
-    let end = start + Int(max(lengths[id], 0))
-    return storage.withUnsafeBufferPointer { body(UnsafeBufferPointer(rebasing: $0[start..<end])) }
-  }
-
-  private mutating func grow() {
-    let old = slots
-    slots = Array(repeating: 0, count: old.count * 2)
-    for entry in old where entry != 0 {
-      let id = Int(entry & 0xffff_ffff) - 1
-      let index = withBytes(id) { slot(of: $0, hash($0)) }
-      slots[index] = entry
+  /// The ids of byte strings, −1 where one is not there.
+  ///
+  /// Each step is taken for all strings before the next one, so that they wait for memory together.
+  func ids(of strings: [ByteSlice]) -> [Int32] {
+    guard idLimit > 0 else { return strings.map { _ in -1 } }
+    return Array(unsafeUninitializedCapacity: strings.count) { ids, count in
+      count = strings.count
+      strings.withUnsafeBufferPointer { strings in
+        withUnsafeTemporaryAllocation(of: Search.self, capacity: count) { search($0, strings, ids) }
+      }
     }
   }
 
-  /// The slot that holds the string, or the free slot where it belongs.
-  @inline(__always)
-  private func slot(of bytes: UnsafeBufferPointer<UInt8>, _ hash: UInt64) -> Int {
-    slots.withUnsafeBufferPointer { slots in
-      let mask = slots.count - 1
-      var index = Int(truncatingIfNeeded: hash & 0xffff_ffff) & mask
-      while true {
-        let entry = slots[index]
-        if entry == 0 { return index }
-        if (entry ^ hash) >> 32 == 0, equals(Int(entry & 0xffff_ffff) - 1, bytes) { return index }
-        index = (index + 1) & mask
+  private func search(
+    _ searches: UnsafeMutableBufferPointer<Search>, _ strings: UnsafeBufferPointer<ByteSlice>,
+    _ ids: UnsafeMutableBufferPointer<Int32>
+  ) {
+    storage.withUnsafeBufferPointer { storage in
+      places.withUnsafeBufferPointer { places in
+        for position in strings.indices {
+          let string = strings[position]
+          let words = string.words
+          let hash = string.count <= 16 ? hash(words, string.count) : hash(string)
+          searches.initializeElement(at: position, to: Search(words: words, probe: index.probe(hash)))
+        }
+        for position in strings.indices {
+          searches[position].place = places[index.candidate(searches[position].probe)]
+        }
+        for position in strings.indices {
+          let (search, count) = (searches[position], strings[position].count)
+          let found = ByteSlice(storage, Int(search.place.start), count)
+          let isFound = count <= 16 && Int(search.place.count) == count && found.words == search.words
+          ids.initializeElement(
+            at: position,
+            to: isFound
+              ? Int32(truncatingIfNeeded: index.candidate(search.probe)) : id(of: strings[position], search.probe))
+        }
       }
     }
   }
 
   @inline(__always)
-  private func equals(_ id: Int, _ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-    guard Int(lengths[id]) == bytes.count else { return false }
-    let start = Int(starts[id])
-    return storage.withUnsafeBufferPointer { storage in
-      for index in 0..<bytes.count where storage[start + index] != bytes[index] { return false }
-      return true
+  private func id(of string: ByteSlice, _ probe: HashIndex.Probe) -> Int32 {
+    storage.withUnsafeBufferPointer { storage in
+      places.withUnsafeBufferPointer { places in
+        Int32(
+          truncatingIfNeeded: index.number(probe) { id in
+            ByteSlice(storage, Int(places[id].start), Int(places[id].count)) == string
+          })
+      }
     }
+  }
+
+  /// The id of a byte string, or −1.
+  func id(of bytes: UnsafeBufferPointer<UInt8>) -> Int32 { id(of: ByteSlice(bytes)) }
+
+  /// The id of a byte string, or −1.
+  func id(of bytes: [UInt8]) -> Int32 { bytes.withUnsafeBufferPointer { id(of: $0) } }
+
+  /// Whether there is a string of this id.
+  @inline(__always)
+  func hasString(_ id: Int) -> Bool { places.indices.contains(id) && places[id].count >= 0 }
+
+  /// The bytes of an id, or nil where the id has none.
+  subscript(id: Int) -> ArraySlice<UInt8>? {
+    guard hasString(id) else { return nil }
+    let start = Int(places[id].start)
+    return storage[start..<start + Int(places[id].count)]
+  }
+
+  /// Whether the id has exactly the bytes of two strings, one after the other.
+  @inline(__always)
+  func spells(_ id: Int, _ left: ByteSlice, _ right: ByteSlice) -> Bool {
+    guard places.indices.contains(id), Int(places[id].count) == left.count + right.count else { return false }
+    let start = Int(places[id].start)
+    return storage.withUnsafeBufferPointer { storage in
+      ByteSlice(storage, start, left.count) == left && ByteSlice(storage, start + left.count, right.count) == right
+    }
+  }
+
+  /// Calls `body` with the bytes of an id; they are none where the id has no string.
+  @inline(__always)
+  func withBytes<Result>(_ id: Int, _ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
+    let start = Int(places[id].start)
+    let end = start + Int(max(places[id].count, 0))
+    return storage.withUnsafeBufferPointer { body(UnsafeBufferPointer(rebasing: $0[start..<end])) }
   }
 }

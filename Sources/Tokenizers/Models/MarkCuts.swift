@@ -15,8 +15,10 @@ struct MarkCuts: Sendable {
   /// Learns from the spelling of a token.
   mutating func note(_ piece: UnsafeBufferPointer<UInt8>) {
     guard piece.count > 1 else { return }
-    for index in 1..<piece.count {
-      joined[Int(piece[index - 1]) << 8 | Int(piece[index])] = true
+    joined.withUnsafeMutableBufferPointer { joined in
+      for index in 1..<piece.count { joined[Int(piece[index - 1]) << 8 | Int(piece[index])] = true }
+    }
+    for index in 1..<piece.count where piece[index] == Self.mark.0 {
       if index + 2 < piece.count, Self.isMark(piece, at: index), !Self.isMark(piece, at: index - 3) {
         markJoined[Int(piece[index - 1])] = true
       }

@@ -24,7 +24,7 @@ struct WordCache {
 
   /// The tokens of a word, appended to `result` by `body` one by one; false where the word is not known.
   @inline(__always)
-  mutating func forEachToken(of word: UnsafeBufferPointer<UInt8>, _ body: (WordToken) -> Void) -> Bool {
+  mutating func forEachToken(of word: ByteSlice, _ body: (WordToken) -> Void) -> Bool {
     if entries.isEmpty { return false }
     let hash = hash(word)
     var index = Int(truncatingIfNeeded: hash) & (entries.count - 1)
@@ -45,7 +45,7 @@ struct WordCache {
   }
 
   /// Remembers the tokens of a word that is not known.
-  mutating func insert(_ word: UnsafeBufferPointer<UInt8>, _ new: ArraySlice<WordToken>) {
+  mutating func insert(_ word: ByteSlice, _ new: ArraySlice<WordToken>) {
     if entries.isEmpty || count >= Self.wordLimit || words.count >= Self.byteLimit {
       removeAll()
     } else if count * 2 >= entries.count {
@@ -57,7 +57,7 @@ struct WordCache {
     entries[index] = Entry(
       hash: hash, wordStart: Int32(words.count), wordCount: Int32(word.count), tokenStart: Int32(tokens.count),
       tokenCount: Int32(new.count))
-    words.append(contentsOf: word)
+    words.append(contentsOf: word.bytes)
     tokens.append(contentsOf: new)
     count += 1
   }
@@ -80,12 +80,7 @@ struct WordCache {
   }
 
   @inline(__always)
-  private func equals(_ entry: Entry, _ word: UnsafeBufferPointer<UInt8>) -> Bool {
-    guard Int(entry.wordCount) == word.count else { return false }
-    let start = Int(entry.wordStart)
-    return words.withUnsafeBufferPointer { words in
-      for index in 0..<word.count where words[start + index] != word[index] { return false }
-      return true
-    }
+  private func equals(_ entry: Entry, _ word: ByteSlice) -> Bool {
+    words.withUnsafeBufferPointer { ByteSlice($0, Int(entry.wordStart), Int(entry.wordCount)) == word }
   }
 }

@@ -23,18 +23,31 @@ enum Normalizer: Sendable {
   indirect case sequence([Normalizer])
 
   /// Rewrites the text and keeps track of where its bytes came from.
+  ///
+  /// - Throws: `TokenizerError` where a pattern takes too many steps, or the text grows without measure.
   func apply(to text: inout AlignedText) throws {
+    try apply(to: &text, within: GrowthLimit(of: text.bytes.count))
+  }
+
+  private func apply(to text: inout AlignedText, within limit: GrowthLimit) throws {
     if text.bytes.isEmpty { return }
     switch self {
-    case .sequence(let normalizers): for normalizer in normalizers { try normalizer.apply(to: &text) }
+    case .sequence(let normalizers):
+      for normalizer in normalizers {
+        try normalizer.apply(to: &text, within: limit)
+        try limit.check(text.bytes.count)
+      }
     case .prepend(let bytes):
       var rewriter = TextRewriter(text)
       rewriter.insertBefore(bytes)
       rewriter.keep(upTo: text.bytes.count)
       text = rewriter.finish()
-    case .replace(let pattern, let content): text.replace(pattern, with: content)
+    case .replace(let pattern, let content):
+      try limit.check(text.bytes.count / max(1, pattern.count), times: content.count)
+      text.replace(pattern, with: content)
     case .replacePattern(let pattern, let content):
       let matches = try text.bytes.withUnsafeBufferPointer { try pattern.matches($0, 0..<$0.count) }
+      try limit.check(matches.count, times: content.count)
       text.replace(matches, with: content)
     case .strip(let left, let right): text.strip(left: left, right: right)
     case .lowercase:

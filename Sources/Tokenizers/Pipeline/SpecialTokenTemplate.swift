@@ -11,7 +11,7 @@ struct OffsetTrimming: Sendable {
   let addsPrefixSpace: Bool
 
   /// Trims the ranges of tokens, whose spelling tells their spaces; each space is one character of the text.
-  func apply(to spans: inout [TokenSpan], _ pieces: ByteStringTable, of text: UnsafeBufferPointer<UInt8>) {
+  func apply(to spans: inout [TokenSpan], _ pieces: TokenSpellings, of text: UnsafeBufferPointer<UInt8>) {
     for index in spans.indices {
       guard let piece = pieces[spans[index].id] else { continue }
       let scalars = UTF8Scalar.scalars(of: piece)

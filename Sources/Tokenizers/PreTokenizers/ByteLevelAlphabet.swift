@@ -17,6 +17,13 @@ enum ByteLevelAlphabet {
     return bytes
   }
 
+  /// Bytes as vocabulary files spell them.
+  static func spelling(of bytes: some Sequence<UInt8>) -> [UInt8] {
+    var result: [UInt8] = []
+    for byte in bytes { UTF8Scalar.append(scalars[Int(byte)], to: &result) }
+    return result
+  }
+
   /// The byte of each scalar below U+0144, −1 where it has none.
   private static let bytes: [Int16] = {
     var table = [Int16](repeating: -1, count: 0x144)

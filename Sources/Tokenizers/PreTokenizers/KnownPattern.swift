@@ -1,6 +1,6 @@
 /// A split pattern of a known model family, matched by a hand-written scanner.
 ///
-/// The scanners cover every scalar: the pieces of a text, joined, are the text.
+/// The pieces of a text, joined, are the text: what is between two matches is a piece of its own.
 struct KnownPattern: Sendable, Equatable {
   /// How the pattern takes words and line ends.
   enum Family: Sendable {
@@ -8,6 +8,8 @@ struct KnownPattern: Sendable, Equatable {
     case gpt2
     /// ``(?i:'s|…)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,n}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+``
     case cl100k
+    /// `[0-9][0-9][0-9]`
+    case threeDigits
   }
 
   let family: Family
@@ -17,6 +19,10 @@ struct KnownPattern: Sendable, Equatable {
   static let gpt2 = KnownPattern(family: .gpt2, numberLimit: .max)
   static let llama3 = KnownPattern(family: .cl100k, numberLimit: 3)
   static let qwen2 = KnownPattern(family: .cl100k, numberLimit: 1)
+  static let threeDigits = KnownPattern(family: .threeDigits, numberLimit: 3)
+
+  /// Whether matches stand side by side in any text.
+  var coversText: Bool { family != .threeDigits }
 
   /// The known pattern with exactly this spelling, or nil.
   static func spelled(_ regex: String) -> KnownPattern? {
@@ -31,13 +37,18 @@ struct KnownPattern: Sendable, Equatable {
       (#"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#, .gpt2),
       (SplitPatterns.llama3, .llama3), (SplitPatterns.cl100k(spelledOut, numbers: #"\p{N}{1,3}"#), .llama3),
       (SplitPatterns.qwen2, .qwen2), (SplitPatterns.cl100k(spelledOut, numbers: #"\p{N}"#), .qwen2),
+      ("[0-9][0-9][0-9]", .threeDigits),
     ]
   }()
 
   /// A scanner of this pattern; the end of the text counts as the end.
   @inline(__always)
   func end(of scanner: PatternScanner, at start: Int) -> Int {
-    family == .gpt2 ? scanner.endOfGPT2Piece(at: start) : scanner.endOfCL100KPiece(at: start, numberLimit)
+    switch family {
+    case .gpt2: scanner.endOfGPT2Piece(at: start)
+    case .cl100k: scanner.endOfCL100KPiece(at: start, numberLimit)
+    case .threeDigits: scanner.endOfThreeDigitsPiece(at: start)
+    }
   }
 
   /// Appends the pieces of `range`; the end of the range counts as the end of the text.

@@ -40,6 +40,18 @@ struct PatternScanner {
     return endOfLineOrWhitespace(at: start)
   }
 
+  /// The end of three digits at `start`, or of the text before the next three.
+  func endOfThreeDigitsPiece(at start: Int) -> Int {
+    var digits = 0
+    var index = start
+    while index < text.count {
+      digits = text[index] ^ 0x30 <= 9 ? digits + 1 : 0
+      index += 1
+      if digits == 3 { return index - 3 > start ? index - 3 : index }
+    }
+    return index
+  }
+
   @inline(__always)
   private func classify(_ index: Int) -> (kind: ScalarClass, length: Int) {
     let lead = text[index]

@@ -7,6 +7,7 @@ struct PreTokenizer: Sendable {
     case expression(RegularExpressionPattern, SplitBehavior, inverted: Bool)
     case literal([UInt8], SplitBehavior, inverted: Bool)
     case scalars(ScalarMatcher)
+    case bytes(ByteMatcher)
     /// Cuts out the spellings of a tree, the longest at each place.
     case symbols(PieceTrie)
     /// Pieces of this many scalars.
@@ -37,6 +38,24 @@ struct PreTokenizer: Sendable {
     needsSources = steps.contains {
       if case .metaspace(let metaspace) = $0 { metaspace.prependScheme == .first } else { false }
     }
+  }
+
+  /// The same steps with those of them after the change to the alphabet of GPT-2 before it, in terms of bytes; as they
+  /// are where one of them looks at more than a scalar at a time.
+  static func withByteAlphabetLast(_ steps: [Step]) -> [Step] {
+    guard let alphabet = steps.firstIndex(where: { if case .byteAlphabet = $0 { true } else { false } }) else {
+      return steps
+    }
+    var result = Array(steps[..<alphabet])
+    for step in steps[(alphabet + 1)...] {
+      switch step {
+      case .scalars(let matcher): result.append(.bytes(ByteMatcher(inByteAlphabet: matcher)))
+      // Digits are spelled as they are.
+      case .known(.threeDigits): result.append(step)
+      default: return steps
+      }
+    }
+    return result + [steps[alphabet]]
   }
 
   /// The only step, where it is a known pattern.
@@ -78,6 +97,7 @@ struct PreTokenizer: Sendable {
       case .prefixSpace, .metaspace, .byteAlphabet: result.append(piece)
       case .known(let pattern): pattern.split(bytes, piece, into: &result)
       case .scalars(let matcher): matcher.split(bytes, piece, into: &result)
+      case .bytes(let matcher): matcher.split(bytes, piece, into: &result)
       case .expression(let expression, let behavior, let inverted):
         behavior.apply(try expression.matches(bytes, piece), to: piece, inverted: inverted, into: &result)
       case .literal(let literal, let behavior, let inverted):

@@ -33,13 +33,28 @@ struct ScalarMatcher: Sendable {
 
   /// Appends the pieces of `range`.
   func split(_ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, into pieces: inout [Range<Int>]) {
-    var matches: [Range<Int>] = []
-    var index = range.lowerBound
-    while index < range.upperBound {
+    behavior.split(range, into: &pieces) { index in
       let (scalar, length) = UTF8Scalar.decode(bytes, at: index)
-      if matching.contains(scalar) { matches.append(index..<index + length) }
-      index += length
+      return (matching.contains(scalar), length)
     }
-    behavior.apply(matches, to: range, inverted: false, into: &pieces)
+  }
+}
+
+/// A split step that looks at one byte at a time, as a `ScalarMatcher` does at its scalar in the alphabet of GPT-2.
+struct ByteMatcher: Sendable {
+  private let matches: [Bool]
+  private let behavior: SplitBehavior
+
+  /// What a matcher does to text that is written in the alphabet.
+  init(inByteAlphabet matcher: ScalarMatcher) {
+    matches = ByteLevelAlphabet.scalars.map(matcher.matching.contains)
+    behavior = matcher.behavior
+  }
+
+  /// Appends the pieces of `range`.
+  func split(_ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, into pieces: inout [Range<Int>]) {
+    matches.withUnsafeBufferPointer { matches in
+      behavior.split(range, into: &pieces) { (matches[Int(bytes[$0])], 1) }
+    }
   }
 }

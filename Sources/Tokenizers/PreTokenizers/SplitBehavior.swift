@@ -14,13 +14,45 @@ enum SplitBehavior: String, Sendable {
     self = behavior
   }
 
-  /// Appends the pieces of `range` that its `matches` (ordered, disjoint) cut it into.
+  /// Appends the pieces of `range`, of which `classify` tells for each part of it, from an offset on, whether it is a
+  /// match, and its length.
+  @inline(__always)
+  func split(
+    _ range: Range<Int>, into pieces: inout [Range<Int>], classify: (Int) -> (isMatch: Bool, length: Int)
+  ) {
+    var start = range.lowerBound
+    var index = start
+    var wasMatch = false
+    while index < range.upperBound {
+      let (isMatch, length) = classify(index)
+      if index > start, isPieceEnd(between: wasMatch, isMatch) {
+        if self != .removed || !wasMatch { pieces.append(start..<index) }
+        start = index
+      }
+      wasMatch = isMatch
+      index += length
+    }
+    if start < index, self != .removed || !wasMatch { pieces.append(start..<index) }
+  }
+
+  /// Whether a piece ends between two parts, of which each is a match or not.
+  @inline(__always)
+  private func isPieceEnd(between left: Bool, _ right: Bool) -> Bool {
+    switch self {
+    case .contiguous: left != right
+    case .isolated, .removed: left || right
+    case .mergedWithPrevious: left
+    case .mergedWithNext: right
+    }
+  }
+
+  /// Appends the pieces of `range` that its `matches` (ordered, disjoint, perhaps empty) cut it into.
   func apply(_ matches: [Range<Int>], to range: Range<Int>, inverted: Bool, into pieces: inout [Range<Int>]) {
     if self == .isolated || (self == .removed && inverted) {
       var end = range.lowerBound
       for match in matches {
         if end < match.lowerBound, self == .isolated { pieces.append(end..<match.lowerBound) }
-        pieces.append(match)
+        if !match.isEmpty { pieces.append(match) }
         end = match.upperBound
       }
       if end < range.upperBound, self == .isolated { pieces.append(end..<range.upperBound) }
@@ -52,10 +84,10 @@ enum SplitBehavior: String, Sendable {
       if let previous = last, joins(previous.isMatch, part.isMatch) {
         last = (previous.range.lowerBound..<part.range.upperBound, part.isMatch)
       } else {
-        if let previous = last { pieces.append(previous.range) }
+        if let previous = last, !previous.range.isEmpty { pieces.append(previous.range) }
         last = part
       }
     }
-    if let previous = last { pieces.append(previous.range) }
+    if let previous = last, !previous.range.isEmpty { pieces.append(previous.range) }
   }
 }

@@ -16,7 +16,10 @@ struct FirstBytes: Sendable {
       self = FirstBytes(inner)
       if minimum == 0 { isNullable = true }
     case .alternation(let branches):
-      for branch in branches { unite(FirstBytes(branch), nullable: isNullable || FirstBytes(branch).isNullable) }
+      for branch in branches {
+        let first = FirstBytes(branch)
+        unite(first, nullable: isNullable || first.isNullable)
+      }
     case .sequence(let items):
       isNullable = true
       for item in items where isNullable {

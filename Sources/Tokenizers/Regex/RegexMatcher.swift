@@ -26,7 +26,7 @@ struct RegexMatcher {
     budget = 2_000_000 + 400 * text.count
   }
 
-  /// The ranges of all matches that are not empty, from left to right.
+  /// The ranges of all matches from left to right; an empty one counts unless the match before it ends there.
   mutating func matches() throws(Exhausted) -> [Range<Int>] {
     var result: [Range<Int>] = []
     var start = 0
@@ -35,12 +35,17 @@ struct RegexMatcher {
         start += 1
         continue
       }
-      if let end = try match(at: start), end > start {
+      if let end = try match(at: start), end > start || result.last?.upperBound != start {
         result.append(start..<end)
-        start = end
-      } else {
-        start += UTF8Scalar.length(lead: text[start])
+        if end > start {
+          start = end
+          continue
+        }
       }
+      start += UTF8Scalar.length(lead: text[start])
+    }
+    if program.first.isNullable, result.last?.upperBound != start, try match(at: start) != nil {
+      result.append(start..<start)
     }
     return result
   }

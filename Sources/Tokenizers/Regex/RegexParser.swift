@@ -7,6 +7,7 @@ struct RegexParser {
 
   private static let depthLimit = 64
   private static let repetitionLimit = 1000
+  private static let stackedRepetitionLimit = 8
 
   /// The engine whose `\w` is meant.
   enum Dialect: Sendable {
@@ -71,7 +72,12 @@ struct RegexParser {
         continue
       }
       var item = try atom()
-      while let repeated = try quantified(item) { item = repeated }
+      var count = 0
+      while let repeated = try quantified(item) {
+        count += 1
+        guard count < Self.stackedRepetitionLimit else { throw Refusal(reason: "too many repetitions of one item") }
+        item = repeated
+      }
       items.append(item)
     }
     return items.count == 1 ? items[0] : items.isEmpty ? .empty : .sequence(items)

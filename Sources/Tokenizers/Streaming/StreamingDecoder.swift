@@ -88,10 +88,14 @@ struct StreamingDecoder: Sendable {
   }
 
   private mutating func run(_ tokens: [[UInt8]], from first: Int) -> [UInt8] {
+    let given = tokens
     var tokens = tokens
+    let limit = GrowthLimit(of: tokens.reduce(0) { $0 + $1.count })
     for index in first..<max(first, stages.count) {
       if tokens.isEmpty { return [] }
       tokens = tokens.flatMap { step(index, $0) }
+      // Tokens that grow without measure are shown as they are spelled, as `decode` does.
+      if (try? limit.check(tokens.reduce(0) { $0 + $1.count })) == nil { return Array(given.joined()) }
     }
     return Array(tokens.joined())
   }

@@ -44,31 +44,6 @@ enum UTF8Scalar {
     }
   }
 
-  /// Whether the bytes are valid UTF-8.
-  static func isValid(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-    var index = 0
-    while index < bytes.count {
-      let lead = bytes[index]
-      if lead < 0x80 {
-        index += 1
-        continue
-      }
-      let length = length(lead: lead)
-      guard lead >= 0xc2, lead <= 0xf4, index + length <= bytes.count else { return false }
-      for offset in 1..<length where bytes[index + offset] & 0xc0 != 0x80 { return false }
-      let second = bytes[index + 1]
-      switch lead {
-      case 0xe0: if second < 0xa0 { return false }
-      case 0xed: if second >= 0xa0 { return false }
-      case 0xf0: if second < 0x90 { return false }
-      case 0xf4: if second >= 0x90 { return false }
-      default: break
-      }
-      index += length
-    }
-    return true
-  }
-
   /// The scalars of valid UTF-8.
   static func scalars(of bytes: some Sequence<UInt8>) -> [UInt32] {
     let bytes = Array(bytes)

@@ -53,8 +53,16 @@ struct PromptOptions: ParsableArguments {
     guard let tokenizer else { return [] }
     let content = try content()
     guard chat else { return try tokenizer.encode(content) }
-    return try ChatPrompt(folder: folder, tokenizer: tokenizer)
-      .ids(user: content, system: system, tokenizer, allowsControlTokens: allowControlTokens)
+    var messages: [TemplateValue] = []
+    if let system { messages.append(.message(role: "system", content: system)) }
+    messages.append(.message(role: "user", content: content))
+    do {
+      return try tokenizer.applyChatTemplate(messages: messages, allowsControlTokens: allowControlTokens)
+    } catch let error as TemplateError where error.code == .noTemplate {
+      throw Failure(
+        exit: .badData, code: "noTemplate", message: "\(folder.path) has no chat template",
+        hint: "leave --chat out to continue the text as it is")
+    }
   }
 
   private func content() throws -> String {
@@ -71,44 +79,5 @@ struct PromptOptions: ParsableArguments {
       )
     }
     return String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self)
-  }
-}
-
-/// The chat template of a folder, ready to wrap messages.
-struct ChatPrompt {
-  private let template: ChatTemplate
-  private let begin: String
-  private let end: String
-
-  /// - Throws: `Failure` with a hint if the folder has no template.
-  init(folder: ModelDirectory, tokenizer: Tokenizer) throws {
-    let files = FileManager.default
-    let own = files.contents(atPath: folder.url(for: "chat_template.jinja").path).map {
-      String(decoding: $0, as: UTF8.self)
-    }
-    let configuration = files.contents(atPath: folder.url(for: "tokenizer_config.json").path)
-    do {
-      let source = try ChatTemplate.Source(
-        templateFile: own, tokenizerConfiguration: configuration.map { String(decoding: $0, as: UTF8.self) } ?? "{}")
-      template = try ChatTemplate(try source.text(withTools: false))
-    } catch let error as TemplateError where error.code == .noTemplate {
-      throw Failure(
-        exit: .badData, code: "noTemplate", message: "\(folder.path) has no chat template",
-        hint: "leave --chat out to continue the text as it is")
-    }
-    begin = tokenizer.bosID.flatMap { tokenizer.piece(of: $0) } ?? ""
-    end = tokenizer.eosID.flatMap { tokenizer.piece(of: $0) } ?? ""
-  }
-
-  /// The ids of a conversation of one question, ready for the answer.
-  func ids(user: String, system: String?, _ tokenizer: Tokenizer, allowsControlTokens: Bool) throws -> [Int] {
-    var messages: [TemplateValue] = []
-    if let system { messages.append(.message(role: "system", content: system)) }
-    messages.append(.message(role: "user", content: user))
-    let prompt = try template.prompt(
-      messages: messages, addGenerationPrompt: true, bosToken: begin, eosToken: end)
-    // The template writes the begin token itself.
-    return try allowsControlTokens
-      ? tokenizer.encode(prompt.string, addSpecialTokens: false) : tokenizer.encode(prompt, of: template)
   }
 }

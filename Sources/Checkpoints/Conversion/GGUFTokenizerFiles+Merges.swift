@@ -1,12 +1,12 @@
 import JSONReader
 import Tokenizers
 
-/// Byte-level BPE, as GPT-2 has it.
+/// BPE with merges, mostly over bytes as GPT-2 has it.
 extension GGUFTokenizerFiles {
   /// The content of `tokenizer.json`.
   ///
   /// - Throws: `CheckpointError` (`malformedFile`) if the merges are missing.
-  func byteLevelTokenizer(_ rules: GGUFPreTokenizer, addsBeginning: Bool) throws -> JSONValue {
+  func mergingTokenizer(_ rules: GGUFPreTokenizer, addsBeginning: Bool) throws -> JSONValue {
     guard let merges = metadata["tokenizer.ggml.merges"]?.arrayValue?.strings else {
       throw CheckpointError(.malformedFile, "\(path): tokenizer.ggml.merges is not a list of texts")
     }
@@ -18,10 +18,10 @@ extension GGUFTokenizerFiles {
       "normalizer": rules.normalizer,
       "pre_tokenizer": rules.preTokenizer,
       "post_processor": postProcessor(addsBeginning: addsBeginning),
-      "decoder": GGUFPreTokenizer.byteLevel(splits: true),
+      "decoder": rules.decoder,
       "model": [
         "type": "BPE", "dropout": .null, "unk_token": .null, "continuing_subword_prefix": .null,
-        "end_of_word_suffix": .null, "fuse_unk": false, "byte_fallback": false,
+        "end_of_word_suffix": .null, "fuse_unk": false, "byte_fallback": .bool(!rules.isByteLevel),
         "ignore_merges": .bool(rules.ignoresMerges),
         "vocab": vocabularyEntries,
         "merges": .array(merges.map(JSONValue.string)),

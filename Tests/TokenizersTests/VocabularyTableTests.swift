@@ -1,0 +1,95 @@
+import Testing
+
+@testable import Tokenizers
+
+/// The tables that are read from vocabulary files; expected values follow from the definitions.
+@Suite struct VocabularyTableTests {
+  /// Strings of every length around the steps of eight and sixteen bytes, with and without a zero at the end.
+  private let strings = (0...40).flatMap { length in
+    [[UInt8](repeating: 0x61, count: length), [UInt8](repeating: 0x61, count: length) + [0]]
+  }
+
+  @Test("every string has its id, one by one and together, and no other string has one")
+  func lookUps() throws {
+    var list = PieceList()
+    for (id, string) in strings.enumerated() { try list.append(string, id: id) }
+    let table = ByteStringTable(list, idLimit: strings.count)
+    let absent = strings.map { $0 + [0x62] }
+    let all = strings + absent
+    let expected = Array(0..<Int32(strings.count)) + absent.map { _ in -1 }
+    #expect(all.map { table.id(of: $0) } == expected)
+    let text = all.flatMap { $0 }
+    let together = text.withUnsafeBufferPointer { text in
+      var start = 0
+      return table.ids(
+        of: all.map { string in
+          defer { start += string.count }
+          return ByteSlice(text, start, string.count)
+        })
+    }
+    #expect(together == expected)
+    #expect(strings.indices.allSatisfy { table[$0].map(Array.init) == strings[$0] })
+    #expect(table[strings.count] == nil)
+  }
+
+  @Test("of equal pairs the last merge counts; other pairs have none")
+  func merges() {
+    let merges = (0..<1000).map { MergeTable.Merge(left: $0 % 40, right: $0 / 40, rank: $0, id: $0 + 1) }
+    let table = MergeTable(merges + [MergeTable.Merge(left: 3, right: 2, rank: 7, id: 9)])
+    #expect(table.merge(39, 24) == 999 << 32 | 1000)
+    #expect(table.merge(3, 2) == 7 << 32 | 9)
+    #expect(table.merge(24, 39) == MergeTable.none)
+    #expect(MergeTable([]).merge(0, 0) == MergeTable.none)
+  }
+
+  @Test(
+    "merges as strings, as pairs, with escapes, and before the vocabulary",
+    arguments: [
+      #""merges":["Ġ a","Ġa b"],"vocab":{"Ġ":0,"a":1,"b":2,"Ġa":3,"Ġab":4}"#,
+      #""merges":[["Ġ","a"],["Ġa","b"]],"vocab":{"Ġ":0,"a":1,"b":2,"Ġa":3,"Ġab":4}"#,
+      #""vocab":{"\u0120":0,"\u0061":1,"b":2,"\u0120a":3,"Ġ\u0061b":4},"merges":["\u0120 a",["Ġ\u0061","b"]]"#,
+      #""vocab" : { "Ġab":4,"Ġa":3,        "b":2,"a"  :1  ,"Ġ":0 } , "merges" : [ "Ġ a" , [ "Ġa" , "b" ] ]"#,
+    ])
+  func spellings(model: String) throws {
+    let tokenizer = try Tokenizer(tokenizerJSON: Array("{\"model\":{\"type\":\"BPE\",\(model)}}".utf8))
+    #expect(try tokenizer.encode("Ġab") == [4])
+    #expect(try tokenizer.encode("Ġa") == [3])
+    #expect(try tokenizer.encode("ab") == [1, 2])
+  }
+
+  @Test("a merge that is not UTF-8 is refused")
+  func damagedMerge() {
+    let json =
+      Array(#"{"model":{"type":"BPE","vocab":{"a":0,"aa":1},"merges":["a "#.utf8) + [0xff] + Array(#""]}}"#.utf8)
+    #expect { try Tokenizer(tokenizerJSON: json) } throws: { ($0 as? TokenizerError)?.code == .malformedFile }
+  }
+
+  @Test("an added token shadows the spelling of its id, and the model keeps its own")
+  func shadowed() throws {
+    let json =
+      #"{"model":{"type":"BPE","vocab":{"a":0,"b":1},"merges":[]},"#
+      + #""added_tokens":[{"id":1,"content":"<x>"},{"id":5,"content":"<y>"}]}"#
+    let tokenizer = try Tokenizer(tokenizerJSON: Array(json.utf8))
+    #expect(try tokenizer.encode("ab<x><y>") == [0, 1, 1, 5])
+    #expect(tokenizer.piece(of: 1) == "<x>")
+    #expect(tokenizer.tokenID(of: "<y>") == 5)
+    #expect(tokenizer.piece(of: 4) == nil)
+    #expect(tokenizer.vocabularySize == 6)
+  }
+
+  @Test(
+    "digits in threes, after the change to bytes",
+    arguments: [("12345", ["123", "45"]), ("a1234b", ["a", "123", "4", "b"]), ("12", ["12"])])
+  func threeDigits(text: String, expected: [String]) throws {
+    let json = #"""
+      {"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"ByteLevel","add_prefix_space":false},
+      {"type":"Digits"},{"type":"Split","pattern":{"Regex":"[0-9][0-9][0-9]"},"behavior":"Isolated","invert":false}]}}
+      """#
+    let content = try TokenizerJSONContent(reading: Array(json.utf8))
+    let steps = try TokenizerJSON(file: "x", content: content).preTokenizerSteps(content.root[0].value)
+    let bytes = Array(text.utf8)
+    var pieces = [0..<bytes.count]
+    try bytes.withUnsafeBufferPointer { try PreTokenizer(steps: steps.dropLast()).split($0, &pieces) }
+    #expect(pieces.map { String(decoding: bytes[$0], as: UTF8.self) } == expected)
+  }
+}
