@@ -37,7 +37,7 @@ public struct TuningOptions: Sendable, Equatable {
   /// Steps between two checkpoints.
   public var checkpointInterval = 20
 
-  /// Options of a mode with the rate that proved good for it.
+  /// Options of a mode; the default rate is the one that full tuning was measured with.
   public init(mode: Mode = .full, steps: Int = 160, tokens: Int = 512, rate: Float = 2e-3) {
     self.mode = mode
     self.steps = steps
