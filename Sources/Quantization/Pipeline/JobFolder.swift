@@ -22,17 +22,16 @@ struct JobFolder {
   init(path: String, fingerprint: String) throws {
     self.path = path
     let marker = Self.marker(path)
-    if let data = FileManager.default.contents(atPath: marker),
-      let recorded = try? JSONValue.parse([UInt8](data))["fingerprint"]?.stringValue
-    {
-      guard recorded == fingerprint else {
-        throw QuantizationError(
-          .jobMismatch,
-          "the job folder \(path) belongs to another model, text or set of options; remove it or give another --job")
-      }
-      return
+    let recorded = FileManager.default.contents(atPath: marker).flatMap {
+      try? JSONValue.parse([UInt8]($0))["fingerprint"]?.stringValue
     }
-    // Blocks without a marker that can be read belong to nobody.
+    if recorded == fingerprint { return }
+    guard recorded == nil || blockFiles.isEmpty else {
+      throw QuantizationError(
+        .jobMismatch,
+        "the job folder \(path) belongs to another model, text or set of options; remove it or give another --job")
+    }
+    // Blocks without a marker that can be read belong to nobody, and a marker without blocks holds no work.
     removeBlocks()
     do {
       let json = JSONValue.object([("version", .integer(1)), ("fingerprint", .string(fingerprint))])
@@ -85,13 +84,15 @@ struct JobFolder {
     rmdir(path)
   }
 
+  private var names: [String] { (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] }
+
+  private var blockFiles: [String] { names.filter { $0.hasPrefix("block-") && $0.hasSuffix(".safetensors") } }
+
   private func removeBlocks() {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-    for name in names {
-      let isBlock = name.hasPrefix("block-") && name.hasSuffix(".safetensors")
-      let isTemporary = (name.hasPrefix(".block-") || name.hasPrefix(".job.json.")) && name.hasSuffix(".partial")
-      if isBlock || isTemporary { unlink(path + "/" + name) }
+    let temporary = names.filter {
+      ($0.hasPrefix(".block-") || $0.hasPrefix(".job.json.")) && $0.hasSuffix(".partial")
     }
+    for name in blockFiles + temporary { unlink(path + "/" + name) }
   }
 }
 
