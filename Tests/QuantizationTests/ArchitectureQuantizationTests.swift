@@ -38,7 +38,7 @@ struct ArchitectureQuantizationTests {
       configuration: configuration, recipe: try QuantizationRecipe(preset: "v2-k64"))
     let windows = (0..<8).map { window in fixture.prompt.map { ($0 * (window + 1) + window) % 96 } }
     let summary = try ModelQuantizer(
-      model: model, plan: plan, calibration: CalibrationWindows(windows: windows), output: path("quantized")
+      model: model, plan: plan, statistics: .measured(CalibrationWindows(windows: windows)), output: path("quantized")
     ).run()
     // Every matrix of a block is quantized, but routers, gates of shared experts and vectors.
     let planned = Set(summary.matrices.map { $0.name + ".weight" })
@@ -134,7 +134,7 @@ struct ArchitectureQuantizationTests {
       configuration: try ModelConfiguration(model), recipe: try QuantizationRecipe(preset: "v2-k16"),
       skip: ["down_proj"])
     _ = try ModelQuantizer(
-      model: model, plan: plan, calibration: CalibrationWindows(windows: [tokens]), output: path("quantized")
+      model: model, plan: plan, statistics: .measured(CalibrationWindows(windows: [tokens])), output: path("quantized")
     ).run()
     let written = try ModelDirectory(path: path("quantized"))
     for name in written.tensorNames {

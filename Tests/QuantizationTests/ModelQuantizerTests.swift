@@ -20,9 +20,9 @@ struct ModelQuantizerTests {
     let plan = try QuantizationPlan(
       configuration: try ModelConfiguration(folder), recipe: try QuantizationRecipe(preset: preset),
       overrides: overrides, skip: skip)
+    let windows = CalibrationWindows(windows: TinyModel.windows())
     return ModelQuantizer(
-      model: folder, plan: plan, calibration: CalibrationWindows(windows: TinyModel.windows()), output: output,
-      isSequential: isSequential)
+      model: folder, plan: plan, statistics: isSequential ? .sequential(windows) : .measured(windows), output: output)
   }
 
   private func inFolder(_ body: (URL) throws -> Void) throws {

@@ -2,7 +2,7 @@ import LanguageModels
 import Tensors
 
 /// `H = E[x xᵀ]` of the distinct linear inputs of one block, accumulated in double precision.
-struct SecondMoments {
+struct SecondMoments: SecondMomentSource {
   /// One running sum.
   private final class Sum {
     let width: Int
@@ -32,6 +32,9 @@ struct SecondMoments {
     }
     sum.tokens += rows
   }
+
+  /// Rows added to one input.
+  func tokens(_ input: LinearInput) -> Int { sums[input]?.tokens ?? 0 }
 
   /// The symmetric mean `[width, width]` of one input over all rows added.
   func mean(_ input: LinearInput) -> [Double]? {

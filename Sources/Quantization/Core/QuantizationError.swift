@@ -16,6 +16,8 @@ public struct QuantizationError: Error, Sendable, CustomStringConvertible {
     case missingInput
     /// The calibration text cannot serve.
     case badCalibration
+    /// A file of second moments cannot serve, or belongs to another model.
+    case badStatistics
     /// A job folder belongs to another model, text or set of options.
     case jobMismatch
     /// A model has a part that cannot be tuned.

@@ -1,3 +1,5 @@
+import Tensors
+
 /// A 128-bit digest that tells whether a job folder belongs to this model, text and set of options.
 ///
 /// Two FNV-1a sums with different starting values; it guards against mistakes, not against forgery.
@@ -19,6 +21,29 @@ struct Fingerprint {
 
   mutating func add(_ value: Int) {
     withUnsafeBytes(of: UInt64(bitPattern: Int64(value)).littleEndian) { add($0) }
+  }
+
+  /// Type, shape and content of a tensor; of a large one only words at even distances count, so that it costs next to
+  /// nothing.
+  mutating func add(_ tensor: Tensor) {
+    add(tensor.dtype.rawValue)
+    for extent in tensor.shape.dimensions { add(extent) }
+    tensor.withUnsafeBytes { bytes in
+      let word = 8
+      let stride = max(1, bytes.count / Self.sampleLimit) * word
+      for start in Swift.stride(from: 0, to: bytes.count, by: stride) {
+        add(bytes[start..<min(start + word, bytes.count)])
+      }
+    }
+  }
+
+  /// Bytes taken from a tensor at most.
+  private static let sampleLimit = 1 << 16
+
+  mutating func add(_ windows: CalibrationWindows) {
+    for window in windows.windows {
+      for token in window { add(token) }
+    }
   }
 
   /// 32 hexadecimal digits.

@@ -7,22 +7,38 @@ import VectorQuantization
 
 /// Quantizes a whole model, block by block.
 ///
-/// For each block in turn: run the calibration windows through it with its original weights, accumulate the second
-/// moments of what its matrices read, quantize the matrices, write the block to the job folder. Only one block's
-/// weights are in memory. A second run with the same arguments takes up where the first one ended.
+/// For each block in turn: take the second moments of what its matrices read, measured on text or read from a file, quantize
+/// the matrices, write the block to the job folder. Only one block's weights are in memory. A second run with the same
+/// arguments takes up where the first one ended.
 public struct ModelQuantizer: Sendable {
   /// The model to quantize.
   public let model: ModelDirectory
   /// Which matrices, and how.
   public let plan: QuantizationPlan
-  /// The text to measure on.
-  public let calibration: CalibrationWindows
+  /// What the second moments are taken from.
+  public let statistics: Statistics
   /// Where the finished model goes.
   public let output: String
   /// Where finished blocks are kept meanwhile.
   public let job: String
-  /// Whether a block's inputs are those that the quantized blocks before it give, not the original ones.
-  public let isSequential: Bool
+
+  /// What the second moments are taken from.
+  public enum Statistics: Sendable {
+    /// Measured on text that passes the original blocks; kept in a folder if one is named.
+    case measured(CalibrationWindows, savedTo: SecondMomentFolder? = nil)
+    /// Measured on text that passes the quantized blocks.
+    case sequential(CalibrationWindows)
+    /// Read from a folder.
+    case read(SecondMomentFolder)
+
+    /// What the user should know of the text.
+    public var notices: [String] {
+      switch self {
+      case .measured(let windows, _), .sequential(let windows): windows.notices
+      case .read: []
+      }
+    }
+  }
 
   /// What a finished run tells.
   public struct Summary: Sendable {
@@ -36,15 +52,13 @@ public struct ModelQuantizer: Sendable {
 
   /// Prepares the work; nothing is read or written yet.
   public init(
-    model: ModelDirectory, plan: QuantizationPlan, calibration: CalibrationWindows, output: String, job: String? = nil,
-    isSequential: Bool = false
+    model: ModelDirectory, plan: QuantizationPlan, statistics: Statistics, output: String, job: String? = nil
   ) {
     self.model = model
     self.plan = plan
-    self.calibration = calibration
+    self.statistics = statistics
     self.output = output
     self.job = job ?? Self.defaultJob(output: output)
-    self.isSequential = isSequential
   }
 
   /// The job folder of an output for which none is named.
@@ -60,45 +74,35 @@ public struct ModelQuantizer: Sendable {
   public func run(
     progress: any ProgressListener = SilentProgress(), isCancelled: () -> Bool = { false }
   ) throws -> Summary {
-    let folder = try JobFolder(path: job, fingerprint: fingerprint())
-    var runner = try BlockRunner(model, windows: calibration.windows)
-    var notices = calibration.notices
-    let windows = calibration.windows.count
-    let lastPlanned = plan.matrices.map(\.block).max() ?? 0
-    let digests = try WeightDigests(model, blocks: lastPlanned + 1).digests
     let matricesOfBlock = Dictionary(grouping: plan.matrices, by: \.block)
+    let inputsOfBlock = matricesOfBlock.mapValues(inputWidths)
+    let digests = try WeightDigests(model, blocks: blockCount()).digests
+    let source = try blockStatistics(inputsOfBlock, digests)
+    let folder = try JobFolder(path: job, fingerprint: try fingerprint(source))
+    var notices = statistics.notices
     var finished = digests.indices.map {
       folder.finished(block: $0, matrices: matricesOfBlock[$0] ?? [], weights: digests[$0])
     }
     let resumed = finished.count { $0 != nil }
-    // Nothing behind the last missing block needs hidden states.
-    let lastMissing = finished.lastIndex { $0 == nil } ?? -1
+    // Nothing behind the last missing block needs statistics.
+    let lastMissing = finished.indices.last { finished[$0] == nil || source.isPending($0) } ?? -1
     let meter = BlockMeter(progress, blocks: lastMissing + 1)
     for index in 0..<(lastMissing + 1) {
       let matrices = matricesOfBlock[index] ?? []
       let isDone = finished[index] != nil
-      let block = try runner.block(index)
-      var moments = SecondMoments()
-      let widths = inputWidths(matrices)
-      let observe: InputObserver = { input, x, rows in
-        if let width = widths[input] { moments.add(input, x, rows: rows, width: width) }
-      }
-      let progress = { (completed: Int) in
-        meter.report(block: index, "statistics", share: Double(completed) / Double(2 * windows))
+      let moments = try source.moments(ofBlock: index, inputs: isDone ? [:] : inputsOfBlock[index] ?? [:]) { share in
+        meter.report(block: index, "statistics", share: share / 2)
         if isCancelled() { throw interrupted }
-      }
-      if isSequential {
-        if !isDone { try runner.watch(block, at: index, progress: progress, observe: observe) }
-      } else {
-        try runner.advance(through: block, at: index, progress: progress, observe: isDone ? nil : observe)
       }
       if !isDone {
         let (tensors, blockReports) = try quantize(matrices, moments, block: index, meter, isCancelled, &notices)
         finished[index] = try folder.write(
           block: index, tensors: tensors, reports: blockReports, weights: digests[index])
       }
-      if isSequential, index < lastMissing, let done = finished[index] {
-        try runner.advance(through: quantized(index, done, matrices, runner), at: index, observe: nil)
+      if index < lastMissing, let done = finished[index] {
+        try source.replace(
+          block: index, by: LayeredSource(top: done.file, base: model),
+          settings: QuantizationSettings(layers: try matrices.map { ($0.module, try $0.settings(in: model)) }))
       }
     }
     let blocks = finished.compactMap(\.self)
@@ -109,12 +113,26 @@ public struct ModelQuantizer: Sendable {
     return Summary(matrices: blocks.flatMap(\.reports), resumedBlocks: resumed, notices: notices)
   }
 
-  /// Block `index` as it will be read from the finished model.
-  private func quantized(
-    _ index: Int, _ block: FinishedBlock, _ matrices: [MatrixPlan], _ runner: BlockRunner
-  ) throws -> TransformerBlock {
-    let settings = QuantizationSettings(layers: try matrices.map { ($0.module, try $0.settings(in: model)) })
-    return try runner.block(index, from: LayeredSource(top: block.file, base: model), settings: settings)
+  /// Blocks that have to be visited: all of which statistics are kept, else those up to the last planned matrix.
+  private func blockCount() throws -> Int {
+    if case .measured(_, savedTo: _?) = statistics { return try ModelConfiguration(model).layerCount }
+    return (plan.matrices.map(\.block).max() ?? 0) + 1
+  }
+
+  private func blockStatistics(
+    _ inputsOfBlock: [Int: [LinearInput: Int]], _ digests: [String]
+  ) throws -> any BlockStatistics {
+    switch statistics {
+    case .measured(let windows, let folder):
+      let recorder = try folder.map {
+        try SecondMomentRecorder($0, model: model, windows: windows, digests: digests)
+      }
+      return try MeasuredStatistics(model, windows: windows, stream: .original, recorder: recorder)
+    case .sequential(let windows):
+      return try MeasuredStatistics(model, windows: windows, stream: .quantized)
+    case .read(let folder):
+      return try ReadStatistics(folder, model: model, inputsOfBlock: inputsOfBlock, digests: digests)
+    }
   }
 
   private var interrupted: QuantizationError {
@@ -122,7 +140,8 @@ public struct ModelQuantizer: Sendable {
   }
 
   private func quantize(
-    _ matrices: [MatrixPlan], _ moments: SecondMoments, block: Int, _ meter: BlockMeter, _ isCancelled: () -> Bool,
+    _ matrices: [MatrixPlan], _ moments: any SecondMomentSource, block: Int, _ meter: BlockMeter,
+    _ isCancelled: () -> Bool,
     _ notices: inout [String]
   ) throws -> (tensors: [(name: String, tensor: Tensor)], reports: [MatrixReport]) {
     let loader = ParameterLoader(source: model, settings: nil)
@@ -136,7 +155,7 @@ public struct ModelQuantizer: Sendable {
       done += matrix.shape.elementCount
       let start = ContinuousClock.now
       let weight = try loader.floats(matrix.module, outFeatures: matrix.shape[0], inFeatures: matrix.shape[1])
-      let moment = moment(of: matrix, moments, &notices)
+      let moment = try moment(of: matrix, moments, &notices)
       let quantized = try MatrixQuantizer.quantize(
         weight: weight, outFeatures: matrix.shape[0], inFeatures: matrix.shape[1], secondMoment: moment,
         recipe: matrix.recipe, name: matrix.module, notices: &notices)
@@ -168,27 +187,26 @@ public struct ModelQuantizer: Sendable {
 
   /// The second moment of what a matrix reads. An expert that no calibration token was sent to takes that of all tokens, or
   /// weighs all inputs alike.
-  private func moment(of matrix: MatrixPlan, _ moments: SecondMoments, _ notices: inout [String]) -> [Double] {
-    if let moment = moments.mean(matrix.input) { return moment }
+  private func moment(
+    of matrix: MatrixPlan, _ moments: any SecondMomentSource, _ notices: inout [String]
+  ) throws -> [Double] {
+    if let moment = try moments.mean(matrix.input) { return moment }
     notices.append("\(matrix.module): no calibration token reached it; give more text for a better choice of codes")
-    if let moment = matrix.substitute.flatMap(moments.mean) { return moment }
+    if let moment = try matrix.substitute.flatMap(moments.mean) { return moment }
     let width = matrix.shape[1]
     var identity = [Double](repeating: 0, count: width * width)
     for index in 0..<width { identity[index * width + index] = 1 }
     return identity
   }
 
-  /// Everything that decides the output: configuration, weights' layout, text and recipes.
-  private func fingerprint() -> String {
+  /// Everything that decides the output: configuration, weights' layout, statistics and recipes.
+  private func fingerprint(_ source: any BlockStatistics) throws -> String {
     var print = Fingerprint()
     print.add(model.configuration.serialized(pretty: false))
     for name in model.tensorNames { print.add(name) }
     print.add(Int(model.fileBytes))
-    for window in calibration.windows {
-      for token in window { print.add(token) }
-    }
+    try source.add(to: &print)
     for matrix in plan.matrices { print.add("\(matrix.module) \(matrix.recipe)") }
-    if isSequential { print.add("sequential") }
     return print.text
   }
 }

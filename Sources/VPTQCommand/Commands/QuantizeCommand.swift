@@ -27,6 +27,7 @@ struct QuantizeCommand: AsyncParsableCommand {
 
   @OptionGroup(title: "Recipe") var recipe: RecipeOptions
   @OptionGroup(title: "Calibration") var calibration: CalibrationOptions
+  @OptionGroup(title: "Statistics") var statistics: StatisticsOptions
 
   @Option(
     help: ArgumentHelp(
@@ -35,9 +36,6 @@ struct QuantizeCommand: AsyncParsableCommand {
 
   @Option(help: "Leave matrices dense whose name matches; repeatable.")
   var skip: [String] = []
-
-  @Flag(help: "Measure each block's inputs behind the quantized blocks before it, not behind the original ones.")
-  var sequential = false
 
   @Option(help: "The folder for finished blocks (default: OUTPUT.job).")
   var job: String?
@@ -56,6 +54,7 @@ struct QuantizeCommand: AsyncParsableCommand {
   func validate() throws {
     _ = try recipe.recipe(seed: common.seed)
     for rule in override { _ = try overrideRule(rule) }
+    try statistics.validate(with: calibration)
   }
 
   private func overrideRule(_ rule: String) throws -> QuantizationPlan.Override {
@@ -90,16 +89,17 @@ struct QuantizeCommand: AsyncParsableCommand {
         "\(plan.matrices.count) matrices, \(plan.weightCount) weights, \(Console.fixed(plan.bitsPerWeight, 3)) bits per weight"
       )
     }
-    let windows = try calibration.windows(
-      folder: folder, configuration: configuration, seed: common.seed, progress: progress,
-      isCancelled: { interruption.isRequested })
+    let statistics = try statistics.statistics {
+      try calibration.windows(
+        folder: folder, configuration: configuration, seed: common.seed, progress: progress,
+        isCancelled: { interruption.isRequested })
+    }
     progress.clear()
-    common.show(windows.notices)
-    let quantizer = ModelQuantizer(
-      model: folder, plan: plan, calibration: windows, output: output, job: job, isSequential: sequential)
+    common.show(statistics.notices)
+    let quantizer = ModelQuantizer(model: folder, plan: plan, statistics: statistics, output: output, job: job)
     let summary = try quantizer.run(progress: progress, isCancelled: { interruption.isRequested })
     progress.clear()
-    common.show(summary.notices.filter { !windows.notices.contains($0) })
+    common.show(summary.notices.filter { !statistics.notices.contains($0) })
     let report = QuantizeReport(
       summary: summary, model: folder, output: try ModelDirectory(path: output),
       seconds: Double(start.duration(to: .now) / .seconds(1)))

@@ -77,8 +77,8 @@ struct Failure: CommandError {
     case .missingInput: .missingInput
     case .cannotWrite: .cannotWrite
     case .interrupted: .interrupted
-    case .badCalibration, .jobMismatch, .shapeMismatch, .nonFiniteWeight, .nonFiniteStatistic, .notPositiveDefinite,
-      .unsupported, .nonFiniteLoss:
+    case .badCalibration, .badStatistics, .jobMismatch, .shapeMismatch, .nonFiniteWeight, .nonFiniteStatistic,
+      .notPositiveDefinite, .unsupported, .nonFiniteLoss:
       .badData
     }
   }

@@ -23,7 +23,7 @@ struct ModelTunerTests {
       let plan = try QuantizationPlan(
         configuration: try ModelConfiguration(clean), recipe: try QuantizationRecipe(preset: "v4-k16-8"))
       _ = try ModelQuantizer(
-        model: clean, plan: plan, calibration: CalibrationWindows(windows: TinyModel.windows()),
+        model: clean, plan: plan, statistics: .measured(CalibrationWindows(windows: TinyModel.windows())),
         output: folder.appendingPathComponent("quantized").path
       ).run()
       quantized = try ModelDirectory(path: folder.appendingPathComponent("quantized").path)
