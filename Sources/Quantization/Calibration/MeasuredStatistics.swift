@@ -13,9 +13,11 @@ final class MeasuredStatistics: BlockStatistics {
   }
 
   private var runner: BlockRunner
-  private let windows: CalibrationWindows
   private let stream: Stream
   private let recorder: SecondMomentRecorder?
+  /// How much each token counts; all alike unless given.
+  var weights: TokenWeights?
+  let windows: CalibrationWindows
 
   /// Embeds the windows; `recorder` keeps what is measured.
   init(
@@ -37,8 +39,11 @@ final class MeasuredStatistics: BlockStatistics {
       for entry in runner.configuration.inputs(ofBlock: index) { widths[entry.input] = entry.width }
     }
     var moments = SecondMoments()
+    let weights = weights
     let observe: InputObserver = { input, x, rows in
-      if let width = widths[input] { moments.add(input, x, rows: rows, width: width) }
+      if let width = widths[input] {
+        moments.add(input, x, rows: rows, width: width, weights: weights?.weights(block: index, input: input))
+      }
     }
     let count = Double(windows.windows.count)
     let report = { (completed: Int) in try progress(Double(completed) / count) }

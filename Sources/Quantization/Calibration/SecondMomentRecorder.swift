@@ -14,13 +14,18 @@ struct SecondMomentRecorder {
 
   /// Looks at what an earlier run has written.
   ///
-  /// - Parameter digests: of the weights on which each block depends.
+  /// - Parameters:
+  ///   - weighing: how tokens count; nil where all count alike.
+  ///   - digests: of the weights on which each block depends.
   /// - Throws: `QuantizationError` (`badStatistics`) if the folder holds other statistics.
-  init(_ folder: SecondMomentFolder, model: ModelDirectory, windows: CalibrationWindows, digests: [String]) throws {
+  init(
+    _ folder: SecondMomentFolder, model: ModelDirectory, windows: CalibrationWindows, weighing: String?, digests: [String]
+  ) throws {
     self.folder = folder
     configuration = try ModelConfiguration(model)
     var print = Fingerprint()
     print.add(windows)
+    if let weighing { print.add(weighing) }
     metadata = digests.map {
       ["model": SecondMomentFolder.modelFingerprint(model, weights: $0), "calibration": print.text]
     }

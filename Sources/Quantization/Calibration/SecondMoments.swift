@@ -13,12 +13,22 @@ struct SecondMoments: SecondMomentSource {
       self.width = width
       values = [Double](repeating: 0, count: width * width)
     }
+
+    func add(_ x: UnsafePointer<Float>, rows: Int) {
+      values.withUnsafeMutableBufferPointer { h in
+        guard let h = h.baseAddress else { return }
+        LinearAlgebra.accumulateSecondMoment(x, tokens: rows, n: width, into: h)
+      }
+    }
   }
 
   private var sums: [LinearInput: Sum] = [:]
 
-  /// Adds rows `x[rows, width]` of one input.
-  mutating func add(_ input: LinearInput, _ x: UnsafePointer<Float>, rows: Int, width: Int) {
+  /// Adds rows `x[rows, width]` of one input; `weights` tells how much each row of all that are added counts, all alike unless
+  /// given.
+  mutating func add(
+    _ input: LinearInput, _ x: UnsafePointer<Float>, rows: Int, width: Int, weights: [Float]? = nil
+  ) {
     let sum: Sum
     if let known = sums[input] {
       sum = known
@@ -26,11 +36,15 @@ struct SecondMoments: SecondMomentSource {
       sum = Sum(width: width)
       sums[input] = sum
     }
-    sum.values.withUnsafeMutableBufferPointer { h in
-      guard let h = h.baseAddress else { return }
-      LinearAlgebra.accumulateSecondMoment(x, tokens: rows, n: width, into: h)
+    defer { sum.tokens += rows }
+    guard let weights else { return sum.add(x, rows: rows) }
+    withScratch(count: rows * width) { scaled in
+      for row in 0..<rows {
+        let factor = weights[sum.tokens + row].squareRoot()
+        for column in row * width..<(row + 1) * width { scaled[column] = factor * x[column] }
+      }
+      sum.add(scaled, rows: rows)
     }
-    sum.tokens += rows
   }
 
   /// Rows added to one input.

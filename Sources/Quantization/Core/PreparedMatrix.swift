@@ -9,6 +9,8 @@ struct PreparedMatrix {
   let weights: [Float]
   /// `S H S` in storage order, its mean diagonal scaled to 1.
   let metric: [Float]
+  /// The mean diagonal of `S H S`, over columns with a stake.
+  let metricUnit: Double
   /// `U`, upper, with `(metric + damping)⁻¹ = Uᵀ U`.
   let factor: [Float]
   /// `1 / U_cc²`: what an error in column `c` costs once later columns have made up for it; 0 where nothing is at stake.
@@ -60,6 +62,7 @@ struct PreparedMatrix {
     }
     let live = (0..<n).map { metric[$0 * n + $0] != 0 }
     let liveCount = live.count { $0 }
+    var unit = 1.0
     if liveCount > 0 {
       let mean = (0..<n).reduce(0.0) { $0 + metric[$1 * n + $1] } / Double(liveCount)
       guard mean > 0, mean.isFinite else {
@@ -67,9 +70,11 @@ struct PreparedMatrix {
           .notPositiveDefinite, "\(name): the second moment has mean diagonal \(mean); collect the statistics again")
       }
       for i in metric.indices { metric[i] /= mean }
+      unit = mean
     }
     let upper = try Self.factor(metric, live: live, n: n, damping: recipe.damping, name: name, notices: &notices)
     weights = transposed
+    metricUnit = unit
     self.metric = metric.map(Float.init)
     factor = upper.map(Float.init)
     importance = (0..<n).map { live[$0] ? 1 / (upper[$0 * n + $0] * upper[$0 * n + $0]) : 0 }

@@ -46,6 +46,11 @@ struct JobFolder {
 
   private static func marker(_ path: String) -> String { path + "/job.json" }
 
+  /// What `SensitivityAnalysis` found.
+  static let sensitivityFile = "sensitivity.json"
+  /// What `TokenWeighing` found.
+  static let gradientFile = "gradients.safetensors"
+
   /// The file of one block.
   func file(block: Int) -> String {
     let digits = String(block)
@@ -80,6 +85,7 @@ struct JobFolder {
   /// Removes what this program put into the folder, the marker last, and the folder itself if nothing else is there.
   func remove() {
     removeBlocks()
+    for name in [Self.sensitivityFile, Self.gradientFile] { unlink(path + "/" + name) }
     unlink(Self.marker(path))
     rmdir(path)
   }

@@ -17,6 +17,10 @@ public struct ModelQuantizer: Sendable {
   public let plan: QuantizationPlan
   /// What the second moments are taken from.
   public let statistics: Statistics
+  /// The power of the squared gradients by which tokens count in measured second moments (`TokenWeights`); 0: all alike.
+  public let guidance: Double
+  /// Seed of the tokens that are drawn for these gradients.
+  public let seed: UInt64
   /// Where the finished model goes.
   public let output: String
   /// Where finished blocks are kept meanwhile.
@@ -52,11 +56,14 @@ public struct ModelQuantizer: Sendable {
 
   /// Prepares the work; nothing is read or written yet.
   public init(
-    model: ModelDirectory, plan: QuantizationPlan, statistics: Statistics, output: String, job: String? = nil
+    model: ModelDirectory, plan: QuantizationPlan, statistics: Statistics, guidance: Double = 0, seed: UInt64 = 0,
+    output: String, job: String? = nil
   ) {
     self.model = model
     self.plan = plan
     self.statistics = statistics
+    self.guidance = guidance
+    self.seed = seed
     self.output = output
     self.job = job ?? Self.defaultJob(output: output)
   }
@@ -75,7 +82,7 @@ public struct ModelQuantizer: Sendable {
     progress: any ProgressListener = SilentProgress(), isCancelled: () -> Bool = { false }
   ) throws -> Summary {
     let matricesOfBlock = Dictionary(grouping: plan.matrices, by: \.block)
-    let inputsOfBlock = matricesOfBlock.mapValues(inputWidths)
+    let inputsOfBlock = matricesOfBlock.mapValues(\.inputWidths)
     let digests = try WeightDigests(model, blocks: blockCount()).digests
     let source = try blockStatistics(inputsOfBlock, digests)
     let folder = try JobFolder(path: job, fingerprint: try fingerprint(source))
@@ -87,6 +94,9 @@ public struct ModelQuantizer: Sendable {
     // Nothing behind the last missing block needs statistics.
     let lastMissing = finished.indices.last { finished[$0] == nil || source.isPending($0) } ?? -1
     let meter = BlockMeter(progress, blocks: lastMissing + 1)
+    if guidance > 0, lastMissing >= 0, let measured = source as? MeasuredStatistics {
+      measured.weights = try tokenWeights(measured.windows, digests, progress, isCancelled, &notices)
+    }
     for index in 0..<(lastMissing + 1) {
       let matrices = matricesOfBlock[index] ?? []
       let isDone = finished[index] != nil
@@ -125,13 +135,34 @@ public struct ModelQuantizer: Sendable {
     switch statistics {
     case .measured(let windows, let folder):
       let recorder = try folder.map {
-        try SecondMomentRecorder($0, model: model, windows: windows, digests: digests)
+        try SecondMomentRecorder(
+          $0, model: model, windows: windows, weighing: guidance > 0 ? "\(guidance) \(seed)" : nil, digests: digests)
       }
       return try MeasuredStatistics(model, windows: windows, stream: .original, recorder: recorder)
     case .sequential(let windows):
       return try MeasuredStatistics(model, windows: windows, stream: .quantized)
     case .read(let folder):
       return try ReadStatistics(folder, model: model, inputsOfBlock: inputsOfBlock, digests: digests)
+    }
+  }
+
+  /// Nil, with a notice, for a model whose blocks have no gradients here.
+  private func tokenWeights(
+    _ windows: CalibrationWindows, _ digests: [String], _ progress: any ProgressListener, _ isCancelled: () -> Bool,
+    _ notices: inout [String]
+  ) throws -> TokenWeights? {
+    var print = Fingerprint()
+    print.add(SecondMomentFolder.modelFingerprint(model, weights: digests.last ?? ""))
+    print.add(windows)
+    print.add(Int(truncatingIfNeeded: seed))
+    let file = GradientFile(path: job + "/" + JobFolder.gradientFile, fingerprint: print.text)
+    do {
+      let gradients = try TokenWeighing(model: model, windows: windows.windows, seed: seed, file: file)
+        .run(progress: progress, isCancelled: isCancelled)
+      return TokenWeights(gradients, ModelConfiguration(model), power: guidance)
+    } catch let error as QuantizationError where error.code == .unsupported {
+      notices.append("all tokens of the text count alike: \(error.message)")
+      return nil
     }
   }
 
@@ -175,16 +206,6 @@ public struct ModelQuantizer: Sendable {
     return (tensors, reports)
   }
 
-  /// The inputs that a block's matrices read or may fall back on, with their widths.
-  private func inputWidths(_ matrices: [MatrixPlan]) -> [LinearInput: Int] {
-    var widths: [LinearInput: Int] = [:]
-    for matrix in matrices {
-      widths[matrix.input] = matrix.shape[1]
-      if let substitute = matrix.substitute { widths[substitute] = matrix.shape[1] }
-    }
-    return widths
-  }
-
   /// The second moment of what a matrix reads. An expert that no calibration token was sent to takes that of all tokens, or
   /// weighs all inputs alike.
   private func moment(
@@ -206,6 +227,7 @@ public struct ModelQuantizer: Sendable {
     for name in model.tensorNames { print.add(name) }
     print.add(Int(model.fileBytes))
     try source.add(to: &print)
+    if guidance > 0 { print.add("guidance \(guidance) \(seed)") }
     for matrix in plan.matrices { print.add("\(matrix.module) \(matrix.recipe)") }
     return print.text
   }

@@ -20,13 +20,60 @@ public struct MatrixPlan: Sendable {
   public let shape: Shape
   /// How it is quantized.
   public let recipe: QuantizationRecipe
+  /// Whether an override chose the recipe, so that no allocation of bits may change it.
+  public let isFixed: Bool
   /// Bits of codes, codebooks, scale, shift and permutation on disk (format section 10).
   public let storedBits: Int
+
+  init(_ linear: BlockLinear, module: String, block: Int, recipe: QuantizationRecipe, isFixed: Bool) throws {
+    self.isFixed = isFixed
+    self.module = module
+    self.block = block
+    name = linear.name
+    input = linear.input
+    substitute = linear.substitute
+    shape = linear.shape
+    self.recipe = recipe
+    storedBits = try Self.storedBits(shape, recipe, module)
+  }
+
+  private init(_ original: MatrixPlan, recipe: QuantizationRecipe) throws {
+    isFixed = original.isFixed
+    module = original.module
+    block = original.block
+    name = original.name
+    input = original.input
+    substitute = original.substitute
+    shape = original.shape
+    self.recipe = recipe
+    storedBits = try Self.storedBits(shape, recipe, module)
+  }
+
+  private static func storedBits(_ shape: Shape, _ recipe: QuantizationRecipe, _ module: String) throws -> Int {
+    try recipe.settings(outFeatures: shape[0], inFeatures: shape[1], module: module, bias: false).storedBits(
+      outFeatures: shape[0], inFeatures: shape[1], dtype: recipe.storageType
+    ).total
+  }
+
+  /// The same matrix with another recipe.
+  func with(_ recipe: QuantizationRecipe) throws -> MatrixPlan { try MatrixPlan(self, recipe: recipe) }
 
   /// The matrix's entry in the configuration of the finished model.
   func settings(in model: ModelDirectory) throws -> LayerSettings {
     try recipe.settings(
       outFeatures: shape[0], inFeatures: shape[1], module: module, bias: model.contains(module + ".bias"))
+  }
+}
+
+extension [MatrixPlan] {
+  /// The inputs that a block's matrices read or may fall back on, with their widths.
+  var inputWidths: [LinearInput: Int] {
+    var widths: [LinearInput: Int] = [:]
+    for matrix in self {
+      widths[matrix.input] = matrix.shape[1]
+      if let substitute = matrix.substitute { widths[substitute] = matrix.shape[1] }
+    }
+    return widths
   }
 }
 
@@ -63,18 +110,11 @@ public struct QuantizationPlan: Sendable {
       for linear in configuration.linears(ofBlock: block) {
         let module = "\(configuration.blockModule(block)).\(linear.name)"
         if skipPatterns.contains(where: { Self.matches($0, module) }) { continue }
-        var chosen = rules.last { Self.matches($0.0, module) }?.1 ?? recipe
+        let rule = rules.last { Self.matches($0.0, module) }
+        var chosen = rule?.1 ?? recipe
         // Codebooks take the model's own 16-bit type, as the format has it.
         chosen.storageType = configuration.dtype == .bfloat16 ? .bfloat16 : .float16
-        let settings = try chosen.settings(
-          outFeatures: linear.shape[0], inFeatures: linear.shape[1], module: module, bias: false)
-        matrices.append(
-          MatrixPlan(
-            module: module, block: block, name: linear.name, input: linear.input,
-            substitute: linear.substitute, shape: linear.shape, recipe: chosen,
-            storedBits: try settings.storedBits(
-              outFeatures: linear.shape[0], inFeatures: linear.shape[1], dtype: chosen.storageType
-            ).total))
+        matrices.append(try MatrixPlan(linear, module: module, block: block, recipe: chosen, isFixed: rule != nil))
       }
     }
     guard !matrices.isEmpty else {
@@ -82,6 +122,8 @@ public struct QuantizationPlan: Sendable {
     }
     self.matrices = matrices
   }
+
+  init(matrices: [MatrixPlan]) { self.matrices = matrices }
 
   /// Weights in all planned matrices.
   public var weightCount: Int { matrices.reduce(0) { $0 + $1.shape.elementCount } }

@@ -11,8 +11,15 @@ protocol BlockMatrix: AnyObject {
   /// Floats that `decode` writes.
   var decodedCount: Int { get }
 
+  /// Is told the gradient of its outputs, `rows` rows `stride` floats apart.
+  func observe(_ dy: UnsafePointer<Float>, rows: Int, stride: Int)
+
   /// Decodes the weight into `memory` and returns its transpose, `[inFeatures, outFeatures]`.
   func decode(_ values: UnsafePointer<Float>, into memory: UnsafeMutablePointer<Float>) -> LinearAlgebra.Operand
+}
+
+extension BlockMatrix {
+  func observe(_ dy: UnsafePointer<Float>, rows: Int, stride: Int) {}
 }
 
 /// A matrix that stays as it is stored.
@@ -20,10 +27,16 @@ final class FixedMatrix: BlockMatrix {
   let fixedBias: [Float]?
   /// `[outFeatures, inFeatures]`, of a floating type.
   private let weight: Tensor
+  private let gradients: OutputGradients.Record?
 
-  init(_ weight: Tensor, bias: [Float]?) {
+  init(_ weight: Tensor, bias: [Float]?, gradients: OutputGradients.Record? = nil) {
     self.weight = weight
+    self.gradients = gradients
     fixedBias = bias
+  }
+
+  func observe(_ dy: UnsafePointer<Float>, rows: Int, stride: Int) {
+    gradients?.add(dy, rows: rows, width: outFeatures, stride: stride)
   }
 
   var inFeatures: Int { weight.shape[1] }

@@ -35,6 +35,7 @@ struct Projection {
   ) {
     let kernels = ck_active().pointee
     let dy = dy + offset
+    matrix.observe(dy, rows: rows, stride: stride)
     let values = UnsafePointer(parameters.values.base)
     withScratch(count: matrix.decodedCount) { memory in
       LinearAlgebra.product(

@@ -17,16 +17,16 @@ final class TuningModel {
   let hasTunedMatrix: Bool
   let precision: LinearAlgebra.Precision
 
-  /// Reads a model folder.
+  /// Reads a model folder; `gradients` is told those of the outputs of unquantized matrices.
   ///
   /// - Throws: `QuantizationError` (`unsupported`) that names a part which cannot be tuned, before any weight is read, or
   ///   whatever reading throws.
-  init(_ folder: ModelDirectory, precision: LinearAlgebra.Precision) throws {
+  init(_ folder: ModelDirectory, precision: LinearAlgebra.Precision, observing gradients: OutputGradients? = nil) throws {
     self.precision = precision
     configuration = try ModelConfiguration(folder)
     try Self.check(configuration)
     let loader = ParameterLoader(source: folder, settings: try QuantizationSettings(folder.configuration))
-    var reader = TuningModelReader(loader: loader, configuration: configuration, precision: precision)
+    var reader = TuningModelReader(loader: loader, configuration: configuration, precision: precision, gradients: gradients)
     embedding = try loader.embedding(configuration)
     head = try loader.headWeight(configuration)
     blocks = try configuration.blocks.indices.map { try reader.block($0) }

@@ -11,7 +11,14 @@ struct TuningModelReader {
   private(set) var collection = TunedParameters.Collection()
   private(set) var hasTunedMatrix = false
 
-  init(loader: ParameterLoader, configuration: ModelConfiguration, precision: LinearAlgebra.Precision) {
+  /// Where the gradients of fixed matrices' outputs are recorded, if they are wanted.
+  let gradients: OutputGradients?
+
+  init(
+    loader: ParameterLoader, configuration: ModelConfiguration, precision: LinearAlgebra.Precision,
+    gradients: OutputGradients?
+  ) {
+    self.gradients = gradients
     self.loader = loader
     self.configuration = configuration
     self.precision = precision
@@ -101,6 +108,7 @@ struct TuningModelReader {
     let biasName = module + ".bias"
     return FixedMatrix(
       try loader.floatingMatrix(module, outFeatures: outFeatures, inFeatures: inFeatures),
-      bias: bias || loader.source.contains(biasName) ? try loader.vector(biasName, count: outFeatures) : nil)
+      bias: bias || loader.source.contains(biasName) ? try loader.vector(biasName, count: outFeatures) : nil,
+      gradients: gradients?.record(of: module))
   }
 }

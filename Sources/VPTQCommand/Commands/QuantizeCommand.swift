@@ -66,6 +66,17 @@ struct QuantizeCommand: AsyncParsableCommand {
       recipe: try recipe.recipe(preset: String(rule[rule.index(after: split)...]), seed: common.seed))
   }
 
+  /// The plan with shapes chosen for a budget, which are told.
+  private func allocated(
+    _ plan: QuantizationPlan, bits: Double, _ sensitivity: ModelSensitivity?
+  ) throws -> QuantizationPlan {
+    let plan = try plan.spending(bits: bits, sensitivity: sensitivity)
+    if !common.quiet {
+      for line in AllocationReport(plan: plan, sensitivity: sensitivity).lines { Console.writeError(line) }
+    }
+    return plan
+  }
+
   func run() async throws {
     common.apply()
     let start = ContinuousClock.now
@@ -74,21 +85,17 @@ struct QuantizeCommand: AsyncParsableCommand {
     if !dryRun, !isResuming { try OutputArgument.check(output, force: force) }
     let folder = try await ModelArgument.folder(model, quiet: common.quiet)
     let configuration = try ModelConfiguration(folder)
-    let plan = try QuantizationPlan(
+    var plan = try QuantizationPlan(
       configuration: configuration, recipe: recipe.recipe(seed: common.seed), overrides: override.map(overrideRule),
       skip: skip)
     if dryRun {
+      if let bits = recipe.budget { plan = try allocated(plan, bits: bits, nil) }
       PlanReport(plan: plan).show(json: common.json)
       return
     }
     let interruption = Interruption()
     defer { withExtendedLifetime(interruption) {} }
     let progress = ConsoleProgress(quiet: common.quiet)
-    if !common.quiet {
-      Console.writeError(
-        "\(plan.matrices.count) matrices, \(plan.weightCount) weights, \(Console.fixed(plan.bitsPerWeight, 3)) bits per weight"
-      )
-    }
     let statistics = try statistics.statistics {
       try calibration.windows(
         folder: folder, configuration: configuration, seed: common.seed, progress: progress,
@@ -96,7 +103,22 @@ struct QuantizeCommand: AsyncParsableCommand {
     }
     progress.clear()
     common.show(statistics.notices)
-    let quantizer = ModelQuantizer(model: folder, plan: plan, statistics: statistics, output: output, job: job)
+    if let bits = recipe.budget {
+      let analysis = SensitivityAnalysis(
+        model: folder, plan: plan, statistics: statistics, seed: common.seed,
+        job: job ?? ModelQuantizer.defaultJob(output: output))
+      let sensitivity = try analysis.run(progress: progress, isCancelled: { interruption.isRequested })
+      progress.clear()
+      plan = try allocated(plan, bits: bits, sensitivity)
+    }
+    if !common.quiet {
+      Console.writeError(
+        "\(plan.matrices.count) matrices, \(plan.weightCount) weights, \(Console.fixed(plan.bitsPerWeight, 3)) bits per weight"
+      )
+    }
+    let quantizer = ModelQuantizer(
+      model: folder, plan: plan, statistics: statistics, guidance: self.statistics.guidance, seed: common.seed,
+      output: output, job: job)
     let summary = try quantizer.run(progress: progress, isCancelled: { interruption.isRequested })
     progress.clear()
     common.show(summary.notices.filter { !statistics.notices.contains($0) })

@@ -3,14 +3,14 @@ import Quantization
 
 /// How matrices are quantized: a number of bits, a preset, or raw numbers.
 struct RecipeOptions: ParsableArguments {
-  /// The presets behind `--bits`, chosen by perplexity on small models.
-  static let presetsByBits: [(bits: String, preset: String)] = [
-    ("1.5", "v4-k64"), ("2", "v4-k256"), ("2.25", "v8-k512-512"), ("2.5", "v4-k1024"), ("3", "v4-k256-16"),
-    ("4", "v4-k256-256"),
-  ]
+  /// What `--bits` may ask for.
+  static let legalBits = 1.0...6.0
 
-  @Option(help: "Bits per weight of the codes: 1.5, 2, 2.25, 2.5, 3 or 4 (default 3).")
-  var bits: String?
+  @Option(
+    help: ArgumentHelp(
+      "Bits per weight as stored, codebooks included, on average over all matrices: 1 to 6, for instance 2.25 (default 3). Those get most whose errors cost most.",
+      valueName: "bits"))
+  var bits: Double?
 
   @Option(help: "Vector length, centroids and residual centroids, for instance v8-k256-256.")
   var preset: String?
@@ -42,7 +42,13 @@ struct RecipeOptions: ParsableArguments {
       valueName: "name=value"))
   var set: [String] = []
 
-  /// The recipe these options describe.
+  /// The bits to spend where no shape is given.
+  var budget: Double? {
+    if preset != nil || vectorLength != nil || centroids != nil { return nil }
+    return bits ?? 3
+  }
+
+  /// The recipe these options describe; of a budget, all but the shape.
   ///
   /// - Throws: `ValidationError` that names the option and its legal values.
   func recipe(preset override: String? = nil, seed: UInt64) throws -> QuantizationRecipe {
@@ -80,11 +86,9 @@ struct RecipeOptions: ParsableArguments {
     if (vectorLength == nil) != (centroids == nil) {
       throw ValidationError("--vector-length and --centroids go together")
     }
-    let wanted = bits ?? "3"
-    guard let match = Self.presetsByBits.first(where: { Double($0.bits) == Double(wanted) }) else {
-      let known = Self.presetsByBits.map(\.bits).joined(separator: ", ")
-      throw ValidationError("--bits must be one of \(known), not \(wanted); --preset gives full choice")
+    if let bits, !Self.legalBits.contains(bits) {
+      throw ValidationError("--bits must be between 1 and 6, not \(bits)")
     }
-    return match.preset
+    return QuantizationRecipe.defaultPreset
   }
 }

@@ -16,6 +16,12 @@ struct StatisticsOptions: ParsableArguments {
       "Write the second moments of every block into a folder, for --second-moments.", valueName: "folder"))
   var saveSecondMoments: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Tokens of the text count by this power of the squared gradient of the loss: 0 all alike, 1 in full.",
+      valueName: "power"))
+  var guidance = 0.5
+
   /// Refuses options that contradict each other.
   func validate(with calibration: CalibrationOptions) throws {
     if secondMoments != nil {
@@ -30,6 +36,9 @@ struct StatisticsOptions: ParsableArguments {
       if saveSecondMoments != nil {
         throw ValidationError("--second-moments measures nothing that --save-second-moments could write")
       }
+    }
+    guard (0...1).contains(guidance) else {
+      throw ValidationError("--guidance must be between 0 and 1, not \(guidance)")
     }
     if sequential, saveSecondMoments != nil {
       throw ValidationError(

@@ -1,0 +1,27 @@
+/// The shapes of codes among which `--bits` chooses, and how much distortion each leaves.
+enum PresetOffers {
+  /// A shape of codes.
+  struct Shape {
+    let vectorLength: Int
+    let centroidCount: Int
+    let residualCentroidCount: Int
+    /// The relative error that matrices keep at this shape, as a multiple of what they keep at `v4-k256-0`.
+    let distortion: Double
+
+    init(_ vectorLength: Int, _ centroidCount: Int, _ residualCentroidCount: Int, _ distortion: Double) {
+      self.vectorLength = vectorLength
+      self.centroidCount = centroidCount
+      self.residualCentroidCount = residualCentroidCount
+      self.distortion = distortion
+    }
+  }
+
+  /// Measured on SmolLM2-135M-Instruct with `Scripts/record_distortions.py`.
+  static let shapes = [
+    Shape(8, 64, 0, 3.2), Shape(8, 256, 0, 2.7), Shape(8, 256, 4, 2.1), Shape(8, 256, 16, 1.78),
+    Shape(8, 256, 64, 1.25), Shape(8, 256, 128, 1.04), Shape(8, 256, 256, 0.86),
+    Shape(4, 64, 0, 2.05), Shape(4, 128, 0, 1.43), Shape(4, 256, 0, 1),
+    Shape(4, 256, 4, 0.65), Shape(4, 256, 8, 0.45), Shape(4, 256, 16, 0.30), Shape(4, 256, 32, 0.21),
+    Shape(4, 256, 64, 0.15), Shape(4, 256, 128, 0.11), Shape(4, 256, 256, 0.08),
+  ]
+}

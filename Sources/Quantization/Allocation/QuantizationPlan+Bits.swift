@@ -1,0 +1,38 @@
+import Tensors
+
+extension QuantizationPlan {
+  /// Chooses the shape of codes of every matrix so that all together take at most `bits` per weight as stored, and the
+  /// loss of the model rises as little as can be foreseen.
+  ///
+  /// - Parameters:
+  ///   - bits: average over all planned weights, codebooks, scales and permutations included; matrices with an override keep their recipe.
+  ///   - sensitivity: what errors of each matrix cost; without it, equal relative errors cost the same for each weight.
+  /// - Throws: `QuantizationError` (`invalidRecipe`) if not even the smallest shapes fit.
+  public func spending(bits: Double, sensitivity: ModelSensitivity?) throws -> QuantizationPlan {
+    let choices = try matrices.map { $0.isFixed ? [($0, 0)] : try Self.choices($0) }
+    let offers = zip(matrices, choices).map { matrix, choices in
+      let cost = sensitivity?.lossPerDistortion[matrix.module] ?? Double(matrix.shape.elementCount)
+      return choices.map { BitAllocation.Offer(bits: $0.0.storedBits, loss: cost * $0.1) }
+    }
+    guard let choice = BitAllocation.choose(offers, budget: Int(bits * Double(weightCount))) else {
+      let least = offers.reduce(0) { $0 + ($1.map(\.bits).min() ?? 0) }
+      throw QuantizationError(
+        .invalidRecipe,
+        "--bits \(bits) is too little for these matrices: with the smallest codebooks they take "
+          + "\(Double(least) / Double(weightCount)) bits a weight")
+    }
+    return QuantizationPlan(matrices: zip(choices, choice).map { $0[$1].0 })
+  }
+
+  /// What a matrix can become, with the distortion that is left.
+  private static func choices(_ matrix: MatrixPlan) throws -> [(MatrixPlan, Double)] {
+    try PresetOffers.shapes.compactMap { shape in
+      guard shape.vectorLength <= matrix.shape[0] else { return nil }
+      var recipe = matrix.recipe
+      recipe.vectorLength = shape.vectorLength
+      recipe.centroidCount = shape.centroidCount
+      recipe.residualCentroidCount = shape.residualCentroidCount
+      return (try matrix.with(recipe), shape.distortion)
+    }
+  }
+}

@@ -1,0 +1,50 @@
+import Tensors
+import Testing
+
+@testable import Quantization
+
+struct BitAllocationTests {
+  /// Offers whose loss falls with the bits, not always convexly.
+  private func offers(seed: UInt64) -> [[BitAllocation.Offer]] {
+    var random = CounterRandom(seed: seed, stream: 1)
+    return (0..<4).map { _ in
+      var loss = 1 + random.uniform() * 100
+      return (1...5).map { step in
+        loss *= 0.2 + 0.7 * random.uniform()
+        return BitAllocation.Offer(bits: step * 10, loss: loss)
+      }
+    }
+  }
+
+  private func total(_ offers: [[BitAllocation.Offer]], _ choice: [Int]) -> (bits: Int, loss: Double) {
+    zip(offers, choice).reduce((0, 0.0)) { ($0.0 + $1.0[$1.1].bits, $0.1 + $1.0[$1.1].loss) }
+  }
+
+  @Test(arguments: 0..<8 as Range<UInt64>) func beatsEveryChoiceOfTheBitsItSpends(seed: UInt64) throws {
+    let offers = offers(seed: seed)
+    for budget in stride(from: 40, through: 200, by: 15) {
+      let choice = try #require(BitAllocation.choose(offers, budget: budget))
+      let found = total(offers, choice)
+      #expect(found.bits <= budget)
+      for number in 0..<625 {
+        let other = total(offers, [number % 5, number / 5 % 5, number / 25 % 5, number / 125])
+        // Steps are on convex hulls, so up to the last step that did not fit the choice is the best of its size.
+        if other.bits <= found.bits { #expect(other.loss >= found.loss * (1 - 1e-12), "\(choice) at \(budget)") }
+      }
+    }
+  }
+
+  @Test func refusesABudgetBelowTheCheapestOffers() {
+    #expect(BitAllocation.choose(offers(seed: 1), budget: 39) == nil)
+    #expect(BitAllocation.choose(offers(seed: 1), budget: 40) == [0, 0, 0, 0])
+  }
+
+  @Test func spendsEverythingWhereItMayAndIgnoresOffersThatCostMoreForNothing() {
+    let dominated = [
+      BitAllocation.Offer(bits: 10, loss: 8), BitAllocation.Offer(bits: 20, loss: 9),
+      BitAllocation.Offer(bits: 30, loss: 1),
+    ]
+    #expect(BitAllocation.choose([dominated, dominated], budget: 60) == [2, 2])
+    #expect(BitAllocation.choose([dominated, dominated], budget: 59) == [2, 0])
+  }
+}
