@@ -94,6 +94,11 @@ struct JobFolder {
 
   private var blockFiles: [String] { names.filter { $0.hasPrefix("block-") && $0.hasSuffix(".safetensors") } }
 
+  /// Removes the folder of finished work, whatever it belongs to.
+  static func remove(at path: String) { JobFolder(path: path).remove() }
+
+  private init(path: String) { self.path = path }
+
   private func removeBlocks() {
     let temporary = names.filter {
       ($0.hasPrefix(".block-") || $0.hasPrefix(".job.json.")) && $0.hasSuffix(".partial")

@@ -74,12 +74,16 @@ public struct ModelQuantizer: Sendable {
   /// Whether an earlier run has left finished work in a job folder.
   package static func hasJob(at path: String) -> Bool { JobFolder.exists(path) }
 
+  /// Removes the job folder of work whose output is in use.
+  package static func removeJob(at path: String) { JobFolder.remove(at: path) }
+
   /// Does all the work and assembles the output folder.
   ///
+  /// - Parameter keepsJob: whether finished blocks stay, for `removeJob(at:)`.
   /// - Throws: `QuantizationError` that names the layer, or whatever reading and writing throw. Finished blocks stay in
   ///   the job folder unless everything is done.
   public func run(
-    progress: any ProgressListener = SilentProgress(), isCancelled: () -> Bool = { false }
+    keepsJob: Bool = false, progress: any ProgressListener = SilentProgress(), isCancelled: () -> Bool = { false }
   ) throws -> Summary {
     let matricesOfBlock = Dictionary(grouping: plan.matrices, by: \.block)
     let inputsOfBlock = matricesOfBlock.mapValues(\.inputWidths)
@@ -119,7 +123,7 @@ public struct ModelQuantizer: Sendable {
     try OutputAssembly(model: model, plan: plan, blocks: blocks, output: output).write(progress) {
       if isCancelled() { throw interrupted }
     }
-    folder.remove()
+    if !keepsJob { folder.remove() }
     return Summary(matrices: blocks.flatMap(\.reports), resumedBlocks: resumed, notices: notices)
   }
 
@@ -159,7 +163,7 @@ public struct ModelQuantizer: Sendable {
     do {
       let gradients = try TokenWeighing(model: model, windows: windows.windows, seed: seed, file: file)
         .run(progress: progress, isCancelled: isCancelled)
-      return TokenWeights(gradients, ModelConfiguration(model), power: guidance)
+      return try TokenWeights(gradients, ModelConfiguration(model), power: guidance)
     } catch let error as QuantizationError where error.code == .unsupported {
       notices.append("all tokens of the text count alike: \(error.message)")
       return nil

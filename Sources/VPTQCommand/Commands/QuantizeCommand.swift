@@ -37,6 +37,11 @@ struct QuantizeCommand: AsyncParsableCommand {
   @Option(help: "Leave matrices dense whose name matches; repeatable.")
   var skip: [String] = []
 
+  @Option(
+    help: ArgumentHelp(
+      "Tune the whole model for this many steps afterwards, as vptq tune does.", valueName: "steps"))
+  var tune = 0
+
   @Option(help: "The folder for finished blocks (default: OUTPUT.job).")
   var job: String?
 
@@ -54,7 +59,10 @@ struct QuantizeCommand: AsyncParsableCommand {
   func validate() throws {
     _ = try recipe.recipe(seed: common.seed)
     for rule in override { _ = try overrideRule(rule) }
-    try statistics.validate(with: calibration)
+    try statistics.validate(with: calibration, tunes: tune > 0)
+    guard (0...1_000_000).contains(tune) else {
+      throw ValidationError("--tune must be 0 to 1000000 steps, not \(tune)")
+    }
   }
 
   private func overrideRule(_ rule: String) throws -> QuantizationPlan.Override {
@@ -103,10 +111,10 @@ struct QuantizeCommand: AsyncParsableCommand {
     }
     progress.clear()
     common.show(statistics.notices)
+    let job = job ?? ModelQuantizer.defaultJob(output: output)
     if let bits = recipe.budget {
       let analysis = SensitivityAnalysis(
-        model: folder, plan: plan, statistics: statistics, seed: common.seed,
-        job: job ?? ModelQuantizer.defaultJob(output: output))
+        model: folder, plan: plan, statistics: statistics, seed: common.seed, job: job)
       let sensitivity = try analysis.run(progress: progress, isCancelled: { interruption.isRequested })
       progress.clear()
       plan = try allocated(plan, bits: bits, sensitivity)
@@ -116,15 +124,41 @@ struct QuantizeCommand: AsyncParsableCommand {
         "\(plan.matrices.count) matrices, \(plan.weightCount) weights, \(Console.fixed(plan.bitsPerWeight, 3)) bits per weight"
       )
     }
+    let untuned = tune > 0 ? job + "/untuned" : output
     let quantizer = ModelQuantizer(
       model: folder, plan: plan, statistics: statistics, guidance: self.statistics.guidance, seed: common.seed,
-      output: output, job: job)
-    let summary = try quantizer.run(progress: progress, isCancelled: { interruption.isRequested })
+      output: untuned, job: job)
+    let summary = try quantizer.run(
+      keepsJob: tune > 0, progress: progress, isCancelled: { interruption.isRequested })
     progress.clear()
     common.show(summary.notices.filter { !statistics.notices.contains($0) })
+    var tuned: TuningSummary?
+    if tune > 0 {
+      tuned = try tuneWhole(
+        try ModelDirectory(path: untuned), folder, configuration, progress, isCancelled: { interruption.isRequested })
+      try FileManager.default.removeItem(atPath: untuned)
+      ModelQuantizer.removeJob(at: job)
+    }
     let report = QuantizeReport(
-      summary: summary, model: folder, output: try ModelDirectory(path: output),
+      summary: summary, tuned: tuned, model: folder, output: try ModelDirectory(path: output),
       seconds: Double(start.duration(to: .now) / .seconds(1)))
     report.show(json: common.json, verbose: common.verbose)
+  }
+
+  /// Tunes the quantized model into the output folder.
+  private func tuneWhole(
+    _ quantized: ModelDirectory, _ folder: ModelDirectory, _ configuration: ModelConfiguration,
+    _ progress: ConsoleProgress, isCancelled: () -> Bool
+  ) throws -> TuningSummary {
+    var options = TuningOptions(steps: tune)
+    options.tokens = min(options.tokens, configuration.maximumPositions)
+    options.seed = common.seed
+    let text = try calibration.text(
+      folder: folder, configuration: configuration, length: options.tokens, seed: common.seed, progress: progress,
+      isCancelled: isCancelled)
+    let tuner = ModelTuner(model: quantized, reference: folder, text: text, options: options, output: output)
+    let summary = try tuner.run(progress: progress, isCancelled: isCancelled)
+    progress.clear()
+    return summary
   }
 }

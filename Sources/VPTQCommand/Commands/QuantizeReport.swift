@@ -7,6 +7,7 @@ import Tensors
 /// What `quantize` tells when it is done.
 struct QuantizeReport {
   let summary: ModelQuantizer.Summary
+  let tuned: TuningSummary?
   let model: ModelDirectory
   let output: ModelDirectory
   let seconds: Double
@@ -35,12 +36,18 @@ struct QuantizeReport {
       \(summary.matrices.count) matrices: \(Console.fixed(bits(\.storedBits), 3)) bits per weight as stored \
       (codes \(Console.fixed(bits(\.indexBits), 3)), codebooks \(Console.fixed(bits(\.codebookBits), 3))), \
       mean relative error \(Console.fixed(error, 4))
-      \(model.path) \(Console.size(model.fileBytes)) -> \(output.path) \(Console.size(output.fileBytes)) \
+      \(tuning)\(model.path) \(Console.size(model.fileBytes)) -> \(output.path) \(Console.size(output.fileBytes)) \
       in \(Console.clock(seconds)), peak memory \(Console.size(PeakMemory.bytes))
       """)
     if bits(\.storedBits) > 16 {
       Console.writeError("warning: more bits than a 16-bit original; the codebooks outweigh the codes at this size")
     }
+  }
+
+  private var tuning: String {
+    guard let tuned else { return "" }
+    return "tuned in \(tuned.losses.count) steps: divergence \(Console.fixed(tuned.firstLoss, 4)) -> "
+      + "\(Console.fixed(tuned.lastLoss, 4)) nats per token\n"
   }
 
   private var document: JSONValue {
@@ -49,6 +56,7 @@ struct QuantizeReport {
       ("codebook_bits_per_weight", .number(bits(\.codebookBits))), ("seconds", .number(seconds)),
       ("peak_memory_bytes", .integer(PeakMemory.bytes)), ("file_bytes", .integer(output.fileBytes)),
       ("original_file_bytes", .integer(model.fileBytes)), ("resumed_blocks", .integer(summary.resumedBlocks)),
+      ("tuning_losses", .array((tuned?.losses ?? []).map(JSONValue.number))),
       ("notices", .array(summary.notices.map(JSONValue.string))), ("layers", .array(summary.matrices.map(\.json))),
     ])
   }

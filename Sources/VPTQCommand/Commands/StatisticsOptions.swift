@@ -23,14 +23,16 @@ struct StatisticsOptions: ParsableArguments {
   var guidance = 0.5
 
   /// Refuses options that contradict each other.
-  func validate(with calibration: CalibrationOptions) throws {
+  ///
+  /// - Parameter tunes: whether text is needed for tuning whatever the statistics come from.
+  func validate(with calibration: CalibrationOptions, tunes: Bool) throws {
     if secondMoments != nil {
       if sequential {
         throw ValidationError(
           "--sequential measures behind the quantized blocks, which --second-moments does not run; leave one of them out"
         )
       }
-      if !calibration.calibration.isEmpty || calibration.sequenceLength != nil {
+      if !tunes, !calibration.calibration.isEmpty || calibration.sequenceLength != nil {
         throw ValidationError("--second-moments takes the place of --calibration; leave one of them out")
       }
       if saveSecondMoments != nil {
