@@ -103,7 +103,9 @@ public struct ModelQuantizer: Sendable {
         try source.replace(
           block: index, by: LayeredSource(top: done.file, base: model),
           settings: QuantizationSettings(layers: try matrices.map { ($0.module, try $0.settings(in: model)) }))
+        done.file.releasePages()
       }
+      model.releasePages()
     }
     let blocks = finished.compactMap(\.self)
     try OutputAssembly(model: model, plan: plan, blocks: blocks, output: output).write(progress) {
