@@ -14,14 +14,7 @@ struct InterruptionTests {
     try body(folder)
   }
 
-  private func contents(_ path: String) throws -> [String: Data] {
-    var files: [String: Data] = [:]
-    guard FileManager.default.fileExists(atPath: path) else { return files }
-    for name in try FileManager.default.contentsOfDirectory(atPath: path) {
-      files[name] = try Data(contentsOf: URL(fileURLWithPath: path + "/" + name))
-    }
-    return files
-  }
+  private func contents(_ path: String) throws -> [String: Data] { try FolderContents.read(path) }
 
   private func finishedBlocks(_ job: String) throws -> Int {
     try contents(job).keys.count { $0.hasPrefix("block-") }

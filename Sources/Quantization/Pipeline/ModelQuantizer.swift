@@ -42,8 +42,10 @@ public struct ModelQuantizer: Sendable {
 
   /// What a finished run tells.
   public struct Summary: Sendable {
+    /// What became of every matrix.
+    public let record: QuantizationRecord
     /// Every matrix in the order of the work.
-    public let matrices: [MatrixReport]
+    public var matrices: [MatrixReport] { record.matrices }
     /// Blocks that an earlier run had finished.
     public let resumedBlocks: Int
     /// What the user should know.
@@ -79,7 +81,6 @@ public struct ModelQuantizer: Sendable {
     let digests = try WeightDigests(model, blocks: blockCount()).digests
     let source = try blockStatistics(inputsOfBlock, digests)
     let folder = try JobFolder(path: job, fingerprint: try fingerprint(source))
-    var notices = statistics.notices
     var finished = digests.indices.map {
       folder.finished(block: $0, matrices: matricesOfBlock[$0] ?? [], weights: digests[$0])
     }
@@ -95,7 +96,7 @@ public struct ModelQuantizer: Sendable {
         if isCancelled() { throw interrupted }
       }
       if !isDone {
-        let (tensors, blockReports) = try quantize(matrices, moments, block: index, meter, isCancelled, &notices)
+        let (tensors, blockReports) = try quantize(matrices, moments, block: index, meter, isCancelled)
         finished[index] = try folder.write(
           block: index, tensors: tensors, reports: blockReports, weights: digests[index])
       }
@@ -108,11 +109,13 @@ public struct ModelQuantizer: Sendable {
       model.releasePages()
     }
     let blocks = finished.compactMap(\.self)
-    try OutputAssembly(model: model, plan: plan, blocks: blocks, output: output).write(progress) {
+    let record = QuantizationRecord(matrices: blocks.flatMap(\.reports))
+    try OutputAssembly(model: model, plan: plan, blocks: blocks, record: record, output: output).write(progress) {
       if isCancelled() { throw interrupted }
     }
     folder.remove()
-    return Summary(matrices: blocks.flatMap(\.reports), resumedBlocks: resumed, notices: notices)
+    return Summary(
+      record: record, resumedBlocks: resumed, notices: statistics.notices + record.matrices.flatMap(\.notices))
   }
 
   /// Blocks that have to be visited: all of which statistics are kept, else those up to the last planned matrix.
@@ -143,8 +146,7 @@ public struct ModelQuantizer: Sendable {
 
   private func quantize(
     _ matrices: [MatrixPlan], _ moments: any SecondMomentSource, block: Int, _ meter: BlockMeter,
-    _ isCancelled: () -> Bool,
-    _ notices: inout [String]
+    _ isCancelled: () -> Bool
   ) throws -> (tensors: [(name: String, tensor: Tensor)], reports: [MatrixReport]) {
     let loader = ParameterLoader(source: model, settings: nil)
     var tensors: [(name: String, tensor: Tensor)] = []
@@ -156,6 +158,7 @@ public struct ModelQuantizer: Sendable {
       meter.report(block: block, matrix.name, share: 0.5 + Double(done) / Double(2 * weights))
       done += matrix.shape.elementCount
       let start = ContinuousClock.now
+      var notices: [String] = []
       let weight = try loader.floats(matrix.module, outFeatures: matrix.shape[0], inFeatures: matrix.shape[1])
       let moment = try moment(of: matrix, moments, &notices)
       let quantized = try MatrixQuantizer.quantize(
@@ -172,7 +175,7 @@ public struct ModelQuantizer: Sendable {
           name: matrix.module, shape: matrix.shape.dimensions, preset: matrix.recipe.name, indexBits: bits.index,
           codebookBits: bits.codebook, storedBits: bits.total, relativeError: quantized.relativeError,
           steps: quantized.steps,
-          seconds: Double(start.duration(to: .now) / .seconds(1))))
+          seconds: Double(start.duration(to: .now) / .seconds(1)), notices: notices))
     }
     return (tensors, reports)
   }

@@ -9,6 +9,7 @@ struct OutputAssembly {
   let model: ModelDirectory
   let plan: QuantizationPlan
   let blocks: [FinishedBlock]
+  let record: QuantizationRecord
   let output: String
 
   /// Writes the folder; `step` is called before each tensor and may throw to stop the work.
@@ -39,6 +40,7 @@ struct OutputAssembly {
     try AtomicFile.remove(configurationPath)
     try writer.finish()
     try model.copyCompanions(to: output)
+    try record.write(to: output)
     try AtomicFile.write([UInt8](configuration().serialized(pretty: true).utf8), to: configurationPath)
   }
 
