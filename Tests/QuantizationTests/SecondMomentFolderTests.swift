@@ -23,8 +23,9 @@ struct SecondMomentFolderTests {
     _ model: String, _ statistics: ModelQuantizer.Statistics, to output: URL, skip: [String] = []
   ) throws -> ModelQuantizer {
     let folder = try ModelDirectory(path: model)
-    let plan = try QuantizationPlan(
-      configuration: try ModelConfiguration(folder), recipe: try QuantizationRecipe(preset: "v4-k16-4"), skip: skip)
+    var recipe = try QuantizationRecipe(preset: "v4-k16-4")
+    (recipe.refitRounds, recipe.descentRounds) = (0, 0)
+    let plan = try QuantizationPlan(configuration: try ModelConfiguration(folder), recipe: recipe, skip: skip)
     return ModelQuantizer(model: folder, plan: plan, statistics: statistics, output: output.path)
   }
 

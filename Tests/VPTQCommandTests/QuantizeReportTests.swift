@@ -31,7 +31,8 @@ struct QuantizeReportTests {
     for (line, layer) in zip(lines.dropFirst(), layers) {
       #expect(line.first.map(String.init) == layer["name"]?.stringValue)
       let last = try #require(layer["steps"]?["descent"]?.doubleValue)
-      #expect(abs(Double(line[8]) ?? .nan - last) < 1e-5 && abs(last - (layer["relative_error"]?.doubleValue ?? 0)) < 1e-5)
+      #expect(abs((Double(line[8]) ?? .nan) - last) < 1e-5)
+      #expect(abs(last - (layer["relative_error"]?.doubleValue ?? 0)) < 1e-5)
     }
   }
 }

@@ -80,7 +80,7 @@ public struct ModelQuantizer: Sendable {
     let inputsOfBlock = matricesOfBlock.mapValues(inputWidths)
     let digests = try WeightDigests(model, blocks: blockCount()).digests
     let source = try blockStatistics(inputsOfBlock, digests)
-    let folder = try JobFolder(path: job, fingerprint: try fingerprint(source))
+    let folder = try JobFolder(path: job, fingerprints: try fingerprints(source))
     var finished = digests.indices.map {
       folder.finished(block: $0, matrices: matricesOfBlock[$0] ?? [], weights: digests[$0])
     }
@@ -204,14 +204,14 @@ public struct ModelQuantizer: Sendable {
     return identity
   }
 
-  /// Everything that decides the output: configuration, weights' layout, statistics and recipes.
-  private func fingerprint(_ source: any BlockStatistics) throws -> String {
-    var print = Fingerprint()
-    print.add(model.configuration.serialized(pretty: false))
-    for name in model.tensorNames { print.add(name) }
-    print.add(Int(model.fileBytes))
-    try source.add(to: &print)
-    for matrix in plan.matrices { print.add("\(matrix.module) \(matrix.recipe)") }
-    return print.text
+  /// Everything that decides the output: configuration and layout of the weights, statistics, recipes.
+  private func fingerprints(_ source: any BlockStatistics) throws -> [(part: String, digest: String)] {
+    var (weights, statistics, recipe) = (Fingerprint(), Fingerprint(), Fingerprint())
+    weights.add(model.configuration.serialized(pretty: false))
+    for name in model.tensorNames { weights.add(name) }
+    weights.add(Int(model.fileBytes))
+    try source.add(to: &statistics)
+    for matrix in plan.matrices { recipe.add("\(matrix.module) \(matrix.recipe)") }
+    return [("model", weights.text), ("calibration", statistics.text), ("recipe", recipe.text)]
   }
 }
