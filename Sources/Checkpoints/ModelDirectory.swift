@@ -18,6 +18,7 @@ public struct ModelDirectory: TensorSource {
   /// The length of all weight files in bytes.
   public let fileBytes: Int
   private let files: [String: SafetensorsFile]
+  private let shards: [SafetensorsFile]
 
   /// Opens the folder. An index decides which shards belong to the model; other files are ignored.
   ///
@@ -42,7 +43,8 @@ public struct ModelDirectory: TensorSource {
       FileManager.default.fileExists(atPath: generationPath) ? try JSONFile.read(generationPath) : nil
     let weights = try Self.openWeights(folder)
     files = weights.files
-    fileBytes = weights.bytes
+    shards = weights.shards
+    fileBytes = weights.shards.reduce(0) { $0 + $1.fileBytes }
     tensorNames = weights.files.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
@@ -64,13 +66,20 @@ public struct ModelDirectory: TensorSource {
     return try file.tensor(named: name)
   }
 
-  private static func openWeights(_ folder: URL) throws -> (files: [String: SafetensorsFile], bytes: Int) {
+  /// Takes what has been read of the weights out of the process's memory; tensors stay valid and are read again when used.
+  package func releasePages() {
+    for shard in shards { shard.releasePages() }
+  }
+
+  private static func openWeights(
+    _ folder: URL
+  ) throws -> (files: [String: SafetensorsFile], shards: [SafetensorsFile]) {
     func exists(_ name: String) -> Bool {
       FileManager.default.fileExists(atPath: folder.appendingPathComponent(name).path)
     }
     if exists(WeightFiles.single) {
       let file = try SafetensorsFile(path: folder.appendingPathComponent(WeightFiles.single).path)
-      return (Dictionary(uniqueKeysWithValues: file.tensorNames.map { ($0, file) }), file.fileBytes)
+      return (Dictionary(uniqueKeysWithValues: file.tensorNames.map { ($0, file) }), [file])
     }
     guard exists(WeightFiles.index) else { throw missingWeights(folder) }
     let map = try ShardIndex(path: folder.appendingPathComponent(WeightFiles.index).path).shards
@@ -91,7 +100,7 @@ public struct ModelDirectory: TensorSource {
       }
       files[tensor] = file
     }
-    return (files, shards.values.reduce(0) { $0 + $1.fileBytes })
+    return (files, Array(shards.values))
   }
 
   private static func missingWeights(_ folder: URL) -> CheckpointError {

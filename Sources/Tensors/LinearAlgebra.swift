@@ -135,8 +135,10 @@ package enum LinearAlgebra {
   }
 
   /// The upper Cholesky factor `U` of `A⁻¹` (`A⁻¹ = Uᵀ U`, zeros below the diagonal), or nil if `a` is not positive definite.
-  package static func choleskyUpperOfInverse(_ a: [Double], n: Int) -> [Double]? {
-    var work = a
+  ///
+  /// Works in the memory of `a` where the caller gives it up.
+  package static func choleskyUpperOfInverse(_ a: consuming [Double], n: Int) -> [Double]? {
+    var work = consume a
     guard choleskyUpper(&work, n: n) else { return nil }
     var info: Int32 = 0
     var size = Int32(n)

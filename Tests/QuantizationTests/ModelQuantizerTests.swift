@@ -94,7 +94,7 @@ struct ModelQuantizerTests {
         WorkerPool.shared.threadCount = count
         let output = folder.appendingPathComponent("out-\(count)").path
         _ = try quantizer(model, to: output).run()
-        contents.append(try TinyModel.contents(of: output))
+        contents.append(try FolderContents.read(output))
       }
       #expect(contents[0].keys.contains("model.safetensors"))
       #expect(contents[0] == contents[1])
@@ -119,7 +119,7 @@ struct ModelQuantizerTests {
       let summary = try quantizer(model, to: output).run()
       #expect(summary.resumedBlocks == 1)
       #expect(summary.matrices.count == 14)
-      let (resumed, uninterrupted) = (try TinyModel.contents(of: output), try TinyModel.contents(of: whole))
+      let (resumed, uninterrupted) = (try FolderContents.read(output), try FolderContents.read(whole))
       #expect(resumed == uninterrupted)
     }
   }
@@ -215,7 +215,7 @@ struct ModelQuantizerTests {
         ($0 as? QuantizationError)?.code == .jobMismatch
       }
       #expect(try quantizer(model, to: output, isSequential: true).run().resumedBlocks == 1)
-      let (resumed, uninterrupted) = (try TinyModel.contents(of: output), try TinyModel.contents(of: whole))
+      let (resumed, uninterrupted) = (try FolderContents.read(output), try FolderContents.read(whole))
       #expect(resumed == uninterrupted)
     }
   }

@@ -23,8 +23,9 @@ struct SecondMomentFolderTests {
     _ model: String, _ statistics: ModelQuantizer.Statistics, to output: URL, skip: [String] = []
   ) throws -> ModelQuantizer {
     let folder = try ModelDirectory(path: model)
-    let plan = try QuantizationPlan(
-      configuration: try ModelConfiguration(folder), recipe: try QuantizationRecipe(preset: "v4-k16-4"), skip: skip)
+    var recipe = try QuantizationRecipe(preset: "v4-k16-4")
+    (recipe.refitRounds, recipe.descentRounds) = (0, 0)
+    let plan = try QuantizationPlan(configuration: try ModelConfiguration(folder), recipe: recipe, skip: skip)
     return ModelQuantizer(model: folder, plan: plan, statistics: statistics, output: output.path)
   }
 
@@ -71,7 +72,7 @@ struct SecondMomentFolderTests {
       let summary = try quantizer(model, .read(moments), to: path("read")).run()
       #expect(summary.matrices.count == 14)
       let (read, measured) = (
-        try TinyModel.contents(of: path("read").path), try TinyModel.contents(of: path("measured").path)
+        try FolderContents.read(path("read").path), try FolderContents.read(path("measured").path)
       )
       #expect(read == measured)
 
@@ -120,18 +121,18 @@ struct SecondMomentFolderTests {
       _ = try? quantizer(model, .measured(windows, savedTo: parts), to: path("b")).run(isCancelled: {
         FileManager.default.fileExists(atPath: first)
       })
-      #expect(try TinyModel.contents(of: parts.path).count == 1)
+      #expect(try FolderContents.read(parts.path).count == 1)
       // A finished block of which the statistics are lost is measured again, not quantized again.
       try FileManager.default.removeItem(atPath: parts.file(block: 0))
       #expect(try quantizer(model, .measured(windows, savedTo: parts), to: path("b")).run().resumedBlocks == 1)
-      let (a, b) = (try TinyModel.contents(of: whole.path), try TinyModel.contents(of: parts.path))
+      let (a, b) = (try FolderContents.read(whole.path), try FolderContents.read(parts.path))
       #expect(a.count == 2 && a == b)
 
       let other = CalibrationWindows(windows: TinyModel.windows(3))
       let error = refusal { _ = try quantizer(model, .measured(other, savedTo: parts), to: path("c")).run() }
       #expect(error?.code == .badStatistics)
       #expect(error?.message.contains(parts.file(block: 0)) == true)
-      let after = try TinyModel.contents(of: parts.path)
+      let after = try FolderContents.read(parts.path)
       #expect(after == b)
     }
   }
@@ -236,7 +237,7 @@ struct SecondMomentFolderTests {
       let read = try quantizer(path("model").path, .read(moments), to: path("b")).run()
       #expect(measured.notices.contains { $0.contains("no calibration token reached it") })
       #expect(measured.notices == read.notices)
-      let (a, b) = (try TinyModel.contents(of: path("a").path), try TinyModel.contents(of: path("b").path))
+      let (a, b) = (try FolderContents.read(path("a").path), try FolderContents.read(path("b").path))
       #expect(a == b)
     }
   }

@@ -64,13 +64,4 @@ enum TinyModel {
       (0..<length).map { Int(CounterRandom(seed: 5, stream: UInt64(window)).bits(at: UInt64($0)) % UInt64(vocabulary)) }
     }
   }
-
-  /// Every file of a folder with its bytes.
-  static func contents(of path: String) throws -> [String: Data] {
-    var files: [String: Data] = [:]
-    for name in try FileManager.default.contentsOfDirectory(atPath: path) {
-      files[name] = try Data(contentsOf: URL(fileURLWithPath: path + "/" + name))
-    }
-    return files
-  }
 }

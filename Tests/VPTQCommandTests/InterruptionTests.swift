@@ -14,14 +14,7 @@ struct InterruptionTests {
     try body(folder)
   }
 
-  private func contents(_ path: String) throws -> [String: Data] {
-    var files: [String: Data] = [:]
-    guard FileManager.default.fileExists(atPath: path) else { return files }
-    for name in try FileManager.default.contentsOfDirectory(atPath: path) {
-      files[name] = try Data(contentsOf: URL(fileURLWithPath: path + "/" + name))
-    }
-    return files
-  }
+  private func contents(_ path: String) throws -> [String: Data] { try FolderContents.read(path) }
 
   private func finishedBlocks(_ job: String) throws -> Int {
     try contents(job).keys.count { $0.hasPrefix("block-") }
@@ -122,6 +115,73 @@ struct InterruptionTests {
         _ = try RandomModel(blocks: 3, hasTokenizer: true, planted: plant).write(in: folder)
       }
       #expect(changed == 1)
+    }
+  }
+
+  @Test("Another model, text or recipe than the job folder's is refused by name; the same command then goes on")
+  func changedJob() throws {
+    try inFolder { folder in
+      func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
+      let model = try RandomModel(hidden: 32, blocks: 2, hasTokenizer: true).write(in: folder)
+      for (name, text) in [("text", "The cat sat on the mat. "), ("other", "A dog ran over the log. ")] {
+        try Data(String(repeating: text, count: 20).utf8).write(to: folder.appendingPathComponent(name))
+      }
+      func quantize(_ options: [String], fileLimit: Int? = nil) throws -> Program.Outcome {
+        let arguments = ["quantize", model, "-o", path("out"), "--samples", "4", "--sequence-length", "32"]
+        return try Program.run(arguments + options, fileLimit: fileLimit)
+      }
+      let command = ["--preset", "v4-k16-4", "--calibration", path("text")]
+      #expect(try quantize(command, fileLimit: 24).status == 73)
+      let configuration = try String(contentsOfFile: model + "/config.json", encoding: .utf8)
+      let changes: [(options: [String], configuration: String, part: String)] = [
+        (["--preset", "v4-k16-4", "--calibration", path("other")], configuration, "calibration"),
+        (["--preset", "v4-k16", "--calibration", path("text")], configuration, "recipe"),
+        (command + ["--seed", "4"], configuration, "recipe"),
+        (command, configuration.replacingOccurrences(of: "1e-5", with: "1e-6"), "model"),
+      ]
+      for change in changes {
+        try change.configuration.write(toFile: model + "/config.json", atomically: true, encoding: .utf8)
+        let run = try quantize(change.options + ["--resume"])
+        #expect(run.status == 65)
+        #expect(run.errors.contains("out.job was made with another \(change.part);"), "\(run.errors)")
+        #expect(try contents(path("out")).isEmpty)
+      }
+      try configuration.write(toFile: model + "/config.json", atomically: true, encoding: .utf8)
+      #expect(try quantize(command + ["--resume"]).status == 0)
+    }
+  }
+
+  @Test("A folder that may not be written is refused before any work", .enabled(if: geteuid() != 0, "root may write"))
+  func readOnly() throws {
+    try inFolder { folder in
+      let model = try RandomModel(hidden: 32, blocks: 1).write(in: folder)
+      let locked = folder.appendingPathComponent("locked").path
+      try FileManager.default.createDirectory(
+        atPath: locked, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o555])
+      let job = folder.appendingPathComponent("job").path
+      let run = try Program.run(["quantize", model, "-o", locked + "/out", "--job", job] + Self.recipe.dropLast())
+      #expect(run.status == 73 && run.errors.contains("\(locked): Permission denied"), "\(run.errors)")
+      #expect(!FileManager.default.fileExists(atPath: job))
+    }
+  }
+
+  @Test("Tuning outlives an output that does not fit: the same command only writes it")
+  func tunedWithoutSpace() throws {
+    try inFolder { folder in
+      let model = try RandomModel(blocks: 1).write(in: folder)
+      let quantized = folder.appendingPathComponent("quantized").path
+      try #require(try Program.run(["quantize", model, "-o", quantized] + Self.recipe).status == 0)
+      let output = folder.appendingPathComponent("out").path
+      let text = ["--samples", "2", "--sequence-length", "32"]
+      let command =
+        ["tune", quantized, "--reference", model, "-o", output, "--steps", "3", "--tokens", "24", "--json"] + text
+      let run = try Program.run(command, fileLimit: 64)
+      #expect(run.status == 73 && run.output.contains("out/model.safetensors"), "\(run.output)")
+      #expect(try contents(output).isEmpty)
+      let again = try Program.run(command)
+      #expect(again.status == 0, "\(again.output)")
+      #expect(try JSONValue.parse(Array(again.output.utf8))["resumed_steps"]?.intValue == 3)
+      #expect(!FileManager.default.fileExists(atPath: output + ".tuning"))
     }
   }
 

@@ -27,6 +27,9 @@ public struct SafetensorsFile: TensorSource {
   /// The length of the file in bytes.
   public var fileBytes: Int { file.bytes.count }
 
+  /// Takes what has been read of the file out of the process's memory; tensors stay valid and are read again when used.
+  package func releasePages() { file.releasePages() }
+
   /// Whether a tensor of this name exists.
   public func contains(_ name: String) -> Bool { entries[name] != nil }
 

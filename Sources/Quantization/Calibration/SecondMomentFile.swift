@@ -46,11 +46,13 @@ struct SecondMomentFile: SecondMomentSource {
     for name in file.tensorNames {
       print.add(name)
       print.add(try file.tensor(named: name))
+      file.releasePages()
     }
   }
 
   func mean(_ input: LinearInput) throws -> [Double]? {
     guard let (module, width, tensor) = try tensor(input) else { return nil }
+    defer { file.releasePages() }
     return try tensor.withUnsafeBytes { bytes in
       let isWhole = tensor.shape.rank == 2
       return switch tensor.dtype {

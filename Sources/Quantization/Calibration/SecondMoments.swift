@@ -8,6 +8,8 @@ struct SecondMoments: SecondMomentSource {
     let width: Int
     var values: [Double]
     var tokens = 0
+    /// Whether `values` are the mean already.
+    var isMean = false
 
     init(width: Int) {
       self.width = width
@@ -26,6 +28,8 @@ struct SecondMoments: SecondMomentSource {
 
   /// Adds rows `x[rows, width]` of one input; `weights` tells how much each row of all that are added counts, all alike unless
   /// given.
+  ///
+  /// Not to be called once the mean of the input was asked for.
   mutating func add(
     _ input: LinearInput, _ x: UnsafePointer<Float>, rows: Int, width: Int, weights: [Float]? = nil
   ) {
@@ -36,6 +40,7 @@ struct SecondMoments: SecondMomentSource {
       sum = Sum(width: width)
       sums[input] = sum
     }
+    precondition(!sum.isMean, "\(input) has been averaged")
     defer { sum.tokens += rows }
     guard let weights else { return sum.add(x, rows: rows) }
     withScratch(count: rows * width) { scaled in
@@ -50,18 +55,22 @@ struct SecondMoments: SecondMomentSource {
   /// Rows added to one input.
   func tokens(_ input: LinearInput) -> Int { sums[input]?.tokens ?? 0 }
 
-  /// The symmetric mean `[width, width]` of one input over all rows added.
+  /// The symmetric mean `[width, width]` of one input over all rows added, formed where the sum was.
   func mean(_ input: LinearInput) -> [Double]? {
     guard let sum = sums[input], sum.tokens > 0 else { return nil }
-    let (n, scale) = (sum.width, 1 / Double(sum.tokens))
-    var result = sum.values
-    for row in 0..<n {
-      for column in row..<n {
-        let value = result[row * n + column] * scale
-        result[row * n + column] = value
-        result[column * n + row] = value
+    if !sum.isMean {
+      let (n, scale) = (sum.width, 1 / Double(sum.tokens))
+      sum.values.withUnsafeMutableBufferPointer { values in
+        for row in 0..<n {
+          for column in row..<n {
+            let value = values[row * n + column] * scale
+            values[row * n + column] = value
+            values[column * n + row] = value
+          }
+        }
       }
+      sum.isMean = true
     }
-    return result
+    return sum.values
   }
 }

@@ -76,25 +76,24 @@ struct PreparedMatrix {
     weights = transposed
     metricUnit = unit
     self.metric = metric.map(Float.init)
-    factor = upper.map(Float.init)
-    importance = (0..<n).map { live[$0] ? 1 / (upper[$0 * n + $0] * upper[$0 * n + $0]) : 0 }
+    factor = upper.values
+    importance = (0..<n).map { live[$0] ? 1 / (upper.diagonal[$0] * upper.diagonal[$0]) : 0 }
     self.permutation = permutation
     self.normalization = normalization
   }
 
-  /// `U` of the damped metric. Columns without a stake get the diagonal 1; damping rises tenfold, up to 10, until the
+  /// `U` of the damped metric, and its diagonal in full precision. Columns without a stake get the diagonal 1; damping rises tenfold, up to 10, until the
   /// matrix can be factored.
   private static func factor(
     _ metric: [Double], live: [Bool], n: Int, damping: Double, name: String, notices: inout [String]
-  ) throws -> [Double] {
+  ) throws -> (values: [Float], diagonal: [Double]) {
     var share = damping
     while true {
       var damped = metric
       for i in 0..<n { damped[i * n + i] = (live[i] ? metric[i * n + i] : 1) + share }
-      if let upper = LinearAlgebra.choleskyUpperOfInverse(damped, n: n),
-        (0..<n).allSatisfy({ upper[$0 * n + $0] > 0 })
-      {
-        return upper
+      if let upper = LinearAlgebra.choleskyUpperOfInverse(consume damped, n: n) {
+        let diagonal = (0..<n).map { upper[$0 * n + $0] }
+        if diagonal.allSatisfy({ $0 > 0 }) { return (upper.map(Float.init), diagonal) }
       }
       guard share * 10 <= 10.000_001 else {
         throw QuantizationError(

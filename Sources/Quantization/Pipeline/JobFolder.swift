@@ -11,30 +11,35 @@ import Tensors
 
 /// The finished blocks of a quantization, kept on disk until the model is assembled.
 ///
-/// `job.json` names the fingerprint; `block-00007.safetensors` holds the tensors of one block and, in its metadata, the
+/// `job.json` names fingerprints; `block-00007.safetensors` holds the tensors of one block and, in its metadata, the
 /// report of its matrices and a digest of the weights that it depends on. A block file appears under its name only when it is complete.
 struct JobFolder {
   let path: String
 
   /// Opens or creates the folder.
   ///
+  /// - Parameter fingerprints: of everything that decides the output, by name.
   /// - Throws: `QuantizationError` (`jobMismatch`) if it belongs to other work, (`cannotWrite`) if it cannot be made.
-  init(path: String, fingerprint: String) throws {
+  init(path: String, fingerprints: [(part: String, digest: String)]) throws {
     self.path = path
     let marker = Self.marker(path)
     let recorded = FileManager.default.contents(atPath: marker).flatMap {
-      try? JSONValue.parse([UInt8]($0))["fingerprint"]?.stringValue
+      try? JSONValue.parse([UInt8]($0))["fingerprints"]
     }
-    if recorded == fingerprint { return }
+    let others = fingerprints.filter { recorded?[$0.part]?.stringValue != $0.digest }.map(\.part)
+    if others.isEmpty { return }
     guard recorded == nil || blockFiles.isEmpty else {
       throw QuantizationError(
         .jobMismatch,
-        "the job folder \(path) belongs to another model, text or set of options; remove it or give another --job")
+        "the job folder \(path) was made with another \(others.joined(separator: " and ")); remove it or give another --job"
+      )
     }
     // Blocks without a marker that can be read belong to nobody, and a marker without blocks holds no work.
     removeBlocks()
     do {
-      let json = JSONValue.object([("version", .integer(1)), ("fingerprint", .string(fingerprint))])
+      let json = JSONValue.object([
+        ("version", .integer(2)), ("fingerprints", .object(fingerprints.map { ($0.part, .string($0.digest)) })),
+      ])
       try AtomicFile.write([UInt8](json.serialized(pretty: true).utf8), to: marker)
     } catch let error as CheckpointError {
       throw QuantizationError(.cannotWrite, "cannot write the job folder \(path): \(error.message)")
@@ -90,14 +95,14 @@ struct JobFolder {
     rmdir(path)
   }
 
-  private var names: [String] { (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] }
-
-  private var blockFiles: [String] { names.filter { $0.hasPrefix("block-") && $0.hasSuffix(".safetensors") } }
-
   /// Removes the folder of finished work, whatever it belongs to.
   static func remove(at path: String) { JobFolder(path: path).remove() }
 
   private init(path: String) { self.path = path }
+
+  private var names: [String] { (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] }
+
+  private var blockFiles: [String] { names.filter { $0.hasPrefix("block-") && $0.hasSuffix(".safetensors") } }
 
   private func removeBlocks() {
     let temporary = names.filter {

@@ -20,13 +20,16 @@ public struct MatrixReport: Sendable {
   public let steps: [(name: String, relativeError: Double)]
   /// Wall-clock time.
   public let seconds: Double
+  /// What the user should know.
+  public let notices: [String]
 
   /// All stored bits over the weights.
   public var bitsPerWeight: Double { Double(storedBits) / Double(max(1, shape.reduce(1, *))) }
 
   init(
     name: String, shape: [Int], preset: String, indexBits: Int, codebookBits: Int, storedBits: Int,
-    relativeError: Double, steps: [(name: String, relativeError: Double)], seconds: Double
+    relativeError: Double, steps: [(name: String, relativeError: Double)], seconds: Double,
+    notices: [String]
   ) {
     self.name = name
     self.shape = shape
@@ -37,9 +40,10 @@ public struct MatrixReport: Sendable {
     self.relativeError = relativeError
     self.steps = steps
     self.seconds = seconds
+    self.notices = notices
   }
 
-  /// The fields that `--json` prints, and what a job folder keeps of a finished matrix.
+  /// The fields that `--json` and `quantization.json` give, and what a job folder keeps of a finished matrix.
   public var json: JSONValue {
     .object([
       ("name", .string(name)), ("shape", .array(shape.map(JSONValue.integer))), ("preset", .string(preset)),
@@ -47,6 +51,7 @@ public struct MatrixReport: Sendable {
       ("seconds", .number(seconds)), ("index_bits", .integer(indexBits)), ("codebook_bits", .integer(codebookBits)),
       ("stored_bits", .integer(storedBits)),
       ("steps", .object(steps.map { ($0.name, .number($0.relativeError)) })),
+      ("notices", .array(notices.map(JSONValue.string))),
     ])
   }
 
@@ -55,11 +60,12 @@ public struct MatrixReport: Sendable {
       let preset = json["preset"]?.stringValue, let index = json["index_bits"]?.intValue,
       let codebook = json["codebook_bits"]?.intValue, let stored = json["stored_bits"]?.intValue,
       let error = json["relative_error"]?.doubleValue, let steps = json["steps"]?.objectValue,
-      let seconds = json["seconds"]?.doubleValue
+      let seconds = json["seconds"]?.doubleValue,
+      let notices = json["notices"]?.arrayValue?.compactMap(\.stringValue)
     else { return nil }
     self.init(
       name: name, shape: shape, preset: preset, indexBits: index, codebookBits: codebook, storedBits: stored,
       relativeError: error, steps: steps.compactMap { step in step.value.doubleValue.map { (step.key, $0) } },
-      seconds: seconds)
+      seconds: seconds, notices: notices)
   }
 }

@@ -46,8 +46,10 @@ public struct ModelQuantizer: Sendable {
 
   /// What a finished run tells.
   public struct Summary: Sendable {
+    /// What became of every matrix.
+    public let record: QuantizationRecord
     /// Every matrix in the order of the work.
-    public let matrices: [MatrixReport]
+    public var matrices: [MatrixReport] { record.matrices }
     /// Blocks that an earlier run had finished.
     public let resumedBlocks: Int
     /// What the user should know.
@@ -89,8 +91,7 @@ public struct ModelQuantizer: Sendable {
     let inputsOfBlock = matricesOfBlock.mapValues(\.inputWidths)
     let digests = try WeightDigests(model, blocks: blockCount()).digests
     let source = try blockStatistics(inputsOfBlock, digests)
-    let folder = try JobFolder(path: job, fingerprint: try fingerprint(source))
-    var notices = statistics.notices
+    let folder = try JobFolder(path: job, fingerprints: try fingerprints(source))
     var finished = digests.indices.map {
       folder.finished(block: $0, matrices: matricesOfBlock[$0] ?? [], weights: digests[$0])
     }
@@ -98,6 +99,7 @@ public struct ModelQuantizer: Sendable {
     // Nothing behind the last missing block needs statistics.
     let lastMissing = finished.indices.last { finished[$0] == nil || source.isPending($0) } ?? -1
     let meter = BlockMeter(progress, blocks: lastMissing + 1)
+    var notices: [String] = []
     if guidance > 0, lastMissing >= 0, let measured = source as? MeasuredStatistics {
       measured.weights = try tokenWeights(measured.windows, digests, progress, isCancelled, &notices)
     }
@@ -109,7 +111,7 @@ public struct ModelQuantizer: Sendable {
         if isCancelled() { throw interrupted }
       }
       if !isDone {
-        let (tensors, blockReports) = try quantize(matrices, moments, block: index, meter, isCancelled, &notices)
+        let (tensors, blockReports) = try quantize(matrices, moments, block: index, meter, isCancelled)
         finished[index] = try folder.write(
           block: index, tensors: tensors, reports: blockReports, weights: digests[index])
       }
@@ -117,14 +119,19 @@ public struct ModelQuantizer: Sendable {
         try source.replace(
           block: index, by: LayeredSource(top: done.file, base: model),
           settings: QuantizationSettings(layers: try matrices.map { ($0.module, try $0.settings(in: model)) }))
+        done.file.releasePages()
       }
+      model.releasePages()
     }
     let blocks = finished.compactMap(\.self)
-    try OutputAssembly(model: model, plan: plan, blocks: blocks, output: output).write(progress) {
+    let record = QuantizationRecord(matrices: blocks.flatMap(\.reports))
+    try OutputAssembly(model: model, plan: plan, blocks: blocks, record: record, output: output).write(progress) {
       if isCancelled() { throw interrupted }
     }
     if !keepsJob { folder.remove() }
-    return Summary(matrices: blocks.flatMap(\.reports), resumedBlocks: resumed, notices: notices)
+    return Summary(
+      record: record, resumedBlocks: resumed,
+      notices: statistics.notices + notices + record.matrices.flatMap(\.notices))
   }
 
   /// Blocks that have to be visited: all of which statistics are kept, else those up to the last planned matrix.
@@ -176,8 +183,7 @@ public struct ModelQuantizer: Sendable {
 
   private func quantize(
     _ matrices: [MatrixPlan], _ moments: any SecondMomentSource, block: Int, _ meter: BlockMeter,
-    _ isCancelled: () -> Bool,
-    _ notices: inout [String]
+    _ isCancelled: () -> Bool
   ) throws -> (tensors: [(name: String, tensor: Tensor)], reports: [MatrixReport]) {
     let loader = ParameterLoader(source: model, settings: nil)
     var tensors: [(name: String, tensor: Tensor)] = []
@@ -189,6 +195,7 @@ public struct ModelQuantizer: Sendable {
       meter.report(block: block, matrix.name, share: 0.5 + Double(done) / Double(2 * weights))
       done += matrix.shape.elementCount
       let start = ContinuousClock.now
+      var notices: [String] = []
       let weight = try loader.floats(matrix.module, outFeatures: matrix.shape[0], inFeatures: matrix.shape[1])
       let moment = try moment(of: matrix, moments, &notices)
       let quantized = try MatrixQuantizer.quantize(
@@ -205,7 +212,7 @@ public struct ModelQuantizer: Sendable {
           name: matrix.module, shape: matrix.shape.dimensions, preset: matrix.recipe.name, indexBits: bits.index,
           codebookBits: bits.codebook, storedBits: bits.total, relativeError: quantized.relativeError,
           steps: quantized.steps,
-          seconds: Double(start.duration(to: .now) / .seconds(1))))
+          seconds: Double(start.duration(to: .now) / .seconds(1)), notices: notices))
     }
     return (tensors, reports)
   }
@@ -224,15 +231,15 @@ public struct ModelQuantizer: Sendable {
     return identity
   }
 
-  /// Everything that decides the output: configuration, weights' layout, statistics and recipes.
-  private func fingerprint(_ source: any BlockStatistics) throws -> String {
-    var print = Fingerprint()
-    print.add(model.configuration.serialized(pretty: false))
-    for name in model.tensorNames { print.add(name) }
-    print.add(Int(model.fileBytes))
-    try source.add(to: &print)
-    if guidance > 0 { print.add("guidance \(guidance) \(seed)") }
-    for matrix in plan.matrices { print.add("\(matrix.module) \(matrix.recipe)") }
-    return print.text
+  /// Everything that decides the output: configuration and layout of the weights, statistics, recipes.
+  private func fingerprints(_ source: any BlockStatistics) throws -> [(part: String, digest: String)] {
+    var (weights, statistics, recipe) = (Fingerprint(), Fingerprint(), Fingerprint())
+    weights.add(model.configuration.serialized(pretty: false))
+    for name in model.tensorNames { weights.add(name) }
+    weights.add(Int(model.fileBytes))
+    try source.add(to: &statistics)
+    if guidance > 0 { statistics.add("guidance \(guidance) \(seed)") }
+    for matrix in plan.matrices { recipe.add("\(matrix.module) \(matrix.recipe)") }
+    return [("model", weights.text), ("calibration", statistics.text), ("recipe", recipe.text)]
   }
 }

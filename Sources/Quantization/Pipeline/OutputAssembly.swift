@@ -9,22 +9,23 @@ struct OutputAssembly {
   let model: ModelDirectory
   let plan: QuantizationPlan
   let blocks: [FinishedBlock]
+  let record: QuantizationRecord
   let output: String
 
   /// Writes the folder; `step` is called before each tensor and may throw to stop the work.
   func write(_ progress: any ProgressListener, step: () throws -> Void) throws {
     let replaced = Set(plan.matrices.map { $0.module + ".weight" })
     let plain = PlainTensors(model)
-    typealias Entry = (name: String, dtype: DType, shape: Shape, source: any TensorSource)
+    typealias Entry = (name: String, dtype: DType, shape: Shape, source: any TensorSource, release: () -> Void)
     var entries: [Entry] = []
     for name in plain.tensorNames where !replaced.contains(name) {
       let (dtype, shape) = try plain.declaration(of: name)
-      entries.append((name, dtype, shape, plain))
+      entries.append((name, dtype, shape, plain, model.releasePages))
     }
     for block in blocks {
       for name in block.file.tensorNames where !model.contains(name) {
         let tensor = try block.file.tensor(named: name)
-        entries.append((name, tensor.dtype, tensor.shape, block.file))
+        entries.append((name, tensor.dtype, tensor.shape, block.file, block.file.releasePages))
       }
     }
     entries.sort { $0.name < $1.name }
@@ -32,12 +33,14 @@ struct OutputAssembly {
     for (index, entry) in entries.enumerated() {
       try step()
       try writer.write(entry.name, try entry.source.tensor(named: entry.name))
+      entry.release()
       progress.report("writing \(output)", completed: index + 1, total: entries.count, unit: .items("tensors"))
     }
     let configurationPath = output + "/config.json"
     try AtomicFile.remove(configurationPath)
     try writer.finish()
     try model.copyCompanions(to: output)
+    try record.write(to: output)
     try AtomicFile.write([UInt8](configuration().serialized(pretty: true).utf8), to: configurationPath)
   }
 

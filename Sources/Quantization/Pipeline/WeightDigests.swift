@@ -26,6 +26,7 @@ struct WeightDigests {
       for name in namesOfBlock[block] ?? [] {
         print.add(name)
         print.add(try model.tensor(named: name))
+        model.releasePages()
       }
       digests.append(print.text)
     }

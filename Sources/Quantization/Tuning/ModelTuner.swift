@@ -76,10 +76,13 @@ public struct ModelTuner: Sendable {
     case .full: try tuneWhole(tuned, original, &journal, progress, goOn)
     case .block: try tuneBlocks(tuned, original, &journal, progress, goOn)
     }
-    try TunedOutput(model: model, parameters: tuned.parameters, output: output).write(progress)
-    checkpoint.remove()
-    return TuningSummary(
+    let summary = TuningSummary(
       losses: journal.losses, resumedSteps: journal.resumedSteps, parameterCount: tuned.parameters.count)
+    try TunedOutput(
+      model: model, parameters: tuned.parameters, output: output, summary: summary.record(options)
+    ).write(progress)
+    checkpoint.remove()
+    return summary
   }
 
   private func tuneWhole(

@@ -7,6 +7,8 @@ struct TunedOutput {
   let model: ModelDirectory
   let parameters: TunedParameters
   let output: String
+  /// What tuning did, for `quantization.json`.
+  let summary: JSONValue
 
   /// Writes the folder, `config.json` last.
   func write(_ progress: any ProgressListener) throws {
@@ -26,6 +28,7 @@ struct TunedOutput {
     try AtomicFile.remove(configuration)
     try writer.finish()
     try model.copyCompanions(to: output)
+    try QuantizationRecord.copy(from: model.path, to: output, adding: summary)
     try AtomicFile.write([UInt8](model.configuration.serialized(pretty: true).utf8), to: configuration)
   }
 }

@@ -44,7 +44,8 @@ struct TuningJournal {
         mean_correction: correction(options.beta1), square_correction: correction(options.beta2),
         gradient_scale: Float(min(1, Double(options.gradientLimit) / (norm + 1e-6)))), range)
     losses.append(loss)
-    if losses.count % options.checkpointInterval == 0, losses.count < total { try save() }
+    // The last step too: what is tuned must outlive an output that cannot be written.
+    if losses.count % options.checkpointInterval == 0 || losses.count == total { try save() }
   }
 
   /// Writes what is not yet written.

@@ -1,3 +1,5 @@
+import JSONReader
+
 /// What a finished tuning tells.
 public struct TuningSummary: Sendable {
   /// The loss of every step before it moved anything: nats per token for `full`, the error's share of the output for
@@ -15,6 +17,14 @@ public struct TuningSummary: Sendable {
 
   private static func mean(_ values: ArraySlice<Double>) -> Double {
     values.reduce(0, +) / Double(max(1, values.count))
+  }
+
+  /// What `quantization.json` tells.
+  func record(_ options: TuningOptions) -> JSONValue {
+    .object([
+      ("mode", .string(options.mode.rawValue)), ("steps", .integer(losses.count)), ("first_loss", .number(firstLoss)),
+      ("last_loss", .number(lastLoss)),
+    ])
   }
 
   /// Four decimals.

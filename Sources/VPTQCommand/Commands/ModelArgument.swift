@@ -67,15 +67,28 @@ enum ModelArgument {
   }
 }
 
-/// Checks that a command may write to a folder: it must not hold another model.
+/// Checks, before any work, that a command may write to a folder and can.
 enum OutputArgument {
+  /// - Throws: `Failure` with exit code 73 if the folder holds a model and `force` is off, or if it cannot be made or
+  ///   written.
   static func check(_ path: String, force: Bool) throws {
     let files = FileManager.default
-    guard files.fileExists(atPath: path) else { return }
+    try checkWritable(path)
     if files.fileExists(atPath: path + "/config.json"), !force {
       throw Failure(
         exit: .cannotWrite, code: "outputExists", message: "\(path) already holds a model",
         hint: "give another -o, or --force to replace it")
     }
+  }
+
+  /// Asks the nearest folder that exists.
+  private static func checkWritable(_ path: String) throws {
+    var folder = URL(fileURLWithPath: path).standardizedFileURL
+    while folder.path != "/", !FileManager.default.fileExists(atPath: folder.path) { folder.deleteLastPathComponent() }
+    // A trailing slash makes the system refuse what is no folder.
+    guard access(folder.path + "/", W_OK | X_OK) != 0 else { return }
+    throw Failure(
+      exit: .cannotWrite, code: "cannotWrite",
+      message: "cannot write \(path): \(folder.path): \(String(cString: strerror(errno)))", hint: "give another -o")
   }
 }

@@ -90,7 +90,7 @@ struct QuantizeCommand: AsyncParsableCommand {
     let start = ContinuousClock.now
     // A run that was killed behind its last step has left its job folder: the same command then tidies up.
     let isResuming = ModelQuantizer.hasJob(at: job ?? ModelQuantizer.defaultJob(output: output))
-    if !dryRun, !isResuming { try OutputArgument.check(output, force: force) }
+    if !dryRun { try OutputArgument.check(output, force: force || isResuming) }
     let folder = try await ModelArgument.folder(model, quiet: common.quiet)
     let configuration = try ModelConfiguration(folder)
     var plan = try QuantizationPlan(

@@ -12,36 +12,51 @@ struct QuantizeReport {
   let output: ModelDirectory
   let seconds: Double
 
-  private var weights: Double { Double(summary.matrices.reduce(0) { $0 + $1.shape.reduce(1, *) }) }
-
-  private func bits(_ part: (MatrixReport) -> Int) -> Double {
-    Double(summary.matrices.reduce(0) { $0 + part($1) }) / weights
-  }
+  private var record: QuantizationRecord { summary.record }
 
   func show(json: Bool, verbose: Bool) {
     if json {
       print(document.serialized(pretty: true))
       return
     }
-    if verbose {
-      for matrix in summary.matrices {
-        print(
-          "\(matrix.name)  \(matrix.shape[0])x\(matrix.shape[1])  \(matrix.preset)  "
-            + "\(Console.fixed(matrix.bitsPerWeight, 3)) bits  error \(Console.fixed(matrix.relativeError, 5))")
-      }
-    }
-    let error = summary.matrices.reduce(0) { $0 + $1.relativeError } / Double(max(1, summary.matrices.count))
+    if verbose { for line in Console.table(table) { print(line) } }
     print(
       """
-      \(summary.matrices.count) matrices: \(Console.fixed(bits(\.storedBits), 3)) bits per weight as stored \
-      (codes \(Console.fixed(bits(\.indexBits), 3)), codebooks \(Console.fixed(bits(\.codebookBits), 3))), \
-      mean relative error \(Console.fixed(error, 4))
+      \(record.matrices.count) matrices: \(Console.fixed(record.bitsPerWeight, 3)) bits per weight as stored \
+      (codes \(Console.fixed(record.indexBitsPerWeight, 3)), codebooks \(Console.fixed(record.codebookBitsPerWeight, 3))), \
+      mean relative error \(Console.fixed(record.meanRelativeError, 4))
       \(tuning)\(model.path) \(Console.size(model.fileBytes)) -> \(output.path) \(Console.size(output.fileBytes)) \
       in \(Console.clock(seconds)), peak memory \(Console.size(PeakMemory.bytes))
       """)
-    if bits(\.storedBits) > 16 {
+    if record.bitsPerWeight > 16 {
       Console.writeError("warning: more bits than a 16-bit original; the codebooks outweigh the codes at this size")
     }
+    if let warning = collapse { Console.writeError("warning: " + warning) }
+  }
+
+  /// One row per matrix: what it is stored in, and its relative error after each step of the recipe.
+  private var table: [[String]] {
+    var steps: [String] = []
+    for step in record.matrices.flatMap(\.steps) where !steps.contains(step.name) { steps.append(step.name) }
+    let rows = record.matrices.map { matrix -> [String] in
+      let errors = steps.map { name in
+        matrix.steps.first { $0.name == name }.map { Console.fixed($0.relativeError, 5) } ?? ""
+      }
+      return [
+        matrix.name, "\(matrix.shape[0])x\(matrix.shape[1])", matrix.preset, Console.fixed(matrix.bitsPerWeight, 3),
+      ]
+        + errors + [Console.fixed(matrix.seconds, 1)]
+    }
+    return [["matrix", "shape", "preset", "bits"] + steps + ["seconds"]] + rows
+  }
+
+  /// Which matrices little is left of.
+  private var collapse: String? {
+    let worst = record.collapsed.sorted { $0.relativeError > $1.relativeError }
+    guard !worst.isEmpty else { return nil }
+    let shown = worst.prefix(8).map { "\($0.name) (\(Console.fixed($0.relativeError, 3)))" }.joined(separator: ", ")
+    let rest = worst.count > 8 ? " and \(worst.count - 8) more, see quantization.json" : ""
+    return "quality collapses, by its relative error, in \(shown)\(rest); give more bits with --override, or more text"
   }
 
   private var tuning: String {
@@ -51,14 +66,14 @@ struct QuantizeReport {
   }
 
   private var document: JSONValue {
-    .object([
-      ("bits_per_weight", .number(bits(\.storedBits))), ("index_bits_per_weight", .number(bits(\.indexBits))),
-      ("codebook_bits_per_weight", .number(bits(\.codebookBits))), ("seconds", .number(seconds)),
-      ("peak_memory_bytes", .integer(PeakMemory.bytes)), ("file_bytes", .integer(output.fileBytes)),
-      ("original_file_bytes", .integer(model.fileBytes)), ("resumed_blocks", .integer(summary.resumedBlocks)),
-      ("tuning_losses", .array((tuned?.losses ?? []).map(JSONValue.number))),
-      ("notices", .array(summary.notices.map(JSONValue.string))), ("layers", .array(summary.matrices.map(\.json))),
-    ])
+    .object(
+      [
+        ("seconds", .number(seconds)), ("peak_memory_bytes", .integer(PeakMemory.bytes)),
+        ("file_bytes", .integer(output.fileBytes)), ("original_file_bytes", .integer(model.fileBytes)),
+        ("resumed_blocks", .integer(summary.resumedBlocks)),
+        ("tuning_losses", .array((tuned?.losses ?? []).map(JSONValue.number))),
+        ("notices", .array(summary.notices.map(JSONValue.string))),
+      ] + record.fields)
   }
 }
 

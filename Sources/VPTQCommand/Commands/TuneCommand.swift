@@ -46,7 +46,7 @@ struct TuneCommand: AsyncParsableCommand {
     common.apply()
     let start = ContinuousClock.now
     let job = job ?? ModelTuner.defaultJob(output: output)
-    if !ModelTuner.hasJob(at: job) { try OutputArgument.check(output, force: force) }
+    try OutputArgument.check(output, force: force || ModelTuner.hasJob(at: job))
     let folder = try await ModelArgument.folder(model, quiet: common.quiet)
     let original = try await ModelArgument.folder(reference, quiet: common.quiet)
     let target = URL(fileURLWithPath: output).standardizedFileURL

@@ -128,7 +128,7 @@ struct ModelTunerTests {
       WorkerPool.shared.threadCount = threads
       _ = try scene.tuner(options(mode), "at\(threads)").run()
     }
-    #expect(try TinyModel.contents(of: scene.path("at1")) == TinyModel.contents(of: scene.path("at2")))
+    #expect(try FolderContents.read(scene.path("at1")) == FolderContents.read(scene.path("at2")))
   }
 
   @Test(
@@ -150,7 +150,7 @@ struct ModelTunerTests {
     let rest = try scene.tuner(options(mode), "parts").run()
     #expect(rest.resumedSteps == 5)
     #expect(rest.losses == whole.losses)
-    #expect(try TinyModel.contents(of: scene.path("parts")) == TinyModel.contents(of: scene.path("whole")))
+    #expect(try FolderContents.read(scene.path("parts")) == FolderContents.read(scene.path("whole")))
   }
 
   @Test("A checkpoint of other options is refused")
