@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Times this library and jinja2 on real chat templates with 100 messages, in one run, and prints the ratios.
 
-    swift build -c release --package-path Benchmarks --product Templates-timings
-    python3 Scripts/compare_templates.py FOLDER
+    Scripts/benchmark --templates FOLDER
 
 FOLDER holds `*.jinja` files. jinja2 renders templates it has compiled before, with the settings of the chat renderer of
 transformers, which must be installed; both take the same variables and the best of 100 rounds.

@@ -3,8 +3,7 @@
 
 Both are timed in seconds of the processor, so that other programs on the machine count as little as may be.
 
-    swift build -c release --package-path Benchmarks --product Tokenizers-timings
-    python3 Scripts/compare_tokenizers.py SHARED
+    Scripts/benchmark --tokenizers SHARED
 
 SHARED is the folder of shared test data. Both read the same files and the same text: War and Peace, its first million
 characters, in calls of 2,000 characters and in one call. Needs `tokenizers` and the program `zstd`.

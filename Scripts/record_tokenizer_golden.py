@@ -21,6 +21,9 @@ PATTERNS = {
     "gpt2": r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
     "llama3": HEAD + r"\p{N}{1,3}" + TAIL,
     "qwen2": HEAD + r"\p{N}" + TAIL,
+    "deepseek": r"""[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|"""
+    r"\s*[\r\n]+|\s+(?!\S)|\s+",
+    "numbers": r"\p{N}{1,3}",
     "unknown": r"\p{Lu}?\p{Ll}+|\d|[^\d\p{L}]+|\p{L}",
 }
 CORPUS = [
@@ -35,6 +38,7 @@ TEXTS = [
     "Вектор делится", "量子化とは社区", "हिन्दी में", "المتجهات", "ภาษาไทย", "é e\u0301 ﬁ Å İ ß", "🥳🥳<|end|>x👩‍👩‍👧",
     "a\r\nb\r\rc\n\n \nd", "\u00a0x\u2029 y\u0085z\u3000", "\ufeff#", "\u0f73\u0f73q\u0307\u0323", "<|end|>", "<|en", "<|begin|><|begin|>", "x <mask> y",
     "<right>  z", "cat concat cat. cats cat", "total += weights[i];\n}\n", "!!!\n\nx (\n)", "aaaaaaaaaaaaaaaaaaaa" * 5,
+    "12abc 34 5\u0301x .Net ¥x «é» 'tisé \t.a \x01\x02b\x03 !\r\n\u200b\u0301 _\u00a0$ 7",
 ]
 
 

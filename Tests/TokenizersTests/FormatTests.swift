@@ -44,6 +44,7 @@ import Testing
       (#"(?i:k|s)+"#, "K\u{212a}s\u{17f}t", ["K\u{212a}s\u{17f}", "t"]),
       (#"\d{1,3}(?=(?:\d{3})*\b)"#, "1234567", ["1", "234", "567"]),
       (#"[^\W\d_]+"#, "ab_1é", ["ab", "_1", "é"]),
+      ("[\u{4e00}-\u{9fa5}\u{1f973}]+", "é一二\u{9fa6}a三🥳🥴", ["é", "一二", "\u{9fa6}a", "三🥳", "🥴"]),
     ])
   func engine(pattern: String, text: String, expected: [String]) throws {
     let expression = try RegularExpressionPattern(pattern)

@@ -21,7 +21,7 @@ import Testing
   func cases() throws {
     let tokenizer = try tokenizer()
     let cases = try golden().field("cases").elements
-    #expect(cases.count == 26)
+    #expect(cases.count == 27)
     for item in cases {
       let text = try #require(item.field("text").stringValue)
       let ids = item.field("ids").integers
@@ -41,7 +41,8 @@ import Testing
   }
 
   @Test(
-    "pieces of the patterns, from the scanners and from the engine", arguments: ["gpt2", "llama3", "qwen2", "unknown"])
+    "pieces of the patterns, from the scanners and from the engine",
+    arguments: ["gpt2", "llama3", "qwen2", "deepseek", "numbers", "unknown"])
   func pieces(name: String) throws {
     let golden = try golden()
     let regex = try #require(golden.field("patterns").field(name).stringValue)

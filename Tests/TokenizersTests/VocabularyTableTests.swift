@@ -21,11 +21,16 @@ import Testing
     let text = all.flatMap { $0 }
     let together = text.withUnsafeBufferPointer { text in
       var start = 0
-      return table.ids(
-        of: all.map { string in
-          defer { start += string.count }
-          return ByteSlice(text, start, string.count)
-        })
+      let slices = all.map { string in
+        defer { start += string.count }
+        return ByteSlice(text, start, string.count)
+      }
+      return slices.withUnsafeBufferPointer { slices in
+        [Int32](unsafeUninitializedCapacity: all.count) { ids, count in
+          count = all.count
+          table.find(slices, into: ids)
+        }
+      }
     }
     #expect(together == expected)
     #expect(strings.indices.allSatisfy { table[$0].map(Array.init) == strings[$0] })
@@ -48,6 +53,8 @@ import Testing
       #""merges":["Ġ a","Ġa b"],"vocab":{"Ġ":0,"a":1,"b":2,"Ġa":3,"Ġab":4}"#,
       #""merges":[["Ġ","a"],["Ġa","b"]],"vocab":{"Ġ":0,"a":1,"b":2,"Ġa":3,"Ġab":4}"#,
       #""vocab":{"\u0120":0,"\u0061":1,"b":2,"\u0120a":3,"Ġ\u0061b":4},"merges":["\u0120 a",["Ġ\u0061","b"]]"#,
+      #""continuing_subword_prefix":null,"vocab":{"Ġ":0,"a":1,"b":2,"Ġa":3,"Ġab":4},"merges":["Ġ a",["Ġa","b"]]"#,
+      #""merges":["Ġ a","Ġa b"],"continuing_subword_prefix":"","vocab":{"Ġ":0,"a":1,"b":2,"Ġa":3,"Ġab":4}"#,
       #""vocab" : { "Ġab":4,"Ġa":3,        "b":2,"a"  :1  ,"Ġ":0 } , "merges" : [ "Ġ a" , [ "Ġa" , "b" ] ]"#,
     ])
   func spellings(model: String) throws {
@@ -55,6 +62,39 @@ import Testing
     #expect(try tokenizer.encode("Ġab") == [4])
     #expect(try tokenizer.encode("Ġa") == [3])
     #expect(try tokenizer.encode("ab") == [1, 2])
+  }
+
+  @Test(
+    "the prefix of later symbols stands before the merges, or after them",
+    arguments: [
+      #""continuing_subword_prefix":"@@","vocab":{"a":0,"@@b":1,"ab":2},"merges":["a @@b"]"#,
+      #""vocab":{"a":0,"@@b":1,"ab":2},"merges":["a @@b"],"continuing_subword_prefix":"@@""#,
+    ])
+  func prefix(model: String) throws {
+    let tokenizer = try Tokenizer(tokenizerJSON: Array("{\"model\":{\"type\":\"BPE\",\(model)}}".utf8))
+    #expect(try tokenizer.encode("ab") == [2])
+  }
+
+  @Test("more merges than are looked up together")
+  func manyMerges() throws {
+    // a, aa, aaa, … each made of the one before and another a.
+    let words = (1...200).map { String(repeating: "a", count: $0) }
+    let vocabulary = words.enumerated().map { "\"\($1)\":\($0)" }.joined(separator: ",")
+    let merges = words.dropLast().map { "\"\($0) a\"" }.joined(separator: ",")
+    let model = "\"continuing_subword_prefix\":null,\"vocab\":{\(vocabulary)},\"merges\":[\(merges)"
+    let tokenizer = try Tokenizer(tokenizerJSON: Array("{\"model\":{\(model)]}}".utf8))
+    #expect(try tokenizer.encode("aaa") == [2])
+    #expect(try tokenizer.encode("aaaaa") == [1, 2])
+    let unknown = Array("{\"model\":{\(model),\"b a\"]}}".utf8)
+    #expect { try Tokenizer(tokenizerJSON: unknown) } throws: { "\($0)".contains("merge 199 (b a)") }
+  }
+
+  @Test("a second vocabulary is refused: merges may have been looked up in the first")
+  func secondVocabulary() {
+    let json = #"{"model":{"type":"BPE","vocab":{"a":0},"merges":[],"vocab":{"b":0}}}"#
+    #expect { try Tokenizer(tokenizerJSON: Array(json.utf8)) } throws: {
+      ($0 as? TokenizerError)?.code == .malformedFile && "\($0)".contains("vocab")
+    }
   }
 
   @Test("a merge that is not UTF-8 is refused")
@@ -85,7 +125,7 @@ import Testing
       {"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"ByteLevel","add_prefix_space":false},
       {"type":"Digits"},{"type":"Split","pattern":{"Regex":"[0-9][0-9][0-9]"},"behavior":"Isolated","invert":false}]}}
       """#
-    let content = try TokenizerJSONContent(reading: Array(json.utf8))
+    let content = try Array(json.utf8).withUnsafeBufferPointer { try TokenizerJSONContent(reading: $0) }
     let steps = try TokenizerJSON(file: "x", content: content).preTokenizerSteps(content.root[0].value)
     let bytes = Array(text.utf8)
     var pieces = [0..<bytes.count]

@@ -25,46 +25,14 @@ struct BytePairVocabulary {
     return (model, cuts(pieces))
   }
 
-  /// So many merges are looked up together.
-  private static let batch = 64
-
   private func mergeTable(_ pieces: ByteStringTable) throws -> MergeTable {
-    var result: [MergeTable.Merge] = []
-    result.reserveCapacity(merges.count)
-    var last: Int32 = -1
-    try merges.withSides { sides in
-      for start in stride(from: 0, to: merges.count, by: Self.batch) {
-        let ranks = start..<min(start + Self.batch, merges.count)
-        let strings = sides[ranks]
-        let found = pieces.ids(of: strings)
-        for rank in ranks {
-          let position = 2 * (rank - start)
-          let (left, right) = (strings[position], strings[position + 1])
-          let ids = (left: found[position], right: found[position + 1])
-          last = joined(left, right, after: last, pieces)
-          guard ids.left >= 0, ids.right >= 0, last >= 0 else { throw unknownMerge(rank, left, right) }
-          result.append(
-            MergeTable.Merge(left: ids.left, right: ids.right, rank: Int32(truncatingIfNeeded: rank), id: last))
-        }
-      }
+    do throws(MergeList.Unknown) {
+      return try merges.table(MergeTokens(pieces: pieces, prefixLength: affixes.continuingPrefix.count))
+    } catch {
+      throw TokenizerError(
+        .malformedFile,
+        "\(vocabulary.file): merge \(error.rank) (\(error.spelling)) names a token that is not in the vocabulary")
     }
-    return MergeTable(result)
-  }
-
-  /// The token that a merge makes, or −1; merges mostly follow the order of the ids.
-  @inline(__always)
-  private func joined(_ left: ByteSlice, _ right: ByteSlice, after last: Int32, _ pieces: ByteStringTable) -> Int32 {
-    let prefix = min(affixes.continuingPrefix.count, right.count)
-    let rest = right.part(prefix..<right.count)
-    if pieces.spells(Int(last) + 1, left, rest) { return last + 1 }
-    if pieces.spells(Int(last), left, rest) { return last }
-    return pieces.id(of: Array(left.bytes) + rest.bytes)
-  }
-
-  private func unknownMerge(_ rank: Int, _ left: ByteSlice, _ right: ByteSlice) -> TokenizerError {
-    let names = [left, right].map { String(decoding: $0.bytes, as: UTF8.self) }.joined(separator: " ")
-    return TokenizerError(
-      .malformedFile, "\(vocabulary.file): merge \(rank) (\(names)) names a token that is not in the vocabulary")
   }
 
   private func symbols(_ pieces: ByteStringTable) -> BytePairEncoding.Symbols {

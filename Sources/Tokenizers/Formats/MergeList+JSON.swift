@@ -4,9 +4,9 @@ extension MergeList {
   /// Reads a list of merges, each written `"a b"` or `["a", "b"]`.
   ///
   /// That they are UTF-8 is not looked at: they must equal pieces, which are.
-  init(reading cursor: inout JSONCursor, of file: [UInt8]) throws {
-    self.init(of: file)
-    reserve(forBytes: file.count - cursor.position)
+  init(reading cursor: inout JSONCursor, _ tokens: MergeTokens?) throws {
+    self.init(of: TextSpans(of: cursor.bytes), tokens)
+    reserve(forBytes: cursor.bytes.count - cursor.position)
     try cursor.elements { cursor in
       let start = cursor.position
       let isMerge: Bool
@@ -20,44 +20,46 @@ extension MergeList {
         throw cursor.error("merge \(count) is neither \"a b\" nor [\"a\", \"b\"]")
       }
     }
+    if let tokens { lookUp(tokens) }
   }
 
   @inline(__always)
   private mutating func appendSpaced(_ cursor: inout JSONCursor) throws -> Bool {
-    guard let (content, _) = cursor.plainString() else {
+    guard let (content, space) = Self.plainMerge(at: cursor) else {
       var content: [UInt8] = []
       try cursor.string(into: &content)
       return try append(spaced: content)
     }
-    guard let space = Self.onlySpace(in: content, of: cursor.bytes), space > content.lowerBound,
-      space + 1 < content.upperBound
-    else { return false }
+    cursor.position = content.upperBound + 1
+    guard space > content.lowerBound, space + 1 < content.upperBound else { return false }
     append(inFile: content.lowerBound..<space, space + 1..<content.upperBound)
     return true
   }
 
-  /// Where the space of a range is that has one space.
+  /// A string without escapes at the next byte, its content and the only space in it; nil where it is not that.
   @inline(__always)
-  private static func onlySpace(in range: Range<Int>, of bytes: UnsafeBufferPointer<UInt8>) -> Int? {
-    var found: Int?
-    var index = range.lowerBound
-    while index + 8 <= bytes.count, index < range.upperBound {
-      var spaces = ByteWord(bytes, at: index).equal(to: 0x20)
-      if range.upperBound - index < 8 { spaces &= 1 << UInt64(8 * (range.upperBound - index)) - 1 }
-      if spaces != 0 {
-        if found != nil || spaces & (spaces - 1) != 0 { return nil }
-        found = index + spaces.trailingZeroBitCount / 8
+  private static func plainMerge(at cursor: JSONCursor) -> (content: Range<Int>, space: Int)? {
+    let bytes = cursor.bytes
+    let start = cursor.position + 1
+    var space: Int?
+    var index = start
+    while index + 8 <= bytes.count {
+      let word = ByteWord(bytes, at: index)
+      // Spaces and quotation marks, and what else is not as simple: control characters, backslashes, and `!`.
+      var stops = word.below(0x23) | word.equal(to: UInt8(ascii: "\\"))
+      while stops != 0 {
+        let place = index + stops.trailingZeroBitCount / 8
+        switch bytes[place] {
+        case 0x20 where space == nil: space = place
+        case UInt8(ascii: "\""): return space.map { (start..<place, $0) }
+        case UInt8(ascii: "!"): break
+        default: return nil
+        }
+        stops &= stops - 1
       }
       index += 8
     }
-    while index < range.upperBound {
-      if bytes[index] == 0x20 {
-        if found != nil { return nil }
-        found = index
-      }
-      index += 1
-    }
-    return found
+    return nil
   }
 
   @inline(__always)

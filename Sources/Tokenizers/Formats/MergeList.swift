@@ -1,13 +1,37 @@
 /// The merges of byte-pair encoding as a file gives them, in order of rank.
-struct MergeList: Sendable {
-  var text: TextSpans
-  private var merges: [(left: TextSpans.Span, right: TextSpans.Span)] = []
+///
+/// Where the tokens are known from the start, the merges are looked up while they are read, so that no list of their
+/// spellings is kept.
+struct MergeList {
+  /// A merge of tokens that are not there.
+  struct Unknown: Error {
+    let rank: Int
+    /// Both sides, with a space between.
+    let spelling: String
+  }
 
-  /// An empty list of merges whose sides may lie in a file.
-  init(of file: [UInt8] = []) { text = TextSpans(of: file) }
+  typealias Sides = (left: TextSpans.Span, right: TextSpans.Span)
+
+  var text: TextSpans
+  private let tokens: MergeTokens?
+  /// Merges not looked up yet, which follow those that are.
+  private var waiting: [Sides] = []
+  private var merges: [MergeTable.Merge] = []
+  private var unknown: Unknown?
+
+  /// An empty list of merges of tokens, where they are known.
+  init(of text: TextSpans = TextSpans(), _ tokens: MergeTokens? = nil) {
+    self.text = text
+    self.tokens = tokens
+  }
 
   /// The number of merges.
-  var count: Int { merges.count }
+  var count: Int { merges.count + waiting.count }
+
+  /// Makes room for as many merges as so many bytes of a file are likely to have.
+  mutating func reserve(forBytes count: Int) {
+    if tokens == nil { waiting.reserveCapacity(count / 16) } else { merges.reserveCapacity(count / 16) }
+  }
 
   /// Adds a merge whose sides lie in the file.
   @inline(__always)
@@ -17,7 +41,10 @@ struct MergeList: Sendable {
 
   /// Adds a merge of spans of `text`.
   @inline(__always)
-  mutating func append(_ left: TextSpans.Span, _ right: TextSpans.Span) { merges.append((left, right)) }
+  mutating func append(_ left: TextSpans.Span, _ right: TextSpans.Span) {
+    waiting.append((left, right))
+    if waiting.count >= MergeTokens.batch, let tokens { lookUp(tokens) }
+  }
 
   /// Adds a merge of two spellings.
   mutating func append(_ left: some Sequence<UInt8>, _ right: some Sequence<UInt8>) throws {
@@ -33,30 +60,36 @@ struct MergeList: Sendable {
     return true
   }
 
-  /// Makes room for as many merges as so many bytes of a file are likely to have.
-  mutating func reserve(forBytes count: Int) { merges.reserveCapacity(count / 16) }
-
-  /// Calls `body` with the sides of all merges, in order of rank.
-  func withSides<Result>(_ body: (Sides) throws -> Result) rethrows -> Result {
-    try text.withBytes { bytes in
-      try merges.withUnsafeBufferPointer { try body(Sides(merges: $0, bytes: bytes)) }
+  /// The table of all merges.
+  ///
+  /// - Parameter tokens: those of the whole file; they are the same where the list had some from the start.
+  /// - Throws: `Unknown` for the first merge that names a token that is not there.
+  func table(_ tokens: MergeTokens) throws(Unknown) -> MergeTable {
+    guard waiting.isEmpty else {
+      var complete = self
+      complete.lookUp(tokens)
+      return try complete.table(tokens)
     }
+    if let unknown { throw unknown }
+    return MergeTable(merges)
   }
 
-  /// The sides of merges by rank.
-  struct Sides {
-    fileprivate let merges: UnsafeBufferPointer<(left: TextSpans.Span, right: TextSpans.Span)>
-    fileprivate let bytes: TextSpans.Reader
-
-    /// The left and the right side of each of some merges, in turn.
-    subscript(ranks: Range<Int>) -> [ByteSlice] {
-      Array(unsafeUninitializedCapacity: 2 * ranks.count) { sides, count in
-        for rank in ranks {
-          sides.initializeElement(at: count, to: bytes[merges[rank].left])
-          sides.initializeElement(at: count + 1, to: bytes[merges[rank].right])
-          count += 2
+  /// Looks up the merges that wait.
+  mutating func lookUp(_ tokens: MergeTokens) {
+    let text = text
+    var waiting: [Sides] = []
+    swap(&waiting, &self.waiting)
+    text.withBytes { bytes in
+      tokens.forEachMerge(of: waiting, bytes, after: merges.last?.id ?? -1) { left, right, ids in
+        if min(ids.left, ids.right, ids.joined) < 0, unknown == nil {
+          let spelling = [left, right].map { String(decoding: $0.bytes, as: UTF8.self) }.joined(separator: " ")
+          unknown = Unknown(rank: merges.count, spelling: spelling)
         }
+        let rank = Int32(truncatingIfNeeded: merges.count)
+        merges.append(MergeTable.Merge(left: ids.left, right: ids.right, rank: rank, id: ids.joined))
       }
     }
+    waiting.removeAll(keepingCapacity: true)
+    swap(&waiting, &self.waiting)
   }
 }

@@ -2,9 +2,9 @@ import JSONReader
 
 extension PieceList {
   /// Reads an object of pieces and ids.
-  init(readingObject cursor: inout JSONCursor, of file: [UInt8]) throws {
-    self.init(of: file)
-    reserve(forBytes: file.count - cursor.position)
+  init(readingObject cursor: inout JSONCursor) throws {
+    self.init(of: TextSpans(of: cursor.bytes))
+    reserve(forBytes: cursor.bytes.count - cursor.position)
     try cursor.members { cursor in
       let piece = try text.string(at: &cursor)
       try cursor.expect(UInt8(ascii: ":"))
@@ -13,9 +13,9 @@ extension PieceList {
   }
 
   /// Reads a list of pieces with their scores, in order of id.
-  init(readingScores cursor: inout JSONCursor, of file: [UInt8]) throws {
-    self.init(of: file)
-    reserve(forBytes: file.count - cursor.position)
+  init(readingScores cursor: inout JSONCursor) throws {
+    self.init(of: TextSpans(of: cursor.bytes))
+    reserve(forBytes: cursor.bytes.count - cursor.position)
     try cursor.elements { cursor in
       guard cursor.next() == UInt8(ascii: "[") else { throw cursor.error("expected a piece and its score") }
       var piece: TextSpans.Span?

@@ -1,5 +1,5 @@
 /// Token spellings as a file gives them.
-struct PieceList: Sendable {
+struct PieceList {
   private struct Piece {
     var span: TextSpans.Span
     var id: Int32
@@ -15,8 +15,8 @@ struct PieceList: Sendable {
   /// The score of each piece, where the file has them.
   var scores: [Double] = []
 
-  /// An empty list of spellings that may lie in a file.
-  init(of file: [UInt8] = []) { text = TextSpans(of: file) }
+  /// An empty list of spellings.
+  init(of text: TextSpans = TextSpans()) { self.text = text }
 
   /// The number of pieces.
   var count: Int { pieces.count }

@@ -1,5 +1,5 @@
 /// Byte strings of a file: most lie in it as they are, and the others beside it.
-struct TextSpans: Sendable {
+struct TextSpans {
   /// Where a string lies: an offset in the file, or beyond its end in the bytes beside it.
   struct Span: Sendable {
     var start: UInt32
@@ -9,11 +9,15 @@ struct TextSpans: Sendable {
   /// Offsets have 32 bits; no vocabulary is that long.
   static let longestFile = 1 << 31
 
-  private let file: [UInt8]
+  /// The file, which must outlive the spans.
+  private let file: UnsafeBufferPointer<UInt8>
   private var beside: [UInt8] = []
 
+  /// Strings that lie in no file.
+  init() { file = UnsafeBufferPointer(start: nil, count: 0) }
+
   /// The strings of a file of less than `longestFile` bytes.
-  init(of file: [UInt8] = []) { self.file = file }
+  init(of file: UnsafeBufferPointer<UInt8>) { self.file = file }
 
   /// A string that lies in the file.
   @inline(__always)
@@ -34,9 +38,7 @@ struct TextSpans: Sendable {
 
   /// Calls `body` with what finds the bytes of a span.
   func withBytes<Result>(_ body: (Reader) throws -> Result) rethrows -> Result {
-    try file.withUnsafeBufferPointer { file in
-      try beside.withUnsafeBufferPointer { beside in try body(Reader(file: file, beside: beside)) }
-    }
+    try beside.withUnsafeBufferPointer { beside in try body(Reader(file: file, beside: beside)) }
   }
 
   /// Finds the bytes of spans.

@@ -25,13 +25,14 @@ extension Tokenizer {
   /// The tokenizer of one file: `tokenizer.json`, a SentencePiece `.model`, ranks, or `tekken.json`; the content tells
   /// which.
   public convenience init(file path: String) throws {
-    let bytes = try readFile(path)
-    guard bytes.first == 0x7b || bytes.first == 0xef || bytes.first == 0x20 else {
-      self.init(try TokenizerFolder.modelParts(bytes, path))
-      return
-    }
-    let isTekken = (path as NSString).lastPathComponent.hasPrefix("tekken")
-    self.init(try isTekken ? RankVocabulary(tekken: bytes, file: path).parts() : Self.parts(bytes, path))
+    self.init(
+      try withFile(path) { bytes in
+        guard bytes.first == 0x7b || bytes.first == 0xef || bytes.first == 0x20 else {
+          return try TokenizerFolder.modelParts(Array(bytes), path)
+        }
+        let isTekken = (path as NSString).lastPathComponent.hasPrefix("tekken")
+        return try isTekken ? RankVocabulary(tekken: Array(bytes), file: path).parts() : Self.parts(bytes, path)
+      })
   }
 
   /// Whether a folder has a file that `init(folder:)` reads.
@@ -70,7 +71,7 @@ struct TokenizerFolder {
 
   func parts() throws -> TokenizerParts {
     switch file {
-    case .json(let path): return try Tokenizer.parts(readFile(path), path)
+    case .json(let path): return try withFile(path) { try Tokenizer.parts($0, path) }
     case .tekken(let path): return try RankVocabulary(tekken: readFile(path), file: path).parts()
     case .ranks(let path): return try RankVocabulary(ranks: readFile(path), file: path).parts()
     case .model(let path): return try Self.modelParts(readFile(path), path)

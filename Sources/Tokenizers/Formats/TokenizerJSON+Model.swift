@@ -15,6 +15,7 @@ extension TokenizerJSON {
     }
     var vocabulary = Vocabulary(file: file)
     vocabulary.pieces = content.pieces
+    vocabulary.prepared = content.table
     vocabulary.addedTokens = added
     switch type {
     case "BPE": return try bytePairEncoding(vocabulary, steps: &steps)

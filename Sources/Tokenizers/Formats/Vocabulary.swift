@@ -5,19 +5,30 @@ struct Vocabulary {
   var pieces = PieceList()
   var addedTokens: [AddedToken] = []
   var unknownPiece: String?
+  /// The table of `pieces`, where it was needed before.
+  var prepared: ByteStringTable?
 
   /// The spellings of the model's tokens by id; throws where an id, also of an added token, is out of proportion.
   func table() throws -> ByteStringTable {
     let count = pieces.count + addedTokens.count
     let highest = max(pieces.highestID, addedTokens.map(\.id).max() ?? -1)
     let lowest = min(pieces.lowestID, addedTokens.map(\.id).min() ?? 0)
-    guard lowest >= 0, highest < count * 8 + 65536 else {
+    guard lowest >= 0, highest < Self.idLimit(tokenCount: count) else {
       throw TokenizerError(
         .malformedFile,
         "\(file): token id \(lowest < 0 ? lowest : highest) does not fit \(count) tokens; check the file")
     }
+    return prepared ?? ByteStringTable(pieces, idLimit: pieces.highestID + 1)
+  }
+
+  /// The table of pieces whose ids are in proportion, nil where they are not.
+  static func prepare(_ pieces: PieceList) -> ByteStringTable? {
+    guard pieces.lowestID >= 0, pieces.highestID < idLimit(tokenCount: pieces.count) else { return nil }
     return ByteStringTable(pieces, idLimit: pieces.highestID + 1)
   }
+
+  /// Tables have room for every id up to the highest, which a damaged file could put anywhere.
+  private static func idLimit(tokenCount: Int) -> Int { tokenCount * 8 + 65536 }
 
   /// The id of the unknown token, nil where none is named; throws where it is not there.
   func unknownID(_ table: ByteStringTable) throws -> Int32? {

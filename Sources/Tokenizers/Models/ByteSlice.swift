@@ -40,7 +40,13 @@ struct ByteSlice {
   @inline(__always)
   var words: (first: UInt64, second: UInt64) {
     guard room >= 16, let base else { return wordsAtEnd }
-    return (Self.word(base, 0) & Self.mask(count), Self.word(base, 8) & Self.mask(count &- 8))
+    return Self.first(count, of: (Self.word(base, 0), Self.word(base, 8)))
+  }
+
+  /// The first bytes of sixteen, and zeros for the others.
+  @inline(__always)
+  static func first(_ count: Int, of words: (first: UInt64, second: UInt64)) -> (first: UInt64, second: UInt64) {
+    (words.first & mask(count), words.second & mask(count &- 8))
   }
 
   /// Eight bytes at an offset of the string, which has them.

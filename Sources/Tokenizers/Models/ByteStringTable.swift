@@ -43,7 +43,11 @@ struct ByteStringTable: Sendable {
     storage.withUnsafeBufferPointer { storage in
       places.withUnsafeBufferPointer { places in
         func string(_ id: Int) -> ByteSlice { ByteSlice(storage, Int(places[id].start), Int(places[id].count)) }
-        index.fill(pieces.ids.lazy.map { (hash(string($0)), $0) }) { string($0) == string($1) }
+        index.fill(pieces.ids) {
+          hash(string($0))
+        } isSame: {
+          string($0) == string($1)
+        }
       }
     }
     self.hash = hash
@@ -56,64 +60,63 @@ struct ByteStringTable: Sendable {
 
   /// The id of a byte string, or −1.
   @inline(__always)
-  func id(of string: ByteSlice) -> Int32 { id(of: string, index.probe(hash(string))) }
+  func id(of string: ByteSlice) -> Int32 {
+    storage.withUnsafeBufferPointer { storage in
+      places.withUnsafeBufferPointer { places in
+        Int32(
+          truncatingIfNeeded: index.number(hash(string)) { id in
+            ByteSlice(storage, Int(places[id].start), Int(places[id].count)) == string
+          })
+      }
+    }
+  }
 
   /// One of many strings that are looked up together.
   private struct Search {
     let words: (first: UInt64, second: UInt64)
-    let probe: HashIndex.Probe
+    var probe: HashIndex.Probe
+    /// The id with the same hash, as far as the index keeps it, or −1.
+    var candidate: Int32 = -1
     var place = Place()
+    /// What stands where the candidate begins.
+    var found: (first: UInt64, second: UInt64) = (0, 0)
   }
 
-  /// The ids of byte strings, −1 where one is not there.
+  /// Finds the ids of byte strings, −1 where one is not there.
   ///
-  /// Each step is taken for all strings before the next one, so that they wait for memory together.
-  func ids(of strings: [ByteSlice]) -> [Int32] {
-    guard idLimit > 0 else { return strings.map { _ in -1 } }
-    return Array(unsafeUninitializedCapacity: strings.count) { ids, count in
-      count = strings.count
-      strings.withUnsafeBufferPointer { strings in
-        withUnsafeTemporaryAllocation(of: Search.self, capacity: count) { search($0, strings, ids) }
-      }
-    }
-  }
-
-  private func search(
-    _ searches: UnsafeMutableBufferPointer<Search>, _ strings: UnsafeBufferPointer<ByteSlice>,
-    _ ids: UnsafeMutableBufferPointer<Int32>
-  ) {
-    storage.withUnsafeBufferPointer { storage in
-      places.withUnsafeBufferPointer { places in
-        for position in strings.indices {
-          let string = strings[position]
-          let words = string.words
-          let hash = string.count <= 16 ? hash(words, string.count) : hash(string)
-          searches.initializeElement(at: position, to: Search(words: words, probe: index.probe(hash)))
+  /// Each step is taken for all strings before the next one: in so short loops the processor waits for many places of
+  /// the memory at once.
+  func find(_ strings: UnsafeBufferPointer<ByteSlice>, into ids: UnsafeMutableBufferPointer<Int32>) {
+    if places.isEmpty { return ids.initialize(repeating: -1) }
+    withUnsafeTemporaryAllocation(of: Search.self, capacity: strings.count) { searches in
+      storage.withUnsafeBufferPointer { storage in
+        places.withUnsafeBufferPointer { places in
+          for position in strings.indices {
+            let string = strings[position]
+            let words = string.words
+            let hash = string.count <= 16 ? hash(words, string.count) : hash(string)
+            searches.initializeElement(at: position, to: Search(words: words, probe: index.probe(hash)))
+          }
+          for position in searches.indices { index.read(&searches[position].probe) }
+          for position in searches.indices {
+            let candidate = index.number(searches[position].probe) { _ in true }
+            searches[position].candidate = Int32(truncatingIfNeeded: candidate)
+          }
+          for position in searches.indices {
+            searches[position].place = places[Int(max(0, searches[position].candidate))]
+          }
+          for position in searches.indices {
+            searches[position].found = ByteSlice(storage, Int(searches[position].place.start), 16).words
+          }
+          for position in searches.indices {
+            let (search, string) = (searches[position], strings[position])
+            let isFound =
+              search.candidate < 0
+              || (Int(search.place.count) == string.count && string.count <= 16
+                && ByteSlice.first(string.count, of: search.found) == search.words)
+            ids.initializeElement(at: position, to: isFound ? search.candidate : id(of: string))
+          }
         }
-        for position in strings.indices {
-          searches[position].place = places[index.candidate(searches[position].probe)]
-        }
-        for position in strings.indices {
-          let (search, count) = (searches[position], strings[position].count)
-          let found = ByteSlice(storage, Int(search.place.start), count)
-          let isFound = count <= 16 && Int(search.place.count) == count && found.words == search.words
-          ids.initializeElement(
-            at: position,
-            to: isFound
-              ? Int32(truncatingIfNeeded: index.candidate(search.probe)) : id(of: strings[position], search.probe))
-        }
-      }
-    }
-  }
-
-  @inline(__always)
-  private func id(of string: ByteSlice, _ probe: HashIndex.Probe) -> Int32 {
-    storage.withUnsafeBufferPointer { storage in
-      places.withUnsafeBufferPointer { places in
-        Int32(
-          truncatingIfNeeded: index.number(probe) { id in
-            ByteSlice(storage, Int(places[id].start), Int(places[id].count)) == string
-          })
       }
     }
   }
@@ -141,7 +144,13 @@ struct ByteStringTable: Sendable {
     guard places.indices.contains(id), Int(places[id].count) == left.count + right.count else { return false }
     let start = Int(places[id].start)
     return storage.withUnsafeBufferPointer { storage in
-      ByteSlice(storage, start, left.count) == left && ByteSlice(storage, start + left.count, right.count) == right
+      if left.count + right.count <= 8 {
+        let joined = left.words.first | right.words.first &<< UInt64(truncatingIfNeeded: 8 &* left.count)
+        // A left side of eight bytes leaves none on the right, whose number is zero.
+        return ByteSlice(storage, start, left.count + right.count).words.first == joined
+      }
+      return ByteSlice(storage, start, left.count) == left
+        && ByteSlice(storage, start + left.count, right.count) == right
     }
   }
 

@@ -9,31 +9,38 @@ struct HashIndex: Sendable {
   /// An empty table with room for `count` numbers up to `highest`, which is below 2³² − 1.
   init(count: Int, highest: Int) {
     // Not a power of two: the table is as large as it must be for look-ups to stay short.
-    slots = Array(repeating: 0, count: max(16, count + count / 2 + count / 8))
+    slots = Array(repeating: 0, count: max(16, count + count / 2))
     numberMask = UInt32.max >> UInt32(UInt32(truncatingIfNeeded: highest + 1).leadingZeroBitCount)
   }
 
-  /// A look-up that has read its first slot and not looked at it: many of them wait for memory together.
+  /// A look-up that knows its first slot.
+  ///
+  /// Where there are many look-ups, `read` is to be called for all of them in a loop of its own: so short a loop has the
+  /// processor wait for many slots at once.
   struct Probe {
     fileprivate let hash: UInt64
     fileprivate let index: Int
-    fileprivate let slot: UInt32
+    fileprivate var slot: UInt32 = 0
   }
 
   /// Begins a look-up.
   ///
   /// The upper half of the hash gives the slot (D. Lemire, Fast random integer generation in an interval, section 3).
   @inline(__always)
-  func probe(_ hash: UInt64) -> Probe {
-    let index = Int(truncatingIfNeeded: ((hash >> 32) &* UInt64(truncatingIfNeeded: slots.count)) >> 32)
-    return Probe(hash: hash, index: index, slot: slots.withUnsafeBufferPointer { $0[index] })
+  func probe(_ hash: UInt64) -> Probe { Self.probe(hash, slots.count) }
+
+  @inline(__always)
+  private static func probe(_ hash: UInt64, _ count: Int) -> Probe {
+    Probe(
+      hash: hash, index: Int(truncatingIfNeeded: ((hash >> 32) &* UInt64(truncatingIfNeeded: count)) >> 32))
   }
 
-  /// The number that the first slot has, or zero: most often the one looked for.
+  /// Reads the first slot.
   @inline(__always)
-  func candidate(_ probe: Probe) -> Int { max(0, Int(probe.slot & numberMask) - 1) }
+  func read(_ probe: inout Probe) { probe.slot = slots.withUnsafeBufferPointer { $0[probe.index] } }
 
-  /// The number that `isSame` accepts, or −1; it is asked about those with the same hash, as far as that is kept.
+  /// The number that `isSame` accepts, or −1, after `read`; `isSame` is asked about those with the same hash, as far as
+  /// that is kept.
   @inline(__always)
   func number(_ probe: Probe, isSame: (Int) -> Bool) -> Int {
     slots.withUnsafeBufferPointer { slots in
@@ -51,18 +58,52 @@ struct HashIndex: Sendable {
     }
   }
 
+  /// The number for a hash that `isSame` accepts, or −1.
+  @inline(__always)
+  func number(_ hash: UInt64, isSame: (Int) -> Bool) -> Int {
+    var probe = probe(hash)
+    read(&probe)
+    return number(probe, isSame: isSame)
+  }
+
+  /// Adds a number that is not the same as an earlier one; there must be room for it.
+  mutating func insert(_ number: Int, _ hash: UInt64) {
+    var index = probe(hash).index
+    while slots[index] != 0 { index = index + 1 == slots.count ? 0 : index + 1 }
+    slots[index] = UInt32(truncatingIfNeeded: hash) & ~numberMask | UInt32(truncatingIfNeeded: number + 1)
+  }
+
+  /// So many numbers are added together.
+  private static let batch = 64
+
   /// Adds numbers with their hashes; one that is the same as an earlier one takes its place.
-  mutating func fill(_ numbers: some Sequence<(hash: UInt64, number: Int)>, isSame: (_ left: Int, _ right: Int) -> Bool)
-  {
+  mutating func fill(
+    _ numbers: some RandomAccessCollection<Int>, hash: (Int) -> UInt64, isSame: (_ left: Int, _ right: Int) -> Bool
+  ) {
+    func number(_ offset: Int) -> Int { numbers[numbers.index(numbers.startIndex, offsetBy: offset)] }
     let mask = numberMask
     slots.withUnsafeMutableBufferPointer { slots in
-      for (hash, number) in numbers {
-        let mark = UInt32(truncatingIfNeeded: hash) & ~mask
-        var index = Int(truncatingIfNeeded: ((hash >> 32) &* UInt64(truncatingIfNeeded: slots.count)) >> 32)
-        while slots[index] != 0, slots[index] & ~mask != mark || !isSame(Int(slots[index] & mask) - 1, number) {
-          index = index + 1 == slots.count ? 0 : index + 1
+      withUnsafeTemporaryAllocation(of: Probe.self, capacity: Self.batch) { probes in
+        for start in stride(from: 0, to: numbers.count, by: Self.batch) {
+          let count = min(Self.batch, numbers.count - start)
+          for offset in 0..<count {
+            probes.initializeElement(at: offset, to: Self.probe(hash(number(start + offset)), slots.count))
+          }
+          for offset in 0..<count { probes[offset].slot = slots[probes[offset].index] }
+          for offset in 0..<count {
+            let number = number(start + offset)
+            let probe = probes[offset]
+            let mark = UInt32(truncatingIfNeeded: probe.hash) & ~mask
+            var index = probe.index
+            // One that was free may have been taken since.
+            var slot = probe.slot != 0 ? probe.slot : slots[index]
+            while slot != 0, slot & ~mask != mark || !isSame(Int(slot & mask) - 1, number) {
+              index = index + 1 == slots.count ? 0 : index + 1
+              slot = slots[index]
+            }
+            slots[index] = mark | UInt32(truncatingIfNeeded: number + 1)
+          }
         }
-        slots[index] = mark | UInt32(truncatingIfNeeded: number + 1)
       }
     }
   }

@@ -5,22 +5,26 @@ struct MarkCuts: Sendable {
   /// Bytes after which some token has a mark.
   private var markJoined = [Bool](repeating: false, count: 256)
   /// Pairs of bytes that stand side by side in some token.
-  private var joined = [Bool](repeating: false, count: 1 << 16)
+  private var joined: [Bool]
 
   /// Where unknown characters become one token, a cut between them would make it two: then only marks are cut at.
   init(onlyAtMarks: Bool) {
-    if onlyAtMarks { joined = Array(repeating: true, count: 1 << 16) }
+    joined = Array(repeating: onlyAtMarks, count: 1 << 16)
   }
 
   /// Learns from the spelling of a token.
   mutating func note(_ piece: UnsafeBufferPointer<UInt8>) {
-    guard piece.count > 1 else { return }
+    guard var previous = piece.first else { return }
     joined.withUnsafeMutableBufferPointer { joined in
-      for index in 1..<piece.count { joined[Int(piece[index - 1]) << 8 | Int(piece[index])] = true }
-    }
-    for index in 1..<piece.count where piece[index] == Self.mark.0 {
-      if index + 2 < piece.count, Self.isMark(piece, at: index), !Self.isMark(piece, at: index - 3) {
-        markJoined[Int(piece[index - 1])] = true
+      for index in 1..<piece.count {
+        let byte = piece[index]
+        joined[Int(previous) << 8 | Int(byte)] = true
+        if byte == Self.mark.0, index + 2 < piece.count, Self.isMark(piece, at: index),
+          !Self.isMark(piece, at: index - 3)
+        {
+          markJoined[Int(previous)] = true
+        }
+        previous = byte
       }
     }
   }

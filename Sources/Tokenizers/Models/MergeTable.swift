@@ -20,9 +20,11 @@ struct MergeTable: Sendable {
     let multiplier = UInt64.random(in: 0...UInt64.max) | 1
     var index = HashIndex(count: merges.count, highest: merges.count - 1)
     merges.withUnsafeBufferPointer { merges in
-      index.fill(
-        merges.indices.lazy.map { (Self.hash(merges[$0].left, merges[$0].right, multiplier), $0) }
-      ) { merges[$0].left == merges[$1].left && merges[$0].right == merges[$1].right }
+      index.fill(merges.indices) {
+        Self.hash(merges[$0].left, merges[$0].right, multiplier)
+      } isSame: {
+        merges[$0].left == merges[$1].left && merges[$0].right == merges[$1].right
+      }
     }
     self.merges = merges
     self.index = index
@@ -33,8 +35,9 @@ struct MergeTable: Sendable {
   @inline(__always)
   func merge(_ left: Int32, _ right: Int32) -> UInt64 {
     merges.withUnsafeBufferPointer { merges in
-      let probe = index.probe(Self.hash(left, right, multiplier))
-      let number = index.number(probe) { merges[$0].left == left && merges[$0].right == right }
+      let number = index.number(Self.hash(left, right, multiplier)) {
+        merges[$0].left == left && merges[$0].right == right
+      }
       if number < 0 { return Self.none }
       return UInt64(UInt32(bitPattern: merges[number].rank)) << 32 | UInt64(UInt32(bitPattern: merges[number].id))
     }

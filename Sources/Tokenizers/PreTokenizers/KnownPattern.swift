@@ -8,21 +8,27 @@ struct KnownPattern: Sendable, Equatable {
     case gpt2
     /// ``(?i:'s|…)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,n}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+``
     case cl100k
+    /// ``[!-/:-@[-`{-~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+``
+    case deepSeek
+    /// `\p{N}{1,n}`
+    case numbers
     /// `[0-9][0-9][0-9]`
     case threeDigits
   }
 
   let family: Family
-  /// The most numbers in one piece of the `cl100k` family.
+  /// The most numbers in one piece, where the family says n.
   let numberLimit: Int
 
   static let gpt2 = KnownPattern(family: .gpt2, numberLimit: .max)
   static let llama3 = KnownPattern(family: .cl100k, numberLimit: 3)
   static let qwen2 = KnownPattern(family: .cl100k, numberLimit: 1)
+  static let deepSeek = KnownPattern(family: .deepSeek, numberLimit: .max)
+  static let numbers = KnownPattern(family: .numbers, numberLimit: 3)
   static let threeDigits = KnownPattern(family: .threeDigits, numberLimit: 3)
 
   /// Whether matches stand side by side in any text.
-  var coversText: Bool { family != .threeDigits }
+  var coversText: Bool { family == .gpt2 || family == .cl100k }
 
   /// The known pattern with exactly this spelling, or nil.
   static func spelled(_ regex: String) -> KnownPattern? {
@@ -37,7 +43,9 @@ struct KnownPattern: Sendable, Equatable {
       (#"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#, .gpt2),
       (SplitPatterns.llama3, .llama3), (SplitPatterns.cl100k(spelledOut, numbers: #"\p{N}{1,3}"#), .llama3),
       (SplitPatterns.qwen2, .qwen2), (SplitPatterns.cl100k(spelledOut, numbers: #"\p{N}"#), .qwen2),
-      ("[0-9][0-9][0-9]", .threeDigits),
+      (SplitPatterns.deepSeekWords, .deepSeek),
+      (SplitPatterns.deepSeekWords.replacing(#"\r\n"#, with: "\r\n"), .deepSeek),
+      (#"\p{N}{1,3}"#, .numbers), ("[0-9][0-9][0-9]", .threeDigits),
     ]
   }()
 
@@ -47,6 +55,8 @@ struct KnownPattern: Sendable, Equatable {
     switch family {
     case .gpt2: scanner.endOfGPT2Piece(at: start)
     case .cl100k: scanner.endOfCL100KPiece(at: start, numberLimit)
+    case .deepSeek: scanner.endOfDeepSeekPiece(at: start)
+    case .numbers: scanner.endOfNumberGroup(at: start, numberLimit)
     case .threeDigits: scanner.endOfThreeDigitsPiece(at: start)
     }
   }

@@ -19,7 +19,8 @@ struct PatternScanner {
       }
     }
     if kind.isWhitespace { return endOfWhitespace(at: start) }
-    return endOfRun(of: kind, at: first + length)
+    if kind.isOther { return endOfRun(at: first + length, of: \.isOther) }
+    return endOfRun(at: first + length) { $0 == kind }
   }
 
   /// The end of the match of a pattern of the cl100k family at `start`.
@@ -27,17 +28,58 @@ struct PatternScanner {
     if text[start] == UInt8(ascii: "'"), let end = endOfContraction(at: start, ignoringCase: true) { return end }
     let (kind, length) = classify(start)
     let second = start + length
-    if kind == .letter { return endOfRun(of: .letter, at: second) }
+    if kind == .letter { return endOfLetters(at: second) }
     if kind == .number { return endOfNumbers(at: start, limit: numberLimit) }
     if kind != .newline, second < text.count {
       let following = classify(second)
-      if following.kind == .letter { return endOfRun(of: .letter, at: second + following.length) }
-      if text[start] == UInt8(ascii: " "), following.kind == .other {
-        return endOfNewlines(at: endOfRun(of: .other, at: second + following.length))
+      if following.kind == .letter { return endOfLetters(at: second + following.length) }
+      if text[start] == UInt8(ascii: " "), following.kind.isOther {
+        return endOfNewlines(at: endOfRun(at: second + following.length, of: \.isOther))
       }
     }
-    if kind == .other { return endOfNewlines(at: endOfRun(of: .other, at: second)) }
+    if kind.isOther { return endOfNewlines(at: endOfRun(at: second, of: \.isOther)) }
     return endOfLineOrWhitespace(at: start)
+  }
+
+  /// The end of the match of DeepSeek's pattern at `start`, or of the text before the next match.
+  func endOfDeepSeekPiece(at start: Int) -> Int {
+    if let end = endOfDeepSeekWord(at: start) { return end }
+    var index = start
+    repeat { index += classify(index).length } while index < text.count && endOfDeepSeekWord(at: index) == nil
+    return index
+  }
+
+  /// The end of the match of DeepSeek's pattern at `start`, nil where there is none.
+  private func endOfDeepSeekWord(at start: Int) -> Int? {
+    let (kind, length) = classify(start)
+    let second = start + length
+    if kind.isLetterOrMark { return endOfRun(at: second, of: \.isLetterOrMark) }
+    let following = second < text.count ? classify(second) : (kind: .newline, length: 0)
+    if kind == .symbol {
+      if text[start] < 0x80, isASCIILetter(at: second) {
+        var index = second
+        while isASCIILetter(at: index) { index += 1 }
+        return index
+      }
+      return endOfNewlines(at: endOfRun(at: second) { $0 == .symbol })
+    }
+    if kind != .newline, following.kind.isLetterOrMark {
+      return endOfRun(at: second + following.length, of: \.isLetterOrMark)
+    }
+    if text[start] == UInt8(ascii: " "), following.kind == .symbol {
+      return endOfNewlines(at: endOfRun(at: second + following.length) { $0 == .symbol })
+    }
+    return kind.isWhitespace ? endOfLineOrWhitespace(at: start) : nil
+  }
+
+  private func isASCIILetter(at index: Int) -> Bool {
+    index < text.count && (text[index] | 0x20) &- UInt8(ascii: "a") < 26
+  }
+
+  /// The end of a group of numbers at `start`, or of the text before the next one.
+  func endOfNumberGroup(at start: Int, _ limit: Int) -> Int {
+    let end = endOfNumbers(at: start, limit: limit)
+    return end > start ? end : endOfRun(at: start) { $0 != .number }
   }
 
   /// The end of three digits at `start`, or of the text before the next three.
@@ -61,15 +103,17 @@ struct PatternScanner {
   }
 
   @inline(__always)
-  private func endOfRun(of kind: ScalarClass, at index: Int) -> Int {
+  private func endOfRun(at index: Int, of isIncluded: (ScalarClass) -> Bool) -> Int {
     var index = index
     while index < text.count {
       let next = classify(index)
-      guard next.kind == kind else { break }
+      guard isIncluded(next.kind) else { break }
       index += next.length
     }
     return index
   }
+
+  private func endOfLetters(at index: Int) -> Int { endOfRun(at: index) { $0 == .letter } }
 
   private func endOfNumbers(at start: Int, limit: Int) -> Int {
     var index = start
@@ -83,7 +127,7 @@ struct PatternScanner {
     return index
   }
 
-  private func endOfNewlines(at index: Int) -> Int { endOfRun(of: .newline, at: index) }
+  private func endOfNewlines(at index: Int) -> Int { endOfRun(at: index) { $0 == .newline } }
 
   /// `\s+(?!\S)|\s+`: the run of white space, without its last scalar where a word follows.
   private func endOfWhitespace(at start: Int) -> Int {

@@ -92,14 +92,19 @@ struct PreTokenizer: Sendable {
   ) throws {
     var result: [Range<Int>] = []
     result.reserveCapacity(pieces.count)
+    if case .expression(let expression, let behavior, let inverted) = step {
+      try expression.forEach(of: pieces.lazy.filter { !$0.isEmpty }, bytes) { piece, matches in
+        behavior.apply(matches, to: piece, inverted: inverted, into: &result)
+      }
+      pieces = result
+      return
+    }
     for piece in pieces where !piece.isEmpty {
       switch step {
-      case .prefixSpace, .metaspace, .byteAlphabet: result.append(piece)
+      case .prefixSpace, .metaspace, .byteAlphabet, .expression: result.append(piece)
       case .known(let pattern): pattern.split(bytes, piece, into: &result)
       case .scalars(let matcher): matcher.split(bytes, piece, into: &result)
       case .bytes(let matcher): matcher.split(bytes, piece, into: &result)
-      case .expression(let expression, let behavior, let inverted):
-        behavior.apply(try expression.matches(bytes, piece), to: piece, inverted: inverted, into: &result)
       case .literal(let literal, let behavior, let inverted):
         behavior.apply(Literal.occurrences(of: literal, bytes, piece), to: piece, inverted: inverted, into: &result)
       case .symbols(let trie): cutOut(bytes, piece, trie, &result)

@@ -1,4 +1,4 @@
-/// Split patterns of published model families; the first three have hand-written scanners (`KnownPattern`).
+/// Split patterns of published model families; those that `KnownPattern` names have hand-written scanners.
 enum SplitPatterns {
   static let gpt2 = #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
   static let llama3 = cl100k(contractions, numbers: #"\p{N}{1,3}"#)

@@ -1,4 +1,4 @@
-/// Runs a program over text; its work is bounded, so that no pattern can hang.
+/// Runs a program over one text after another; its work is bounded, so that no pattern can hang.
 struct RegexMatcher {
   /// The bound on the work was reached.
   struct Exhausted: Error {}
@@ -12,29 +12,32 @@ struct RegexMatcher {
 
   private let program: RegexProgram
   private let instructions: [RegexProgram.Instruction]
-  private let text: UnsafeBufferPointer<UInt8>
+  private var text = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
   private var frames: [Frame] = []
   private var marks: [Int]
-  private var budget: Int
+  private var budget = 0
 
-  /// A matcher for one text, whose end is the end of the text.
-  init(_ program: RegexProgram, _ text: UnsafeBufferPointer<UInt8>) {
+  /// A matcher of a program.
+  init(_ program: RegexProgram) {
     self.program = program
     instructions = program.instructions
-    self.text = text
     marks = Array(repeating: -1, count: program.markCount)
-    budget = 2_000_000 + 400 * text.count
   }
 
-  /// The ranges of all matches from left to right; an empty one counts unless the match before it ends there.
-  mutating func matches() throws(Exhausted) -> [Range<Int>] {
+  /// The ranges of all matches from left to right in a text, whose end counts as the end; an empty one counts unless the
+  /// match before it ends there.
+  mutating func matches(in text: UnsafeBufferPointer<UInt8>) throws(Exhausted) -> [Range<Int>] {
+    self.text = text
+    budget = 2_000_000 + 400 * text.count
     var result: [Range<Int>] = []
     var start = 0
     while start < text.count {
-      guard program.first.allows(text[start]) else {
-        start += 1
-        continue
+      start = program.starts.withUnsafeBufferPointer { starts in
+        var start = start
+        while start < text.count, !starts[Int(text[start])] { start += 1 }
+        return start
       }
+      if start == text.count { break }
       if let end = try match(at: start), end > start || result.last?.upperBound != start {
         result.append(start..<end)
         if end > start {

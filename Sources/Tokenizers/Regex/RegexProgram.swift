@@ -27,10 +27,14 @@ struct RegexProgram: Sendable {
   private(set) var markCount = 0
   /// What a match can begin with.
   let first: FirstBytes
+  /// Whether a match can begin with each byte.
+  let starts: [Bool]
 
   /// Compiles a tree; nil where it would be too long.
   init?(_ tree: RegexSyntax) {
-    first = FirstBytes(tree)
+    let first = FirstBytes(tree)
+    self.first = first
+    starts = (0...UInt8.max).map(first.allows)
     guard emit(tree) else { return nil }
     instructions.append(.match)
   }

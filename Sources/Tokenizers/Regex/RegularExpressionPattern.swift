@@ -27,9 +27,28 @@ struct RegularExpressionPattern: Sendable {
   ///
   /// - Throws: `TokenizerError` where the pattern would take more than a bounded number of steps.
   func matches(_ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>) throws -> [Range<Int>] {
-    var matcher = RegexMatcher(program, UnsafeBufferPointer(rebasing: bytes[range]))
+    var result: [Range<Int>] = []
+    try forEach(of: CollectionOfOne(range), bytes) { _, matches in result = matches }
+    return result
+  }
+
+  /// Visits ranges with the byte ranges of the matches in each.
+  ///
+  /// - Throws: as `matches`.
+  func forEach(
+    of ranges: some Sequence<Range<Int>>, _ bytes: UnsafeBufferPointer<UInt8>,
+    _ body: (_ range: Range<Int>, _ matches: [Range<Int>]) -> Void
+  ) throws {
+    var matcher = RegexMatcher(program)
     do {
-      return try matcher.matches().map { $0.lowerBound + range.lowerBound..<$0.upperBound + range.lowerBound }
+      for range in ranges {
+        var matches = try matcher.matches(in: UnsafeBufferPointer(rebasing: bytes[range]))
+        for index in matches.indices {
+          matches[index] =
+            matches[index].lowerBound + range.lowerBound..<matches[index].upperBound + range.lowerBound
+        }
+        body(range, matches)
+      }
     } catch {
       throw TokenizerError(
         .cannotEncode, "the pattern \"\(pattern)\" takes too many steps on this text; use a simpler one")

@@ -73,6 +73,17 @@ struct ScalarSet: Sendable, Equatable {
     }
   }
 
+  /// Which of the bytes from 0xC0 on begin scalars of the set, one bit each; perhaps more where it is not all ranges.
+  var leads: UInt64 {
+    guard categories == 0, complements.isEmpty, isPlain else { return .max }
+    var leads: UInt64 = 0
+    for range in ranges where range.upperBound >= 0x80 {
+      let bytes = UTF8Scalar.lead(max(range.lowerBound, 0x80))...UTF8Scalar.lead(range.upperBound)
+      for byte in bytes { leads |= 1 << UInt64(byte & 63) }
+    }
+    return leads
+  }
+
   /// Fills in the table of the first 128 scalars; to be called when the set is complete.
   mutating func finish() {
     for index in intersections.indices { intersections[index].finish() }

@@ -2,6 +2,10 @@
 enum ScalarClass: UInt8 {
   /// None of the others.
   case other
+  /// `\p{M}`
+  case mark
+  /// `\p{P}` or `\p{S}`
+  case symbol
   /// `\p{L}`
   case letter
   /// `\p{N}`
@@ -15,6 +19,14 @@ enum ScalarClass: UInt8 {
   @inline(__always)
   var isWhitespace: Bool { self == .space || self == .newline }
 
+  /// `[^\s\p{L}\p{N}]`
+  @inline(__always)
+  var isOther: Bool { rawValue <= ScalarClass.symbol.rawValue }
+
+  /// `[\p{L}\p{M}]`
+  @inline(__always)
+  var isLetterOrMark: Bool { self == .letter || self == .mark }
+
   /// The class of a scalar value.
   @inline(__always)
   static func of(_ scalar: UInt32) -> ScalarClass {
@@ -22,12 +34,15 @@ enum ScalarClass: UInt8 {
     return computed(scalar)
   }
 
+  @inline(never)
   fileprivate static func computed(_ value: UInt32) -> ScalarClass {
     if value == 0x0a || value == 0x0d { return .newline }
     let bits = ScalarCategory.bits(of: value)
     if bits & ScalarCategory.whitespace != 0 { return .space }
     if bits & ScalarCategory.letter != 0 { return .letter }
-    return bits & ScalarCategory.number != 0 ? .number : .other
+    if bits & ScalarCategory.number != 0 { return .number }
+    if bits & ScalarCategory.mark != 0 { return .mark }
+    return bits & (ScalarCategory.punctuation | ScalarCategory.symbol) != 0 ? .symbol : .other
   }
 }
 

@@ -4,6 +4,18 @@ enum UTF8Scalar {
   @inline(__always)
   static func length(lead: UInt8) -> Int { lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4 }
 
+  /// The first byte of a scalar.
+  static func lead(_ scalar: UInt32) -> UInt8 {
+    let lead: UInt32
+    switch scalar {
+    case ..<0x80: lead = scalar
+    case ..<0x800: lead = 0xc0 | scalar >> 6
+    case ..<0x10000: lead = 0xe0 | scalar >> 12
+    default: lead = 0xf0 | scalar >> 18
+    }
+    return UInt8(truncatingIfNeeded: lead)
+  }
+
   /// The scalar at `index`; the bytes must be valid UTF-8.
   @inline(__always)
   static func decode(_ bytes: UnsafeBufferPointer<UInt8>, at index: Int) -> (scalar: UInt32, length: Int) {
