@@ -100,11 +100,7 @@ struct CommandTests {
           "9", "--threads", threads, "--quiet",
         ])
         #expect(run.status == 0, "\(run.errors)")
-        var files: [String: Data] = [:]
-        for name in try FileManager.default.contentsOfDirectory(atPath: output) {
-          files[name] = try Data(contentsOf: URL(fileURLWithPath: output + "/" + name))
-        }
-        contents.append(files)
+        contents.append(try FolderContents.read(output))
       }
       #expect(contents[0].count >= 2)
       #expect(contents[0] == contents[1])

@@ -265,6 +265,9 @@ const ck_kernels *CK_NULLABLE ck_kernels_for(ck_isa isa);
 /// `blocked` has ceil(count / 16) * dimension * 16 floats, `half_norms` ceil(count / 16) * 16.
 void ck_block_codebook(const float *centroids, size_t count, size_t dimension, float *blocked, float *half_norms);
 
+/// Gives freed memory that the allocator has kept back to the system, where it can.
+void ck_release_free_memory(void);
+
 #if defined(__clang__)
 #pragma clang assume_nonnull end
 #endif

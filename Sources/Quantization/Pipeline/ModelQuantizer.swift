@@ -1,3 +1,4 @@
+import CKernels
 public import Checkpoints
 import Foundation
 import JSONReader
@@ -122,6 +123,8 @@ public struct ModelQuantizer: Sendable {
         done.file.releasePages()
       }
       model.releasePages()
+      // What the allocator keeps of freed matrices would add up from block to block.
+      ck_release_free_memory()
     }
     let blocks = finished.compactMap(\.self)
     let record = QuantizationRecord(matrices: blocks.flatMap(\.reports))
