@@ -4,12 +4,11 @@ Run: python3 Scripts/kill_quantize.py [VPTQ] [--kills 20] [--seed 0] [--case TEX
 command runs undisturbed first. Then it is started again and again into new folders, each time killed (SIGKILL) at a moment
 drawn evenly from the time it took, up to three times in a row, and then left to end. Asserted after every kill: a file
 under its final name has the bytes of the undisturbed run, and config.json is there only with all others. Asserted at the
-end: all folders hold the same files with the same bytes (of quantization.json, all but `seconds`), the job folder is empty or gone. In
+end: all folders hold the same files with the same bytes, the job folder is empty or gone. In
 the cases of assembly the moments are drawn from the time behind the last block, or the last step.
 """
 
 import argparse
-import json
 import pathlib
 import random
 import shutil
@@ -27,17 +26,8 @@ QUANTIZE = ["--preset", "v4-k16-4", "--samples", "4", "--sequence-length", "32"]
 TUNE = ["--steps", "60", "--tokens", "32", "--samples", "4", "--sequence-length", "64"]
 
 
-def without_seconds(value):
-    if isinstance(value, dict):
-        return {key: without_seconds(entry) for key, entry in value.items() if key != "seconds"}
-    return [without_seconds(entry) for entry in value] if isinstance(value, list) else value
-
-
 def contents(folder):
-    files = {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
-    if "quantization.json" in files:
-        files["quantization.json"] = without_seconds(json.loads(files["quantization.json"]))
-    return files
+    return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
 
 
 class Case:

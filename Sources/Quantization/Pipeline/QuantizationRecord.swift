@@ -33,7 +33,7 @@ public struct QuantizationRecord: Sendable {
     return matrices.filter { $0.relativeError > 0.5 || $0.relativeError > max(0.02, 10 * median) }
   }
 
-  /// The fields that `quantization.json` and `quantize --json` share.
+  /// What `quantize --json` tells; `quantization.json` lacks the seconds.
   public var fields: [(key: String, value: JSONValue)] {
     [
       ("bits_per_weight", .number(bitsPerWeight)), ("index_bits_per_weight", .number(indexBitsPerWeight)),
@@ -42,8 +42,14 @@ public struct QuantizationRecord: Sendable {
     ]
   }
 
-  /// Writes `quantization.json` into a folder.
-  func write(to folder: String) throws { try JSONFile.write(.object(fields), to: folder + "/" + Self.fileName) }
+  /// Writes `quantization.json` into a folder, without times, so that equal models have equal files.
+  func write(to folder: String) throws {
+    let layers = matrices.map { matrix in
+      JSONValue.object((matrix.json.objectValue ?? []).filter { $0.key != "seconds" }.map { ($0.key, $0.value) })
+    }
+    let fields = fields.map { $0.key == "layers" ? ("layers", .array(layers)) : ($0.key, $0.value) }
+    try JSONFile.write(.object(fields), to: folder + "/" + Self.fileName)
+  }
 
   /// Copies the file from one folder to another, if there is one, and adds what tuning did.
   static func copy(from folder: String, to output: String, adding tuning: JSONValue) throws {
