@@ -26,7 +26,8 @@ struct BitAllocation {
     let steps = hulls.enumerated().flatMap { matrix, hull in
       zip(hull, hull.dropFirst()).map { from, to in
         let (a, b) = (matrices[matrix][from], matrices[matrix][to])
-        return Step(matrix: matrix, offer: to, bits: b.bits - a.bits, saved: (a.loss - b.loss) / Double(b.bits - a.bits))
+        return Step(
+          matrix: matrix, offer: to, bits: b.bits - a.bits, saved: (a.loss - b.loss) / Double(b.bits - a.bits))
       }
     }
     // Steps of one matrix fall in value along its hull, so sorting keeps their order; a step that does not fit ends its

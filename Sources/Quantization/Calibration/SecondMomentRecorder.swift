@@ -19,7 +19,8 @@ struct SecondMomentRecorder {
   ///   - digests: of the weights on which each block depends.
   /// - Throws: `QuantizationError` (`badStatistics`) if the folder holds other statistics.
   init(
-    _ folder: SecondMomentFolder, model: ModelDirectory, windows: CalibrationWindows, weighing: String?, digests: [String]
+    _ folder: SecondMomentFolder, model: ModelDirectory, windows: CalibrationWindows, weighing: String?,
+    digests: [String]
   ) throws {
     self.folder = folder
     configuration = try ModelConfiguration(model)

@@ -51,8 +51,8 @@ public struct SensitivityAnalysis: Sendable {
       } else {
         try readStatistics(blocks, digests)
       }
-    let file = try job.map { SensitivityFile(path: $0 + "/" + JobFolder.sensitivityFile, fingerprint: try fingerprint(source, digests)) }
-    if let known = file?.read() { return known }
+    let files = try files(source, digests)
+    if let known = files.lazy.compactMap({ $0.read() }).first(where: covers) { return known }
     var done = 0
     let total = 2 * (windows?.windows.count ?? 0) + last + 1
     func advance() throws {
@@ -73,8 +73,36 @@ public struct SensitivityAnalysis: Sendable {
       }
     }
     let sensitivity = ModelSensitivity(lossPerDistortion: result, hasGradients: gradients != nil)
-    try file?.write(sensitivity)
+    for file in files where !file.isReadOnly { try file.write(sensitivity) }
     return sensitivity
+  }
+
+  /// Where the result is kept: for a run that goes on, and beside second moments that are kept or were.
+  private func files(_ source: any BlockStatistics, _ digests: [String]) throws -> [SensitivityFile] {
+    let model = SecondMomentFolder.modelFingerprint(model, weights: digests.last ?? "")
+    var files: [SensitivityFile] = []
+    if let job {
+      var print = Fingerprint()
+      print.add(model)
+      try source.add(to: &print)
+      for matrix in plan.matrices { print.add("\(matrix.module) \(matrix.recipe)") }
+      print.add(Int(truncatingIfNeeded: seed))
+      files.append(SensitivityFile(path: job + "/" + JobFolder.sensitivityFile, fingerprint: print.text))
+    }
+    switch statistics {
+    case .measured(_, savedTo: let folder?):
+      files.append(SensitivityFile(path: folder.path + "/" + JobFolder.sensitivityFile, fingerprint: model))
+    case .read(let folder):
+      files.append(
+        SensitivityFile(
+          path: folder.path + "/" + JobFolder.sensitivityFile, fingerprint: model, isReadOnly: true))
+    case .measured, .sequential: break
+    }
+    return files
+  }
+
+  private func covers(_ sensitivity: ModelSensitivity) -> Bool {
+    plan.matrices.allSatisfy { sensitivity.lossPerDistortion[$0.module] != nil }
   }
 
   /// As many windows of the text as are needed, spread over it; nil where there is none.
@@ -96,15 +124,6 @@ public struct SensitivityAnalysis: Sendable {
     }
     return try ReadStatistics(
       folder, model: model, inputsOfBlock: blocks.mapValues(\.inputWidths), digests: digests)
-  }
-
-  private func fingerprint(_ source: any BlockStatistics, _ digests: [String]) throws -> String {
-    var print = Fingerprint()
-    print.add(SecondMomentFolder.modelFingerprint(model, weights: digests.last ?? ""))
-    try source.add(to: &print)
-    for matrix in plan.matrices { print.add("\(matrix.module) \(matrix.recipe)") }
-    print.add(Int(truncatingIfNeeded: seed))
-    return print.text
   }
 
   /// By module; nil for a model whose blocks have no gradients here.

@@ -7,6 +7,8 @@ struct SensitivityFile {
   let path: String
   /// What the analysis depends on.
   let fingerprint: String
+  /// Whether it belongs to others.
+  var isReadOnly = false
 
   /// What an earlier analysis of the same work found.
   func read() -> ModelSensitivity? {
@@ -17,7 +19,8 @@ struct SensitivityFile {
   }
 
   func write(_ sensitivity: ModelSensitivity) throws {
-    let entries = [("fingerprint", JSONValue.string(fingerprint))] + (sensitivity.json.objectValue ?? []).map { ($0.key, $0.value) }
+    var entries: [(String, JSONValue)] = [("fingerprint", .string(fingerprint))]
+    entries += (sensitivity.json.objectValue ?? []).map { ($0.key, $0.value) }
     do {
       try AtomicFile.write([UInt8](JSONValue.object(entries).serialized(pretty: true).utf8), to: path)
     } catch let error as CheckpointError {

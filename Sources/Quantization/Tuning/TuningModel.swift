@@ -21,12 +21,14 @@ final class TuningModel {
   ///
   /// - Throws: `QuantizationError` (`unsupported`) that names a part which cannot be tuned, before any weight is read, or
   ///   whatever reading throws.
-  init(_ folder: ModelDirectory, precision: LinearAlgebra.Precision, observing gradients: OutputGradients? = nil) throws {
+  init(_ folder: ModelDirectory, precision: LinearAlgebra.Precision, observing gradients: OutputGradients? = nil) throws
+  {
     self.precision = precision
     configuration = try ModelConfiguration(folder)
     try Self.check(configuration)
     let loader = ParameterLoader(source: folder, settings: try QuantizationSettings(folder.configuration))
-    var reader = TuningModelReader(loader: loader, configuration: configuration, precision: precision, gradients: gradients)
+    var reader = TuningModelReader(
+      loader: loader, configuration: configuration, precision: precision, gradients: gradients)
     embedding = try loader.embedding(configuration)
     head = try loader.headWeight(configuration)
     blocks = try configuration.blocks.indices.map { try reader.block($0) }
