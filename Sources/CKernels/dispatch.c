@@ -67,3 +67,52 @@ void ck_block_codebook(const float *centroids, size_t count, size_t dimension, f
     half_norms[i] = i < count ? norm / 2 : INFINITY;
   }
 }
+
+// A score is a chain of `dimension` products subtracted from a rounded half norm, a bound one of as many squares: each is off
+// by less than 2 * (dimension + 4) units of 2^-24, relative to |x|^2 + |C|^2 or twice that. 16 units leave room.
+float ck_search_margin(size_t dimension) { return 16.0f * (float)(dimension + 4) * 0x1p-24f; }
+
+/// Widens box `box` of `sets` by box `part` of `parts`.
+static void widen(float *sets, size_t box, const float *parts, size_t part, size_t dimension) {
+  const size_t size = (2 * dimension + 1) * 16;
+  float *to = sets + box / 16 * size + box % 16;
+  const float *from = parts + part / 16 * size + part % 16;
+  to[0] = fminf(to[0], from[0]);
+  for (size_t j = 0; j < dimension; j++) {
+    to[16 + 32 * j] = fminf(to[16 + 32 * j], from[16 + 32 * j]);
+    to[32 + 32 * j] = fmaxf(to[32 + 32 * j], from[32 + 32 * j]);
+  }
+}
+
+/// Sets of boxes that hold nothing.
+static void empty_boxes(float *sets, size_t count, size_t dimension) {
+  const size_t size = (2 * dimension + 1) * 16;
+  for (size_t i = 0; i < count * size; i++) {
+    const size_t row = i % size / 16;
+    sets[i] = row == 0 ? 0 : row % 2 ? INFINITY : -INFINITY;
+  }
+}
+
+void ck_bound_codebook(
+  const float *blocked, const float *half_norms, size_t blocks, size_t dimension, float *block_boxes,
+  float *group_boxes) {
+  const float margin = ck_search_margin(dimension);
+  const size_t groups = (blocks + 15) / 16;
+  empty_boxes(block_boxes, groups, dimension);
+  empty_boxes(group_boxes, (groups + 15) / 16, dimension);
+  for (size_t block = 0; block < blocks; block++) {
+    float *box = block_boxes + block / 16 * (2 * dimension + 1) * 16 + block % 16;
+    for (size_t lane = 0; lane < 16; lane++) {
+      const float half_norm = half_norms[block * 16 + lane];
+      // Places that fill up a block have no centroid.
+      if (half_norm == INFINITY) continue;
+      box[0] = fminf(box[0], -2 * margin * half_norm);
+      for (size_t j = 0; j < dimension; j++) {
+        const float value = blocked[(block * dimension + j) * 16 + lane];
+        box[16 + 32 * j] = fminf(box[16 + 32 * j], value);
+        box[32 + 32 * j] = fmaxf(box[32 + 32 * j], value);
+      }
+    }
+    widen(group_boxes, block / 16, block_boxes, block, dimension);
+  }
+}

@@ -21,9 +21,11 @@ struct KMeans {
   func refine(_ vectors: WeightedVectors, centroids start: [Float]) -> [Float] {
     var centroids = start
     var previous = Double.infinity
+    var codes: [Int32]?
     for _ in 0..<iterations {
       let book = BlockedCodebook(centroids, dimension: vectors.dimension)
-      let assignment = nearest(vectors, book: book)
+      let assignment = nearest(vectors, book: book, hints: codes)
+      codes = assignment.codes
       let emptied = CentroidMeans.update(&centroids, vectors: vectors, codes: assignment.codes)
       if !emptied.isEmpty { move(emptied, of: &centroids, to: vectors, costs: assignment.costs) }
       let distortion = assignment.costs.reduce(0, +)
@@ -33,8 +35,10 @@ struct KMeans {
     return centroids
   }
 
-  private func nearest(_ vectors: WeightedVectors, book: BlockedCodebook) -> (codes: [Int32], costs: [Double]) {
-    var codes = [Int32](repeating: 0, count: vectors.count)
+  private func nearest(
+    _ vectors: WeightedVectors, book: BlockedCodebook, hints: [Int32]?
+  ) -> (codes: [Int32], costs: [Double]) {
+    var codes = hints ?? [Int32](repeating: 0, count: vectors.count)
     var costs = [Double](repeating: 0, count: vectors.count)
     let d = vectors.dimension
     let chunk = vectors.chunkSize
@@ -46,7 +50,10 @@ struct KMeans {
             let first = index * chunk
             let count = min(chunk, vectors.count - first)
             var scores = [Float](repeating: 0, count: count)
-            book.nearest(x + first * d, count: count, indices: code + first, scores: &scores)
+            // A vector's hint is read before its code is written.
+            book.nearest(
+              x + first * d, count: count, hints: hints == nil ? nil : UnsafePointer(code + first),
+              indices: code + first, scores: &scores)
             for n in 0..<count {
               var squared: Float = 0
               for e in 0..<d { squared += x[(first + n) * d + e] * x[(first + n) * d + e] }
