@@ -291,6 +291,13 @@ void ck_block_codebook(const float *centroids, size_t count, size_t dimension, f
 /// What a search allows for rounding, relative to the squared norms of vector and centroid.
 float ck_search_margin(size_t dimension);
 
+/// Sorts `count` centroids, a power of two of at least 16, into the tree of `ck_codebook`: every node halves its centroids
+/// along the axis of their largest variance, down to blocks of 16. `keys` is scratch; it, `order` and `places` have `count`
+/// elements, `axes` and `cuts` count / 16.
+void ck_sort_codebook(
+  const float *centroids, size_t count, size_t dimension, uint64_t *keys, int32_t *order, int32_t *places, uint16_t *axes,
+  float *cuts);
+
 /// Boxes around `blocks` blocks of 16 centroids as `ck_block_codebook` lays them out, and around groups of 16 blocks, in
 /// ceil(blocks / 16) and ceil(blocks / 256) sets of 16 * (2 * dimension + 1) floats. Boxes that fill up a set are at infinity.
 void ck_bound_codebook(
