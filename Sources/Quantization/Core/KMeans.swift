@@ -5,6 +5,8 @@ struct KMeans {
   /// Iterations at most; fewer once the weighted distortion falls by less than one part in 100,000.
   var iterations: Int
   var seed: UInt64
+  /// Vectors per centroid that Lloyd iterations work on; where there are more, a sample of them.
+  var sampleLimit = Int.max
 
   /// A codebook of `count` centroids for `vectors`, or exactly their distinct values, filled up with zeros, when they
   /// are no more than `count`. `used` is the number of entries that are in use.
@@ -18,7 +20,18 @@ struct KMeans {
 
   /// Lloyd iterations from `centroids`: every vector to its nearest centroid, every centroid to the weighted mean of
   /// its vectors. A centroid without vectors moves to the vector that costs most.
-  func refine(_ vectors: WeightedVectors, centroids start: [Float]) -> [Float] {
+  ///
+  /// After iterations on a sample there is one more on all vectors.
+  func refine(_ vectors: WeightedVectors, centroids: [Float]) -> [Float] {
+    let (size, overflows) = sampleLimit.multipliedReportingOverflow(by: centroids.count / vectors.dimension)
+    guard !overflows, size < vectors.count else { return iterate(vectors, centroids: centroids) }
+    var result = iterate(vectors.sample(size, seed: seed), centroids: centroids)
+    let codes = nearest(vectors, book: BlockedCodebook(result, dimension: vectors.dimension), hints: nil).codes
+    CentroidMeans.update(&result, vectors: vectors, codes: codes)
+    return result
+  }
+
+  private func iterate(_ vectors: WeightedVectors, centroids start: [Float]) -> [Float] {
     var centroids = start
     var previous = Double.infinity
     var codes: [Int32]?
