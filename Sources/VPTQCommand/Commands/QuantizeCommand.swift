@@ -45,7 +45,7 @@ struct QuantizeCommand: AsyncParsableCommand {
   @Flag(help: "Go on with an earlier run's finished blocks; this is the default.")
   var resume = false
 
-  @Flag(help: "Show the plan and stop.")
+  @Flag(help: "Show the plan, with the time, memory and disk it will take on this machine, and stop.")
   var dryRun = false
 
   @Flag(help: "Replace a model that is already at the output.")
@@ -79,7 +79,10 @@ struct QuantizeCommand: AsyncParsableCommand {
       configuration: configuration, recipe: recipe.recipe(seed: common.seed), overrides: override.map(overrideRule),
       skip: skip)
     if dryRun {
-      PlanReport(plan: plan).show(json: common.json)
+      let estimate = QuantizationEstimate(
+        plan: plan, configuration: configuration, windows: calibration.samples,
+        length: calibration.length(in: configuration))
+      PlanReport(plan: plan, estimate: estimate).show(json: common.json)
       return
     }
     let interruption = Interruption()
