@@ -25,7 +25,8 @@ extension SearchRates {
         scale * Float(random.uniform() + random.uniform() + random.uniform() + random.uniform() - 2) * 1.7
       }
     }
-    let count = 1024
+    // So many that no processor learns their order.
+    let count = 8192
     let vectors = values(count, scale: 1)
     let centroids = values(k, scale: 1)
     let rest = values(r, scale: pow(Float(k), -1 / Float(d)))
@@ -49,8 +50,11 @@ extension SearchRates {
         } / Double(count)
     }
     let weighted = WeightedVectors(values: vectors, weights: [Double](repeating: 1, count: count), dimension: d)
-    var moved = Array(centroids.prefix(16 * d))
-    let few = codes.map { $0 % 16 }
-    mean = ProcessorTime.seconds { CentroidMeans.update(&moved, vectors: weighted, codes: few) } / Double(count)
+    var moved = Array(centroids.prefix(256 * d))
+    let used = codes.map { $0 % Int32(moved.count / d) }
+    mean =
+      ProcessorTime.seconds {
+        CentroidMeans.update(&moved, vectors: weighted, codes: used, other: (centroids, codes))
+      } / Double(count)
   }
 }
