@@ -24,6 +24,10 @@ let package = Package(
       dependencies: [.product(name: "Tokenizers", package: "vptq")],
       path: "Benchmarks/Tokenizers"),
     .executableTarget(
+      name: "Search-timings",
+      dependencies: [.product(name: "CKernels", package: "vptq")],
+      path: "Benchmarks/Search"),
+    .executableTarget(
       name: "Templates-timings",
       dependencies: [.product(name: "ChatTemplates", package: "vptq")],
       path: "Benchmarks/Templates"),

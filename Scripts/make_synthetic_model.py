@@ -1,10 +1,11 @@
 """Writes a Llama with random weights of any shape, to try what needs a size and not a meaning: memory, time, limits.
 
 Run: python3 Scripts/make_synthetic_model.py OUT [--hidden 4096 --intermediate 11008 --heads 32 --kv-heads 32 --blocks 2
---vocabulary 512 --seed 0] (PyPI numpy). The defaults are the shape of a 7B Llama, but for blocks and vocabulary. Weights are
+--vocabulary 512 --seed 0 --headers-only] (PyPI numpy). The defaults are the shape of a 7B Llama, but for blocks and vocabulary. Weights are
 Gaussian with a variance of 1 / inputs, and every hundredth input column is 8 times as large; norms are near 1. One shard of
 float16 per block, one for the rest, an index, config.json, and a tokenizer.json with one id per byte. The same arguments
-give the same bytes.
+give the same bytes. With --headers-only the files have their headers and lengths but no data (sparse, all zeros):
+`vptq quantize OUT -o x --dry-run` reads no weight, so it can estimate a model that nobody has downloaded.
 """
 
 import argparse
@@ -25,7 +26,7 @@ def norm(random, width):
     return (1 + 0.1 * random.standard_normal(width, dtype=numpy.float32)).astype(numpy.float16)
 
 
-def write_shard(path, tensors):
+def write_shard(path, tensors, headers_only):
     """A safetensors file, one tensor in memory at a time; `tensors` maps names to a shape and a function."""
     header, offset = {"__metadata__": {"format": "pt"}}, 0
     for name, (shape, _) in tensors.items():
@@ -36,6 +37,9 @@ def write_shard(path, tensors):
     text += b" " * (-len(text) % 8)
     with open(path, "wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
+        if headers_only:
+            file.truncate(file.tell() + offset)
+            return offset
         for shape, make in tensors.values():
             values = make()
             assert list(values.shape) == shape
@@ -60,7 +64,7 @@ def byte_tokenizer():
     }
 
 
-def write_model(out, hidden=4096, intermediate=11008, heads=32, kv_heads=32, blocks=2, vocabulary=512, seed=0):
+def write_model(out, hidden=4096, intermediate=11008, heads=32, kv_heads=32, blocks=2, vocabulary=512, seed=0, headers_only=False):
     out = pathlib.Path(out)
     out.mkdir(parents=True, exist_ok=True)
     keys = hidden // heads * kv_heads
@@ -74,7 +78,7 @@ def write_model(out, hidden=4096, intermediate=11008, heads=32, kv_heads=32, blo
     def shard(number, tensors):
         nonlocal total
         name = f"model-{number + 1:05}-of-{blocks + 1:05}.safetensors"
-        total += write_shard(out / name, tensors)
+        total += write_shard(out / name, tensors, headers_only)
         places.update(dict.fromkeys(tensors, name))
 
     for block in range(blocks):
@@ -111,6 +115,7 @@ if __name__ == "__main__":
         "hidden": 4096, "intermediate": 11008, "heads": 32, "kv-heads": 32, "blocks": 2, "vocabulary": 512, "seed": 0,
     }.items():
         parser.add_argument(f"--{option}", type=int, default=value)
+    parser.add_argument("--headers-only", action="store_true")
     arguments = parser.parse_args()
     if arguments.hidden % (2 * arguments.heads) or arguments.heads % arguments.kv_heads or arguments.vocabulary < 256:
         parser.error("--hidden must be a multiple of twice --heads, --heads one of --kv-heads, --vocabulary at least 256")

@@ -405,11 +405,30 @@ static void centroids(const ck_kernels *p, const ck_kernels *k, size_t dimension
   check(same_bits(a, b, n * 4), "nearest_centroid, best", dimension, count, n);
   k->nearest_centroid(x, n, dimension, blocked, half_norms, blocks, j, NULL);
   check(same_bits(i, j, n * 4), "nearest_centroid, no best", dimension, count, n);
-  k->centroid_scores(x, dimension, blocked, half_norms, blocks, t);
-  check(same_bits(s, t, padded * 4), "centroid_scores", dimension, count, n);
-
-  p->centroid_scores(x, dimension, blocked, half_norms, blocks, u);
-  check(all_near(u, t, padded, 1e-6, 4e-6 * (double)dimension), "centroid_scores, portable", dimension, count, n);
+  // All centroids, by score: their scores put back in order are the chain's. Then by boxes, which must change nothing.
+  const ck_codebook all = {.dimension = dimension, .blocks = blocks, .blocked = blocked, .half_norms = half_norms};
+  int32_t *o = buffer(count * 4, 4), *q = buffer(padded * 4, 8);
+  k->search_centroids(x, 1, &all, NULL, count, o, t);
+  for (size_t c = 0; c < padded; c++) u[c < count ? o[c] : (int32_t)c] = c < count ? t[c] : s[c];
+  check(same_bits(s, u, padded * 4), "search_centroids", dimension, count, n);
+  if ((blocks & (blocks - 1)) == 0) {
+    for (size_t c = 0; c < padded; c++) q[c] = (int32_t)c;
+    const size_t set = 16 * (2 * dimension + 1);
+    float *boxes = floats((blocks + 15) / 16 * set, 1), *groups = floats((blocks + 255) / 256 * set, 2);
+    float *cuts = floats(blocks, 3);
+    uint16_t *axes = buffer(blocks * 2, 2);
+    memset(axes, 0, blocks * 2);
+    ck_bound_codebook(blocked, half_norms, blocks, dimension, boxes, groups);
+    const ck_codebook tree = {
+      .dimension = dimension, .blocks = blocks, .blocked = blocked, .half_norms = half_norms, .order = q, .places = q,
+      .axes = axes, .cuts = cuts, .block_boxes = boxes, .group_boxes = groups,
+    };
+    k->search_centroids(x, n, &tree, NULL, 1, j, b);
+    check(same_bits(i, j, n * 4), "search_centroids, boxes", dimension, count, n);
+    check(same_bits(a, b, n * 4), "search_centroids, boxes, scores", dimension, count, n);
+    release(boxes), release(groups), release(cuts), release(axes);
+  }
+  release(o), release(q);
   p->nearest_centroid(x, n, dimension, blocked, half_norms, blocks, j, b);
   check(all_near(a, b, n, 1e-6, 4e-6 * (double)dimension), "nearest_centroid, portable", dimension, count, n);
   check(!coarse || same_bits(i, j, n * 4), "nearest_centroid, portable ties", dimension, count, n);

@@ -6,6 +6,7 @@
 #if defined(__aarch64__)
 
 #include <arm_neon.h>
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -703,14 +704,46 @@ static void nearest_centroid(
   }
 }
 
-static void centroid_scores(
-  const float *vector, size_t dimension, const float *blocked, const float *half_norms, size_t blocks, float *scores) {
-  for (size_t b = 0; b < blocks; b++) {
-    float32x4_t quads[4][4];
-    block_scores(1, vector, dimension, blocked + b * dimension * 16, half_norms + b * 16, quads);
-    for (int q = 0; q < 4; q++) vst1q_f32(scores + b * 16 + 4 * q, quads[0][q]);
-  }
+typedef struct { float32x4_t quad[4]; } search_lanes;
+
+INLINE search_lanes search_scores(const float *x, size_t dimension, const float *block, const float *half_norms) {
+  float32x4_t scores[4][4];
+  block_scores(1, x, dimension, block, half_norms, scores);
+  return (search_lanes){{scores[0][0], scores[0][1], scores[0][2], scores[0][3]}};
 }
+
+INLINE search_lanes search_bounds(const float *x, size_t dimension, const float *boxes) {
+  search_lanes bounds;
+  for (int q = 0; q < 4; q++) bounds.quad[q] = vld1q_f32(boxes + 4 * q);
+  for (size_t j = 0; j < dimension; j++) {
+    const float32x4_t value = vdupq_n_f32(x[j]);
+    for (int q = 0; q < 4; q++) {
+      const float *lower = boxes + 16 + 32 * j + 4 * q;
+      const float32x4_t nearest = vminq_f32(vmaxq_f32(value, vld1q_f32(lower)), vld1q_f32(lower + 16));
+      const float32x4_t distance = vsubq_f32(value, nearest);
+      bounds.quad[q] = vfmaq_f32(bounds.quad[q], distance, distance);
+    }
+  }
+  return bounds;
+}
+
+INLINE uint32_t search_up_to(search_lanes lanes, float limit) {
+  static const uint32_t bits[4] = {1, 2, 4, 8};
+  const float32x4_t most = vdupq_n_f32(limit);
+  uint32_t mask = 0;
+  for (int q = 0; q < 4; q++) {
+    const uint32x4_t above = vcgtq_f32(lanes.quad[q], most);
+    mask |= vaddvq_u32(vbicq_u32(vld1q_u32(bits), above)) << 4 * q;
+  }
+  return mask;
+}
+
+INLINE void search_store(search_lanes lanes, float *values) {
+  for (int q = 0; q < 4; q++) vst1q_f32(values + 4 * q, lanes.quad[q]);
+}
+
+#define SEARCH_TARGET
+#include "centroid_search.h"
 
 // Second moments
 
@@ -772,7 +805,7 @@ static const ck_kernels table = {
   .dot = dot,
   .axpy = axpy,
   .nearest_centroid = nearest_centroid,
-  .centroid_scores = centroid_scores,
+  .search_centroids = search_centroids,
   .second_moment = second_moment,
   .prefers_bf16 = 0,
   .product_bf16 = ck_portable_product_bf16,

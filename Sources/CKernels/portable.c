@@ -2,6 +2,7 @@
 
 #include "tables.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -305,16 +306,39 @@ static void attention_mix(
 
 // Codebook search
 
-static void centroid_scores(
-  const float *vector, size_t dimension, const float *blocked, const float *half_norms, size_t blocks, float *scores) {
-  for (size_t b = 0; b < blocks; b++) {
-    for (size_t lane = 0; lane < 16; lane++) {
-      float score = half_norms[b * 16 + lane];
-      for (size_t j = 0; j < dimension; j++) score -= vector[j] * blocked[(b * dimension + j) * 16 + lane];
-      scores[b * 16 + lane] = score;
+typedef struct { float value[16]; } search_lanes;
+
+static search_lanes search_scores(const float *x, size_t dimension, const float *block, const float *half_norms) {
+  search_lanes scores;
+  for (size_t lane = 0; lane < 16; lane++) {
+    scores.value[lane] = half_norms[lane];
+    for (size_t j = 0; j < dimension; j++) scores.value[lane] -= x[j] * block[j * 16 + lane];
+  }
+  return scores;
+}
+
+static search_lanes search_bounds(const float *x, size_t dimension, const float *boxes) {
+  search_lanes bounds;
+  for (size_t lane = 0; lane < 16; lane++) {
+    bounds.value[lane] = boxes[lane];
+    for (size_t j = 0; j < dimension; j++) {
+      const float distance = x[j] - fminf(fmaxf(x[j], boxes[16 + 32 * j + lane]), boxes[32 + 32 * j + lane]);
+      bounds.value[lane] += distance * distance;
     }
   }
+  return bounds;
 }
+
+static uint32_t search_up_to(search_lanes lanes, float limit) {
+  uint32_t mask = 0;
+  for (int lane = 0; lane < 16; lane++) mask |= (uint32_t) !(lanes.value[lane] > limit) << lane;
+  return mask;
+}
+
+static void search_store(search_lanes lanes, float *values) { memcpy(values, lanes.value, sizeof lanes.value); }
+
+#define SEARCH_TARGET
+#include "centroid_search.h"
 
 static void nearest_centroid(
   const float *vectors, size_t n, size_t dimension, const float *blocked, const float *half_norms, size_t blocks,
@@ -323,12 +347,11 @@ static void nearest_centroid(
     float smallest = INFINITY;
     int32_t index = 0;
     for (size_t b = 0; b < blocks; b++) {
-      float scores[16];
-      centroid_scores(
-        vectors + i * dimension, dimension, blocked + b * dimension * 16, half_norms + b * 16, 1, scores);
+      const search_lanes scores = search_scores(
+        vectors + i * dimension, dimension, blocked + b * dimension * 16, half_norms + b * 16);
       for (int lane = 0; lane < 16; lane++) {
-        if (scores[lane] < smallest) {
-          smallest = scores[lane];
+        if (scores.value[lane] < smallest) {
+          smallest = scores.value[lane];
           index = (int32_t)(b * 16) + lane;
         }
       }
@@ -397,7 +420,7 @@ const ck_kernels ck_portable_table = {
   .dot = dot,
   .axpy = axpy,
   .nearest_centroid = nearest_centroid,
-  .centroid_scores = centroid_scores,
+  .search_centroids = search_centroids,
   .second_moment = second_moment,
   .prefers_bf16 = 0,
   .product_bf16 = ck_portable_product_bf16,

@@ -6,6 +6,7 @@
 #if defined(__x86_64__)
 
 #include <immintrin.h>
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -816,15 +817,43 @@ AVX2 static void nearest_centroid(
   }
 }
 
-AVX2 static void centroid_scores(
-  const float *vector, size_t dimension, const float *blocked, const float *half_norms, size_t blocks, float *scores) {
-  for (size_t b = 0; b < blocks; b++) {
-    __m256 pair[4][2];
-    block_scores(1, vector, dimension, blocked + b * dimension * 16, half_norms + b * 16, pair);
-    _mm256_storeu_ps(scores + b * 16, pair[0][0]);
-    _mm256_storeu_ps(scores + b * 16 + 8, pair[0][1]);
-  }
+typedef struct { __m256 half[2]; } search_lanes;
+
+AVX2_INLINE search_lanes search_scores(
+  const float *x, size_t dimension, const float *block, const float *half_norms) {
+  __m256 scores[4][2];
+  block_scores(1, x, dimension, block, half_norms, scores);
+  return (search_lanes){{scores[0][0], scores[0][1]}};
 }
+
+AVX2_INLINE search_lanes search_bounds(const float *x, size_t dimension, const float *boxes) {
+  search_lanes bounds = {{_mm256_loadu_ps(boxes), _mm256_loadu_ps(boxes + 8)}};
+  for (size_t j = 0; j < dimension; j++) {
+    const __m256 value = _mm256_broadcast_ss(x + j);
+    for (int half = 0; half < 2; half++) {
+      const float *lower = boxes + 16 + 32 * j + 8 * half;
+      const __m256 nearest = _mm256_min_ps(_mm256_max_ps(value, _mm256_loadu_ps(lower)), _mm256_loadu_ps(lower + 16));
+      const __m256 distance = _mm256_sub_ps(value, nearest);
+      bounds.half[half] = _mm256_fmadd_ps(distance, distance, bounds.half[half]);
+    }
+  }
+  return bounds;
+}
+
+AVX2_INLINE uint32_t search_up_to(search_lanes lanes, float limit) {
+  const __m256 most = _mm256_set1_ps(limit);
+  const int low = _mm256_movemask_ps(_mm256_cmp_ps(lanes.half[0], most, _CMP_NGT_UQ));
+  const int high = _mm256_movemask_ps(_mm256_cmp_ps(lanes.half[1], most, _CMP_NGT_UQ));
+  return (uint32_t)low | (uint32_t)high << 8;
+}
+
+AVX2_INLINE void search_store(search_lanes lanes, float *values) {
+  _mm256_storeu_ps(values, lanes.half[0]);
+  _mm256_storeu_ps(values + 8, lanes.half[1]);
+}
+
+#define SEARCH_TARGET AVX2
+#include "centroid_search.h"
 
 // Second moments
 
@@ -884,7 +913,7 @@ static const ck_kernels table = {
   .dot = dot,
   .axpy = axpy,
   .nearest_centroid = nearest_centroid,
-  .centroid_scores = centroid_scores,
+  .search_centroids = search_centroids,
   .second_moment = second_moment,
   .prefers_bf16 = 0,
   .product_bf16 = ck_portable_product_bf16,

@@ -6,6 +6,7 @@
 #if defined(__x86_64__)
 
 #include <immintrin.h>
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -821,30 +822,36 @@ AVX512 static void nearest_centroid(
   }
 }
 
-/// Scores of `count` (1 or 8) consecutive blocks.
-AVX512_INLINE void score_blocks(
-  int count, const float *vector, size_t dimension, const float *blocked, const float *half_norms, float *scores) {
-  __m512 sums[8];
-  for (int b = 0; b < count; b++) sums[b] = _mm512_loadu_ps(half_norms + 16 * b);
+typedef __m512 search_lanes;
+
+AVX512_INLINE search_lanes search_scores(
+  const float *x, size_t dimension, const float *block, const float *half_norms) {
+  __m512 scores = _mm512_loadu_ps(half_norms);
   for (size_t j = 0; j < dimension; j++) {
-    const __m512 factor = _mm512_set1_ps(vector[j]);
-    for (int b = 0; b < count; b++) {
-      sums[b] = _mm512_fnmadd_ps(factor, _mm512_loadu_ps(blocked + ((size_t)b * dimension + j) * 16), sums[b]);
-    }
+    scores = _mm512_fnmadd_ps(_mm512_set1_ps(x[j]), _mm512_loadu_ps(block + 16 * j), scores);
   }
-  for (int b = 0; b < count; b++) _mm512_storeu_ps(scores + 16 * b, sums[b]);
+  return scores;
 }
 
-AVX512 static void centroid_scores(
-  const float *vector, size_t dimension, const float *blocked, const float *half_norms, size_t blocks, float *scores) {
-  size_t b = 0;
-  for (; b + 8 <= blocks; b += 8) {
-    score_blocks(8, vector, dimension, blocked + b * dimension * 16, half_norms + b * 16, scores + b * 16);
+AVX512_INLINE search_lanes search_bounds(const float *x, size_t dimension, const float *boxes) {
+  __m512 bounds = _mm512_loadu_ps(boxes);
+  for (size_t j = 0; j < dimension; j++) {
+    const __m512 value = _mm512_set1_ps(x[j]);
+    const __m512 lower = _mm512_loadu_ps(boxes + 16 + 32 * j), upper = _mm512_loadu_ps(boxes + 32 + 32 * j);
+    const __m512 distance = _mm512_sub_ps(value, _mm512_min_ps(_mm512_max_ps(value, lower), upper));
+    bounds = _mm512_fmadd_ps(distance, distance, bounds);
   }
-  for (; b < blocks; b++) {
-    score_blocks(1, vector, dimension, blocked + b * dimension * 16, half_norms + b * 16, scores + b * 16);
-  }
+  return bounds;
 }
+
+AVX512_INLINE uint32_t search_up_to(search_lanes lanes, float limit) {
+  return _mm512_cmp_ps_mask(lanes, _mm512_set1_ps(limit), _CMP_NGT_UQ);
+}
+
+AVX512_INLINE void search_store(search_lanes lanes, float *values) { _mm512_storeu_ps(values, lanes); }
+
+#define SEARCH_TARGET AVX512
+#include "centroid_search.h"
 
 // Second moments
 
@@ -908,7 +915,7 @@ static const ck_kernels table = {
   .dot = dot,
   .axpy = axpy,
   .nearest_centroid = nearest_centroid,
-  .centroid_scores = centroid_scores,
+  .search_centroids = search_centroids,
   .second_moment = second_moment,
   .prefers_bf16 = 0,
   .product_bf16 = ck_portable_product_bf16,

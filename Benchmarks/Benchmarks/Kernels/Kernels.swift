@@ -122,6 +122,22 @@ func addNearestCentroid(_ kernels: ck_kernels, _ name: String) {
     }
     blackHole(indices)
   }
+  Benchmark("eight nearest of 256 centroids, 1024 vectors of 8, \(name)") { benchmark in
+    var indices = [Int32](repeating: 0, count: 8 * count)
+    var scores = [Float](repeating: 0, count: 8 * count)
+    table.withUnsafeBufferPointer { table in
+      halves.withUnsafeBufferPointer { halves in
+        guard let table = table.baseAddress, let halves = halves.baseAddress else { return }
+        var book = ck_codebook(
+          dimension: length, blocks: 16, blocked: table, half_norms: halves, order: nil, places: nil, axes: nil,
+          cuts: nil, block_boxes: nil, group_boxes: nil)
+        for _ in benchmark.scaledIterations {
+          kernels.search_centroids(vectors, count, &book, nil, 8, &indices, &scores)
+        }
+      }
+    }
+    blackHole(indices)
+  }
 }
 
 func addSecondMoment(_ kernels: ck_kernels, _ name: String) {

@@ -118,6 +118,26 @@ typedef struct {
   const float *CK_NULLABLE residual_table;
 } ck_vq_column;
 
+/// A codebook as `search_centroids` reads it: blocks of 16 centroids in the layout of `nearest_centroid`.
+///
+/// With boxes, which all of the last six or none are for, the centroids are sorted so that neighbours share a block: a
+/// binary tree, whose node `k` sends x to node `2 k`, or to `2 k + 1` where `x[axes[k]] >= cuts[k]`, has the root 1 and
+/// the blocks for leaves, from node `blocks` on; `blocks` is then a power of two. 16 blocks are a group. Boxes are in sets of 16:
+/// 16 floats -margin * (largest |C|^2), then for each dimension 16 lower and 16 upper ends (`ck_bound_codebook`).
+typedef struct {
+  size_t dimension;
+  size_t blocks;
+  const float *blocked;
+  const float *half_norms;
+  /// The centroid at each place, and the place of each centroid.
+  const int32_t *CK_NULLABLE order;
+  const int32_t *CK_NULLABLE places;
+  const uint16_t *CK_NULLABLE axes;
+  const float *CK_NULLABLE cuts;
+  const float *CK_NULLABLE block_boxes;
+  const float *CK_NULLABLE group_boxes;
+} ck_codebook;
+
 typedef struct {
   ck_isa isa;
   const char *name;
@@ -212,10 +232,13 @@ typedef struct {
   void (*nearest_centroid)(
     const float *vectors, size_t n, size_t dimension, const float *blocked, const float *half_norms,
     size_t blocks, int32_t *indices, float *CK_NULLABLE best);
-  // Same, but writes the score of every candidate: scores[block * 16 + lane] for one vector.
-  void (*centroid_scores)(
-    const float *vector, size_t dimension, const float *blocked, const float *half_norms, size_t blocks,
-    float *scores);
+  // For each of `n` vectors the `width` (at least 1, at most the centroids) least scores, rising, of equal ones the lower
+  // index first: scores[i * width + w] and indices[i * width + w]. Scores are rounded as by `nearest_centroid`; index 0 and
+  // +inf where fewer are below +inf. `hints`, if given, names for each vector a centroid that may be near; it may be `indices`
+  // if the width is 1. Blocks are passed over by the boxes of `book`, if it has any; neither boxes nor hints change the result.
+  void (*search_centroids)(
+    const float *vectors, size_t n, const ck_codebook *book, const int32_t *CK_NULLABLE hints, size_t width,
+    int32_t *indices, float *scores);
 
   // Second moments: h[i * h_stride + j] += sum_t x[t * x_stride + i] * x[t * x_stride + j] for i0 <= i < i1,
   // j0 <= j < j1, t < tokens. Inputs are widened to double, where products of floats are exact; each output is one
@@ -267,6 +290,22 @@ void ck_block_codebook(const float *centroids, size_t count, size_t dimension, f
 
 /// Gives freed memory that the allocator has kept back to the system, where it can.
 void ck_release_free_memory(void);
+
+/// What a search allows for rounding, relative to the squared norms of vector and centroid.
+float ck_search_margin(size_t dimension);
+
+/// Sorts `count` centroids, a power of two of at least 16, into the tree of `ck_codebook`: every node halves its centroids
+/// along the axis of their largest variance, down to blocks of 16. `keys` is scratch; it, `order` and `places` have `count`
+/// elements, `axes` and `cuts` count / 16.
+void ck_sort_codebook(
+  const float *centroids, size_t count, size_t dimension, uint64_t *keys, int32_t *order, int32_t *places, uint16_t *axes,
+  float *cuts);
+
+/// Boxes around `blocks` blocks of 16 centroids as `ck_block_codebook` lays them out, and around groups of 16 blocks, in
+/// ceil(blocks / 16) and ceil(blocks / 256) sets of 16 * (2 * dimension + 1) floats. Boxes that fill up a set are at infinity.
+void ck_bound_codebook(
+  const float *blocked, const float *half_norms, size_t blocks, size_t dimension, float *block_boxes,
+  float *group_boxes);
 
 #if defined(__clang__)
 #pragma clang assume_nonnull end

@@ -39,11 +39,25 @@ struct CandidateSearch {
     return (rounded, pass.targets)
   }
 
-  /// Fits the centroids to the best codes by least squares and keeps the outcome, rounded, if it is better.
+  /// Fits the centroids to the best codes by least squares, on a sample of the rows where that is enough, and keeps the
+  /// outcome, rounded, if it is better.
   mutating func fitCentroids(step: String) {
-    let solver = CodebookLeastSquares(layout: layout, metric: prepared.metric, weights: prepared.weights)
-    let fitted = solver.solve(codes: best.codes, start: best.codebooks, steps: recipe.leastSquaresSteps)
+    let sample = RowSample(layout, rows: rowsToFit)
+    let solver = CodebookLeastSquares(
+      layout: sample?.layout ?? layout, metric: prepared.metric,
+      weights: sample?.weights(prepared.weights) ?? prepared.weights)
+    let fitted = solver.solve(
+      codes: sample?.codes(best.codes) ?? best.codes, start: best.codebooks, steps: recipe.leastSquaresSteps)
     consider(fitted.rounded(to: recipe.storageType), best.codes, step: step)
+  }
+
+  /// Rows in which every codebook has as many vectors as the recipe wants for its centroids.
+  private var rowsToFit: Int {
+    let vectors = (recipe.centroidCount + recipe.residualCentroidCount) * recipe.sample
+    let rows = (vectors + layout.groupSize - 1) / layout.groupSize * layout.vectorLength
+    guard layout.outlierCount > 0 else { return rows }
+    let outliers = recipe.outlierCentroidCount * recipe.sample
+    return max(rows, (outliers + layout.outlierCount - 1) / layout.outlierCount * layout.outlierVectorLength)
   }
 
   /// Chooses the codes of the best candidate again by coordinate descent and keeps the outcome.

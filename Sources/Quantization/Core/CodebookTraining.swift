@@ -16,8 +16,9 @@ struct CodebookTraining {
     var codebooks = CodebookSet(main: [])
     if layout.outlierCount > 0 {
       let vectors = self.vectors(0..<layout.outlierCount, of: weights, length: layout.outlierVectorLength)
-      let trained = KMeans(iterations: recipe.kMeansIterations, seed: recipe.seed)
-        .train(vectors, count: recipe.outlierCentroidCount)
+      let trained = KMeans(
+        iterations: recipe.kMeansIterations, seed: recipe.seed, sampleLimit: recipe.sample
+      ).train(vectors, count: recipe.outlierCentroidCount)
       codebooks.outlier = trained.centroids
       isExact = trained.isExact
       note(trained.used, of: recipe.outlierCentroidCount, in: "the outlier codebook", name: name, notices: &notices)
@@ -37,7 +38,8 @@ struct CodebookTraining {
     _ vectors: WeightedVectors, group: Int
   ) -> (main: [Float], residual: [Float]?, used: Int, isExact: Bool) {
     let means = KMeans(
-      iterations: recipe.kMeansIterations, seed: recipe.seed &+ UInt64(group + 1) &* 0x9E37_79B9_7F4A_7C15)
+      iterations: recipe.kMeansIterations, seed: recipe.seed &+ UInt64(group + 1) &* 0x9E37_79B9_7F4A_7C15,
+      sampleLimit: recipe.sample)
     let trained = means.train(vectors, count: recipe.centroidCount)
     var main = trained.centroids
     guard hasResidual else { return (main, nil, trained.used, trained.isExact) }
@@ -63,7 +65,7 @@ struct CodebookTraining {
   /// iterations without a residual stage.
   func refit(_ codebooks: CodebookSet, to targets: [Float]) -> CodebookSet {
     var result = codebooks
-    let lloyd = KMeans(iterations: 3, seed: recipe.seed)
+    let lloyd = KMeans(iterations: 3, seed: recipe.seed, sampleLimit: recipe.sample)
     if layout.outlierCount > 0 {
       let vectors = self.vectors(0..<layout.outlierCount, of: targets, length: layout.outlierVectorLength)
       result.outlier = lloyd.refine(vectors, centroids: result.outlier)

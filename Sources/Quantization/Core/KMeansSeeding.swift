@@ -10,6 +10,9 @@ struct KMeansSeeding {
 
   var seed: UInt64
 
+  /// How many vectors k-means++ chooses `count` centroids from.
+  static func sampleSize(_ count: Int) -> Int { count > 1024 ? 8 * count : max(4096, 32 * count) }
+
   /// `count` centroids, taken from `vectors`, which has more than `count`.
   func seed(_ vectors: WeightedVectors, count: Int) -> [Float] {
     count > Self.samplingLimit ? drawWeighted(vectors, count: count) : plusPlus(vectors, count: count)
@@ -17,7 +20,7 @@ struct KMeansSeeding {
 
   private func plusPlus(_ vectors: WeightedVectors, count: Int) -> [Float] {
     let d = vectors.dimension
-    let sample = subset(of: vectors, size: count > 1024 ? 8 * count : max(4096, 32 * count))
+    let sample = subset(of: vectors, size: Self.sampleSize(count))
     let n = sample.count
     var random = CounterRandom(seed: seed, stream: 1)
     var centroids = [Float](repeating: 0, count: count * d)

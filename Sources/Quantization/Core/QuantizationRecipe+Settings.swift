@@ -1,13 +1,14 @@
 extension QuantizationRecipe {
   /// Sets a step of the recipe by name, as `--set NAME=VALUE` does: for ablations and for effort.
   ///
-  /// Numbers: `damping`, `kmeans-iterations`, `joint-rounds`, `beam-width`, `refit-rounds`, `least-squares-steps`,
+  /// Numbers: `damping`, `kmeans-iterations`, `sample`, `joint-rounds`, `beam-width`, `refit-rounds`, `least-squares-steps`,
   /// `descent-rounds`; `on` or `off`: `normalize`, `permute`, `feedback`. Ranges are checked by `validate()`.
   ///
   /// - Throws: `QuantizationError` (`invalidRecipe`) that names the setting, what is known, or the kind of value.
   public mutating func set(_ name: String, to value: String) throws {
     let counts: [(String, WritableKeyPath<Self, Int>)] = [
-      ("kmeans-iterations", \.kMeansIterations), ("joint-rounds", \.jointRounds), ("beam-width", \.beamWidth),
+      ("kmeans-iterations", \.kMeansIterations), ("sample", \.sample),
+      ("joint-rounds", \.jointRounds), ("beam-width", \.beamWidth),
       ("refit-rounds", \.refitRounds), ("least-squares-steps", \.leastSquaresSteps),
       ("descent-rounds", \.descentRounds),
     ]

@@ -20,6 +20,7 @@ extension QuantizationRecipe {
     try check(1...65536 ~= groupCount, "group count \(groupCount)", "1 to 65536")
     try check(damping > 0 && damping <= 10, "damping \(damping)", "above 0 up to 10")
     try check(1...10_000 ~= kMeansIterations, "k-means iterations \(kMeansIterations)", "1 to 10000")
+    try check(1...1_000_000 ~= sample, "sample \(sample)", "1 to 1000000")
     try check(0...1000 ~= jointRounds, "joint rounds \(jointRounds)", "0 to 1000")
     try check(1...65536 ~= beamWidth, "beam width \(beamWidth)", "1 to 65536")
     try check(0...1000 ~= refitRounds, "refit rounds \(refitRounds)", "0 to 1000")

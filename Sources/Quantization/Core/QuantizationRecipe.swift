@@ -41,6 +41,10 @@ public struct QuantizationRecipe: Sendable, Equatable {
   public var leastSquaresSteps = 10
   /// Rounds of coordinate descent on the codes, each followed by a least-squares fit.
   public var descentRounds = 3
+  /// Vectors per centroid that Lloyd iterations (with a last one on all vectors) and least squares work on, at least 1.
+  ///
+  /// Matrices with more are sampled; what is chosen with the centroids is chosen for all vectors.
+  public var sample = 512
   /// Type in which centroids, scales and shifts are stored: `float16` or `bfloat16`.
   public var storageType = DType.float16
   /// Seed of the clustering.

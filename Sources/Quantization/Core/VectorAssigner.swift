@@ -1,5 +1,3 @@
-import CKernels
-
 /// Chooses main and residual centroid for vectors: greedily, over a beam of main centroids, or over all pairs.
 ///
 /// Width 1 takes the nearest main centroid `C`, then the residual centroid nearest to `x − C` (paper, Algorithm 1).
@@ -85,19 +83,17 @@ package struct VectorAssigner: Sendable {
     residualCodes: UnsafeMutablePointer<Int32>
   ) {
     let d = main.dimension
-    let kernels = ck_active().pointee
-    var scores = [Float](repeating: 0, count: main.blocks * 16)
-    var beam = Beam(width: beamWidth)
+    var beam = [Int32](repeating: 0, count: beamWidth)
+    var scores = [Float](repeating: 0, count: beamWidth)
     var rest = [Float](repeating: 0, count: beamWidth * d)
     var best = [Float](repeating: 0, count: beamWidth)
     var found = [Int32](repeating: 0, count: beamWidth)
     for n in 0..<count {
       let x = vectors + n * d
-      kernels.centroid_scores(x, d, main.blocked, main.halfNorms, main.blocks, &scores)
-      beam.select(scores, count: main.count)
+      main.nearest(x, width: beamWidth, indices: &beam, scores: &scores)
       main.centroids.withUnsafeBufferPointer { centroids in
         for b in 0..<beamWidth {
-          let base = Int(beam.indices[b]) * d
+          let base = Int(beam[b]) * d
           for e in 0..<d { rest[b * d + e] = x[e] - centroids[base + e] }
         }
       }
@@ -108,48 +104,11 @@ package struct VectorAssigner: Sendable {
         var squared: Float = 0
         for e in 0..<d { squared += rest[b * d + e] * rest[b * d + e] }
         let distance = 2 * best[b] + squared
-        let isLower = distance == least && beam.indices[b] < beam.indices[winner]
+        let isLower = distance == least && beam[b] < beam[winner]
         if distance < least || isLower { (winner, least) = (b, distance) }
       }
-      mainCodes[n] = beam.indices[winner]
+      mainCodes[n] = beam[winner]
       residualCodes[n] = found[winner]
-    }
-  }
-}
-
-/// The `width` smallest of many scores, by insertion; of equal scores the lower index stays.
-private struct Beam {
-  private(set) var indices: [Int32]
-  private var scores: [Float]
-
-  init(width: Int) {
-    indices = [Int32](repeating: 0, count: width)
-    scores = [Float](repeating: .infinity, count: width)
-  }
-
-  mutating func select(_ candidates: [Float], count: Int) {
-    let width = indices.count
-    candidates.withUnsafeBufferPointer { candidates in
-      indices.withUnsafeMutableBufferPointer { indices in
-        scores.withUnsafeMutableBufferPointer { scores in
-          for b in 0..<width {
-            scores[b] = .infinity
-            indices[b] = 0
-          }
-          var worst = Float.infinity
-          for k in 0..<count where candidates[k] < worst {
-            var place = width - 1
-            while place > 0, scores[place - 1] > candidates[k] {
-              scores[place] = scores[place - 1]
-              indices[place] = indices[place - 1]
-              place -= 1
-            }
-            scores[place] = candidates[k]
-            indices[place] = Int32(k)
-            worst = scores[width - 1]
-          }
-        }
-      }
     }
   }
 }

@@ -1,3 +1,5 @@
+import Tensors
+
 /// Vectors with a weight each: what a codebook is trained on.
 struct WeightedVectors {
   /// `count × dimension`, row-major.
@@ -36,6 +38,22 @@ struct WeightedVectors {
     self.values = values
     self.weights = weights
     self.dimension = dimension
+  }
+
+  /// One vector, drawn by `seed`, of each of `size` stretches of equal length; all vectors if they are no more.
+  func sample(_ size: Int, seed: UInt64) -> WeightedVectors {
+    guard size < count else { return self }
+    let random = CounterRandom(seed: seed, stream: 4)
+    var result = WeightedVectors(values: [], weights: [], dimension: dimension)
+    result.values.reserveCapacity(size * dimension)
+    result.weights.reserveCapacity(size)
+    for stretch in 0..<size {
+      let (first, end) = (stretch * count / size, (stretch + 1) * count / size)
+      let index = min(end - 1, first + Int(random.uniform(at: UInt64(stretch)) * Double(end - first)))
+      result.values.append(contentsOf: values[index * dimension..<(index + 1) * dimension])
+      result.weights.append(weights[index])
+    }
+    return result
   }
 
   /// The distinct vectors in order of first appearance, or nil if there are more than `limit`.

@@ -31,12 +31,17 @@ struct CalibrationOptions: ParsableArguments {
     }
   }
 
+  /// Tokens in one window.
+  func length(in configuration: ModelConfiguration) -> Int {
+    sequenceLength ?? min(1024, configuration.maximumPositions)
+  }
+
   /// The windows of tokens these options describe.
   func windows(
     folder: ModelDirectory, configuration: ModelConfiguration, seed: UInt64, progress: any ProgressListener,
     isCancelled: () -> Bool
   ) throws -> CalibrationWindows {
-    let length = sequenceLength ?? min(1024, configuration.maximumPositions)
+    let length = self.length(in: configuration)
     guard length <= configuration.maximumPositions else {
       throw Failure(
         exit: .usage, code: "badOption",

@@ -48,7 +48,7 @@ struct QuantizeCommand: AsyncParsableCommand {
   @Flag(help: "Go on with an earlier run's finished blocks; this is the default.")
   var resume = false
 
-  @Flag(help: "Show the plan and stop.")
+  @Flag(help: "Show the plan, with the time, memory and disk it will take on this machine, and stop.")
   var dryRun = false
 
   @Flag(help: "Replace a model that is already at the output.")
@@ -98,7 +98,10 @@ struct QuantizeCommand: AsyncParsableCommand {
       skip: skip)
     if dryRun {
       if let bits = recipe.budget { plan = try allocated(plan, bits: bits, nil) }
-      PlanReport(plan: plan).show(json: common.json)
+      let estimate = QuantizationEstimate(
+        plan: plan, configuration: configuration, windows: calibration.samples,
+        length: calibration.length(in: configuration))
+      PlanReport(plan: plan, estimate: estimate).show(json: common.json)
       return
     }
     let interruption = Interruption()

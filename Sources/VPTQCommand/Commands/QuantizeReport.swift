@@ -80,6 +80,7 @@ struct QuantizeReport {
 /// What `quantize --dry-run` tells.
 struct PlanReport {
   let plan: QuantizationPlan
+  let estimate: QuantizationEstimate
 
   func show(json: Bool) {
     if json {
@@ -92,8 +93,17 @@ struct PlanReport {
         ])
       }
       print(
-        JSONValue.object([("bits_per_weight", .number(plan.bitsPerWeight)), ("layers", .array(layers))])
-          .serialized(pretty: true))
+        JSONValue.object([
+          ("bits_per_weight", .number(plan.bitsPerWeight)),
+          (
+            "estimate",
+            .object([
+              ("processor_seconds", .number(estimate.processorSeconds)), ("seconds", .number(estimate.wallSeconds)),
+              ("peak_memory_bytes", .integer(estimate.peakMemoryBytes)), ("disk_bytes", .integer(estimate.diskBytes)),
+            ])
+          ),
+          ("layers", .array(layers)),
+        ]).serialized(pretty: true))
       return
     }
     for matrix in plan.matrices {
@@ -103,5 +113,11 @@ struct PlanReport {
           + "\(Console.fixed(Double(bits) / Double(matrix.shape.elementCount), 3)) bits")
     }
     print("\(plan.matrices.count) matrices, \(Console.fixed(plan.bitsPerWeight, 3)) bits per weight as stored")
+    print(
+      """
+      estimate for \(WorkerPool.shared.threadCount) threads, sampling of calibration text not included: \
+      \(Console.clock(estimate.wallSeconds)) (\(Console.clock(estimate.processorSeconds)) of processor time), \
+      \(Console.size(estimate.peakMemoryBytes)) of memory, \(Console.size(estimate.diskBytes)) on disk
+      """)
   }
 }

@@ -1,0 +1,64 @@
+public import LanguageModels
+import Tensors
+
+/// What quantizing a model by a plan will take on this machine: from counts of the work and rates that are measured in
+/// about a second.
+///
+/// Text that the model has to sample itself comes on top.
+public struct QuantizationEstimate: Sendable {
+  /// Processor time of all threads, in seconds.
+  public private(set) var processorSeconds = 0.0
+  /// Time on the clock with the threads that are set, each on a processor of its own.
+  public private(set) var wallSeconds = 0.0
+  /// The most memory that is held at once, in bytes, besides the mapped model file.
+  public private(set) var peakMemoryBytes = 0
+  /// Quantized matrices in the output and, until it is whole, in the job folder: bytes on disk at the end of the work,
+  /// besides the tensors that stay as they are.
+  public private(set) var diskBytes = 0
+
+  /// Estimates `plan` with `windows` calibration windows of `length` tokens.
+  public init(plan: QuantizationPlan, configuration: ModelConfiguration, windows: Int, length: Int) {
+    let threads = Double(WorkerPool.shared.threadCount)
+    let machine = Self.onOneThread { MachineRates() }
+    var searches: [String: SearchRates] = [:]
+    let tokens = Double(windows * length)
+    var largest = 0
+    for (block, matrices) in Dictionary(grouping: plan.matrices, by: \.block) {
+      var (shared, alone) = (Self.forwardWork(block, configuration) * tokens * machine.product, 0.0)
+      var widths: [LinearInput: Int] = [:]
+      var matrixBytes = 0
+      for matrix in matrices {
+        let (outputs, inputs) = (matrix.shape[0], matrix.shape[1])
+        let key = "\(matrix.recipe.name) \(matrix.recipe.beamWidth)"
+        let search = searches[key] ?? Self.onOneThread { SearchRates(matrix.recipe) }
+        searches[key] = search
+        let work = MatrixWork(
+          outFeatures: outputs, inFeatures: inputs, recipe: matrix.recipe, search: search, machine: machine)
+        shared += work.shared
+        alone += work.alone
+        widths[matrix.input] = inputs
+        // Weights in five forms; the second moment, its metric and its factor in double precision and single.
+        matrixBytes = max(matrixBytes, 20 * outputs * inputs + 48 * inputs * inputs)
+        diskBytes += 2 * ((matrix.storedBits + 7) / 8)
+      }
+      let squares = widths.values.reduce(0) { $0 + $1 * $1 }
+      shared += Double(squares) / 2 * tokens * machine.secondMoment
+      largest = max(largest, 8 * squares + matrixBytes)
+      processorSeconds += shared + alone
+      wallSeconds += shared / threads + alone
+    }
+    peakMemoryBytes = largest + 2 * 4 * windows * length * configuration.hiddenSize
+  }
+
+  /// Weights that a token meets in a block.
+  private static func forwardWork(_ block: Int, _ configuration: ModelConfiguration) -> Double {
+    configuration.linears(ofBlock: block).reduce(0) { $0 + Double($1.shape.elementCount) }
+  }
+
+  private static func onOneThread<Result>(_ body: () -> Result) -> Result {
+    let threads = WorkerPool.shared.threadCount
+    WorkerPool.shared.threadCount = 1
+    defer { WorkerPool.shared.threadCount = threads }
+    return body()
+  }
+}
