@@ -212,8 +212,11 @@ struct InterruptionTests {
       let inputs = try contents(model)
       let output = folder.appendingPathComponent("out").path
       let command = ["quantize", model, "-o", output] + Self.recipe.dropLast()
-      for (limit, file) in [(16, ".job/block-00000.safetensors"), (64, "/model.safetensors")] {
-        let run = try Program.run(command, fileLimit: limit)
+      for (limit, extra, file) in [
+        (16, [], ".job/gradients.safetensors"), (16, ["--guidance", "0"], ".job/block-00000.safetensors"),
+        (64, [], "/model.safetensors"),
+      ] {
+        let run = try Program.run(command + extra, fileLimit: limit)
         #expect(run.status == 73)
         #expect(run.errors.contains(output + file) && run.errors.contains("bytes needed"), "\(run.errors)")
         #expect(try contents(output).isEmpty)

@@ -241,7 +241,7 @@ public struct ModelQuantizer: Sendable {
     for name in model.tensorNames { weights.add(name) }
     weights.add(Int(model.fileBytes))
     try source.add(to: &statistics)
-    if guidance > 0 { statistics.add("guidance \(guidance) \(seed)") }
+    if guidance > 0 { recipe.add("guidance \(guidance) \(seed)") }
     for matrix in plan.matrices { recipe.add("\(matrix.module) \(matrix.recipe)") }
     return [("model", weights.text), ("calibration", statistics.text), ("recipe", recipe.text)]
   }

@@ -35,13 +35,13 @@ struct FisherPassTests {
 
     let pass = try FisherPass(model, length: 32, seed: 1)
     for (number, window) in windows.enumerated() { pass.add(window, number: number) }
-    let matrix = try #require(
-      QuantizationPlan(configuration: ModelConfiguration(model), recipe: QuantizationRecipe(preset: "v4-k16"))
-        .matrices.first { $0.module == module })
+    let plan = try QuantizationPlan(
+      configuration: ModelConfiguration(model), recipe: QuantizationRecipe(preset: "v4-k16"))
+    let matrix = try #require(plan.matrices.first { $0.module == module })
     let (outputs, inputs) = (matrix.shape[0], matrix.shape[1])
     let statistics = try MeasuredStatistics(model, windows: CalibrationWindows(windows: windows), stream: .original)
-    let moment = try #require(
-      statistics.moments(ofBlock: 0, inputs: [matrix.input: inputs]) { _ in }.mean(matrix.input))
+    let moments = try statistics.moments(ofBlock: 0, inputs: [matrix.input: inputs]) { _ in }
+    let moment = try #require(try moments.mean(matrix.input))
     var error = 0.0
     for row in 0..<outputs {
       for i in 0..<inputs {
