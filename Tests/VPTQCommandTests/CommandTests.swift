@@ -111,6 +111,9 @@ struct CommandTests {
     "Wrong options end with 64 and name the option (case Q18)",
     arguments: [
       (["quantize", "M", "-o", "O", "--bits", "7"], "--bits"),
+      (["quantize", "M", "-o", "O", "--bits", "two"], "--bits"),
+      (["quantize", "M", "-o", "O", "--bits", "1"], "--bits"),
+      (["quantize", "M", "-o", "O", "--preset", "v8-k4096"], "more than the 16 of the original"),
       (["quantize", "M", "-o", "O", "--preset", "v8-k3000"], "3000"),
       (["quantize", "M", "-o", "O", "--preset", "v0-k16"], "vector length"),
       (["quantize", "M", "-o", "O", "--preset", "v4-k1"], "centroid count"),

@@ -5,6 +5,13 @@ enum PresetOffers {
     let vectorLength: Int
     let centroidCount: Int
     let residualCentroidCount: Int
+    /// Bits of codes for each weight.
+    var bits: Double {
+      Double(
+        centroidCount.trailingZeroBitCount
+          + (residualCentroidCount > 0 ? residualCentroidCount.trailingZeroBitCount : 0)) / Double(vectorLength)
+    }
+
     /// The relative error that matrices keep at this shape, as a multiple of what they keep at `v4-k256-0`.
     let distortion: Double
 
@@ -14,6 +21,13 @@ enum PresetOffers {
       self.residualCentroidCount = residualCentroidCount
       self.distortion = distortion
     }
+  }
+
+  /// The most distortion a matrix may be left with where `bits` are spent on average: what is foreseen of the loss holds for
+  /// small errors only, so none may become much larger than all would be with equal shapes.
+  static func distortionLimit(bits: Double) -> Double {
+    let equal = shapes.filter { $0.bits <= bits }.map(\.distortion).min()
+    return 2 * (equal ?? .infinity)
   }
 
   /// Measured on SmolLM2-135M-Instruct with `Scripts/record_distortions.py`.

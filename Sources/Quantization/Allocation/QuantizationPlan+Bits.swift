@@ -9,7 +9,8 @@ extension QuantizationPlan {
   ///   - sensitivity: what errors of each matrix cost; without it, equal relative errors cost the same for each weight.
   /// - Throws: `QuantizationError` (`invalidRecipe`) if not even the smallest shapes fit.
   public func spending(bits: Double, sensitivity: ModelSensitivity?) throws -> QuantizationPlan {
-    let choices = try matrices.map { $0.isFixed ? [($0, 0)] : try Self.choices($0) }
+    let limit = PresetOffers.distortionLimit(bits: bits)
+    let choices = try matrices.map { $0.isFixed ? [($0, 0)] : try Self.choices($0, limit: limit) }
     let offers = zip(matrices, choices).map { matrix, choices in
       let cost = sensitivity?.lossPerDistortion[matrix.module] ?? Double(matrix.shape.elementCount)
       return choices.map { BitAllocation.Offer(bits: $0.0.storedBits, loss: cost * $0.1) }
@@ -25,9 +26,9 @@ extension QuantizationPlan {
   }
 
   /// What a matrix can become, with the distortion that is left.
-  private static func choices(_ matrix: MatrixPlan) throws -> [(MatrixPlan, Double)] {
+  private static func choices(_ matrix: MatrixPlan, limit: Double) throws -> [(MatrixPlan, Double)] {
     try PresetOffers.shapes.compactMap { shape in
-      guard shape.vectorLength <= matrix.shape[0] else { return nil }
+      guard shape.vectorLength <= matrix.shape[0], shape.distortion <= limit else { return nil }
       var recipe = matrix.recipe
       recipe.vectorLength = shape.vectorLength
       recipe.centroidCount = shape.centroidCount

@@ -55,6 +55,9 @@ public struct MatrixPlan: Sendable {
     ).total
   }
 
+  /// All stored bits over the weights.
+  public var bitsPerWeight: Double { Double(storedBits) / Double(shape.elementCount) }
+
   /// The same matrix with another recipe.
   func with(_ recipe: QuantizationRecipe) throws -> MatrixPlan { try MatrixPlan(self, recipe: recipe) }
 

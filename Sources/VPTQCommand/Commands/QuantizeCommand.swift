@@ -74,11 +74,25 @@ struct QuantizeCommand: AsyncParsableCommand {
       recipe: try recipe.recipe(preset: String(rule[rule.index(after: split)...]), seed: common.seed))
   }
 
+  /// Refuses shapes that take more than the model has.
+  private func checkSaving(_ plan: QuantizationPlan) throws {
+    guard plan.bitsPerWeight > 16, let worst = plan.matrices.max(by: { $0.bitsPerWeight < $1.bitsPerWeight }) else {
+      return
+    }
+    throw Failure(
+      exit: .usage, code: "badOption",
+      message: "\(Console.fixed(plan.bitsPerWeight, 1)) bits a weight are more than the 16 of the original: "
+        + "\(worst.recipe.name) takes \(Console.fixed(worst.bitsPerWeight, 1)) for \(worst.module), "
+        + "\(worst.shape[0])x\(worst.shape[1]), most of it for codebooks",
+      hint: "give --bits, smaller codebooks, or --skip for small matrices")
+  }
+
   /// The plan with shapes chosen for a budget, which are told.
   private func allocated(
     _ plan: QuantizationPlan, bits: Double, _ sensitivity: ModelSensitivity?
   ) throws -> QuantizationPlan {
     let plan = try plan.spending(bits: bits, sensitivity: sensitivity)
+    try checkSaving(plan)
     if !common.quiet {
       for line in AllocationReport(plan: plan, sensitivity: sensitivity).lines { Console.writeError(line) }
     }
@@ -96,6 +110,7 @@ struct QuantizeCommand: AsyncParsableCommand {
     var plan = try QuantizationPlan(
       configuration: configuration, recipe: recipe.recipe(seed: common.seed), overrides: override.map(overrideRule),
       skip: skip)
+    if recipe.budget == nil { try checkSaving(plan) }
     if dryRun {
       if let bits = recipe.budget { plan = try allocated(plan, bits: bits, nil) }
       let estimate = QuantizationEstimate(

@@ -28,9 +28,6 @@ struct QuantizeReport {
       \(tuning)\(model.path) \(Console.size(model.fileBytes)) -> \(output.path) \(Console.size(output.fileBytes)) \
       in \(Console.clock(seconds)), peak memory \(Console.size(PeakMemory.bytes))
       """)
-    if record.bitsPerWeight > 16 {
-      Console.writeError("warning: more bits than a 16-bit original; the codebooks outweigh the codes at this size")
-    }
     if let warning = collapse { Console.writeError("warning: " + warning) }
   }
 
