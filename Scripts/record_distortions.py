@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Measures how much relative error each shape of codes leaves, for the table in Sources/Quantization/Allocation/PresetOffers.swift.
 
-    Scripts/record_distortions.py MODEL CALIBRATION-TEXT...    (BLOCKS=3,16,26 SAMPLES=32 VPTQ=.build/release/vptq)
+    vptq quantize MODEL -o out --preset v4-k64 --calibration TEXT --save-second-moments MOMENTS
+    Scripts/record_distortions.py MODEL MOMENTS [SHAPE...]    (BLOCKS=4,18 VPTQ=.build/release/vptq)
 
 The matrices of some blocks are quantized at every shape; printed is the geometric mean of the errors as multiples of
 those at v4-k256.
@@ -23,20 +24,16 @@ SHAPES = [
 
 
 def main():
-    model, texts = sys.argv[1], sys.argv[2:]
-    blocks = os.environ.get("BLOCKS", "3,16,26").replace(",", "|")
+    model, moments, shapes = sys.argv[1], sys.argv[2], sys.argv[3:] or SHAPES
+    blocks = os.environ.get("BLOCKS", "4,18").replace(",", "|")
     vptq = os.environ.get("VPTQ", ".build/release/vptq")
     errors = {}
     with tempfile.TemporaryDirectory() as folder:
-        statistics = folder + "/second-moments"
-        for shape in ["v4-k256"] + [shape for shape in SHAPES if shape != "v4-k256"]:
-            source = ["--second-moments", statistics]
-            if not errors:
-                source = ["--save-second-moments", statistics, "--samples", os.environ.get("SAMPLES", "32")]
-                source += [part for text in texts for part in ("--calibration", text)]
+        for shape in ["v4-k256"] + [shape for shape in shapes if shape != "v4-k256"]:
             report = subprocess.run(
-                [vptq, "quantize", model, "-o", folder + "/out", "--preset", shape, "--skip", f"layers\\.(?!({blocks})\\.)",
-                 "--force", "--quiet", "--json"] + source, check=True, capture_output=True, text=True).stdout
+                [vptq, "quantize", model, "-o", folder + "/out", "--second-moments", moments, "--preset", shape,
+                 "--skip", f"layers\\.(?!({blocks})\\.)", "--force", "--quiet", "--json"],
+                check=True, capture_output=True, text=True).stdout
             errors[shape] = {layer["name"]: layer["relative_error"] for layer in json.loads(report)["layers"]}
             ratios = [math.log(error / errors["v4-k256"][name]) for name, error in errors[shape].items()]
             mean = sum(ratios) / len(ratios)
