@@ -9,20 +9,32 @@ extension QuantizationPlan {
   ///   - sensitivity: what errors of each matrix cost; without it, equal relative errors cost the same for each weight.
   /// - Throws: `QuantizationError` (`invalidRecipe`) if not even the smallest shapes fit.
   public func spending(bits: Double, sensitivity: ModelSensitivity?) throws -> QuantizationPlan {
-    let limit = PresetOffers.distortionLimit(bits: bits)
-    let choices = try matrices.map { $0.isFixed ? [($0, 0)] : try Self.choices($0, limit: limit) }
-    let offers = zip(matrices, choices).map { matrix, choices in
-      let cost = sensitivity?.lossPerDistortion[matrix.module] ?? Double(matrix.shape.elementCount)
-      return choices.map { BitAllocation.Offer(bits: $0.0.storedBits, loss: cost * $0.1) }
+    let budget = Int(bits * Double(weightCount))
+    // Small matrices cannot pay for the codebooks of small errors: then any error will do.
+    for limit in [PresetOffers.distortionLimit(bits: bits), .infinity] {
+      let choices = try matrices.map { $0.isFixed ? [($0, 0)] : try Self.choices($0, limit: limit) }
+      let offers = zip(matrices, choices).map { matrix, choices in
+        let cost = sensitivity?.lossPerDistortion[matrix.module] ?? Double(matrix.shape.elementCount)
+        return choices.map { BitAllocation.Offer(bits: $0.0.storedBits, loss: cost * $0.1) }
+      }
+      if let choice = BitAllocation.choose(offers, budget: budget) {
+        return QuantizationPlan(matrices: zip(choices, choice).map { $0[$1].0 })
+      }
     }
-    guard let choice = BitAllocation.choose(offers, budget: Int(bits * Double(weightCount))) else {
-      let least = offers.reduce(0) { $0 + ($1.map(\.bits).min() ?? 0) }
-      throw QuantizationError(
-        .invalidRecipe,
-        "--bits \(bits) is too little for these matrices: with the smallest codebooks they take "
-          + "\(Double(least) / Double(weightCount)) bits a weight")
+    let least = try matrices.reduce(0) { sum, matrix in
+      let choices = matrix.isFixed ? [(matrix, 0)] : try Self.choices(matrix, limit: .infinity)
+      guard let bits = choices.map(\.0.storedBits).min() else {
+        throw QuantizationError(
+          .invalidRecipe,
+          "\(matrix.module) is too small, \(matrix.shape[0]) x \(matrix.shape[1]), for any shape that --bits offers; "
+            + "give it one with --override, or leave it out with --skip")
+      }
+      return sum + bits
     }
-    return QuantizationPlan(matrices: zip(choices, choice).map { $0[$1].0 })
+    throw QuantizationError(
+      .invalidRecipe,
+      "--bits \(bits) is too little for these matrices: with the smallest codebooks they take "
+        + "\(Double(least) / Double(weightCount)) bits a weight")
   }
 
   /// What a matrix can become, with the distortion that is left.
@@ -33,7 +45,13 @@ extension QuantizationPlan {
       recipe.vectorLength = shape.vectorLength
       recipe.centroidCount = shape.centroidCount
       recipe.residualCentroidCount = shape.residualCentroidCount
-      return (try matrix.with(recipe), shape.distortion)
+      do {
+        let plan = try matrix.with(recipe)
+        return plan.bitsPerWeight <= 16 ? (plan, shape.distortion) : nil
+      } catch let error as QuantizationError where error.code == .invalidRecipe {
+        // More centroids than the matrix has vectors.
+        return nil
+      }
     }
   }
 }

@@ -1,7 +1,4 @@
 extension QuantizationRecipe {
-  /// The shape of the default recipe: 3 bits of codes per weight.
-  public static let defaultPreset = "v4-k256-16"
-
   /// The recipe called `vV-kK` or `vV-kK-R`: vector length, main centroids, residual centroids (0: none).
   ///
   /// Throws `invalidRecipe` for a name of another form or numbers out of range.

@@ -19,6 +19,9 @@ struct CalibrationOptions: ParsableArguments {
   @Option(help: "Tokens in one window (default: 1024, or what the model's context allows).")
   var sequenceLength: Int?
 
+  /// Whether the model writes the text.
+  var isSelf: Bool { calibration.isEmpty || calibration == ["self"] }
+
   func validate() throws {
     guard (1...100_000).contains(samples) else {
       throw ValidationError("--samples must be between 1 and 100000, not \(samples)")
@@ -48,7 +51,7 @@ struct CalibrationOptions: ParsableArguments {
         message: "--sequence-length \(length) is beyond the model's \(configuration.maximumPositions) positions"
       )
     }
-    if calibration.isEmpty || calibration == ["self"] {
+    if isSelf {
       return CalibrationWindows(
         windows: try sampled(
           folder, length: length, seed: seed, progress: progress, isCancelled: isCancelled))
@@ -67,7 +70,7 @@ struct CalibrationOptions: ParsableArguments {
         exit: .usage, code: "badOption",
         message: "--tokens \(length) is beyond the model's \(configuration.maximumPositions) positions")
     }
-    if calibration.isEmpty || calibration == ["self"] {
+    if isSelf {
       return TuningText(
         streams: try windows(
           folder: folder, configuration: configuration, seed: seed, progress: progress, isCancelled: isCancelled

@@ -74,17 +74,16 @@ struct QuantizeCommand: AsyncParsableCommand {
       recipe: try recipe.recipe(preset: String(rule[rule.index(after: split)...]), seed: common.seed))
   }
 
-  /// Refuses shapes that take more than the model has.
+  /// Refuses shapes that take more than a matrix has.
   private func checkSaving(_ plan: QuantizationPlan) throws {
-    guard plan.bitsPerWeight > 16, let worst = plan.matrices.max(by: { $0.bitsPerWeight < $1.bitsPerWeight }) else {
+    guard let worst = plan.matrices.max(by: { $0.bitsPerWeight < $1.bitsPerWeight }), worst.bitsPerWeight > 16 else {
       return
     }
     throw Failure(
       exit: .usage, code: "badOption",
-      message: "\(Console.fixed(plan.bitsPerWeight, 1)) bits a weight are more than the 16 of the original: "
-        + "\(worst.recipe.name) takes \(Console.fixed(worst.bitsPerWeight, 1)) for \(worst.module), "
-        + "\(worst.shape[0])x\(worst.shape[1]), most of it for codebooks",
-      hint: "give --bits, smaller codebooks, or --skip for small matrices")
+      message: "\(worst.module), \(worst.shape[0])x\(worst.shape[1]), takes "
+        + "\(Console.fixed(worst.bitsPerWeight, 1)) bits a weight as \(worst.recipe.name), most of it for codebooks: more than the 16 of the original",
+      hint: "give --bits, smaller codebooks, --override or --skip for small matrices")
   }
 
   /// The plan with shapes chosen for a budget, which are told.
@@ -169,7 +168,8 @@ struct QuantizeCommand: AsyncParsableCommand {
     _ progress: ConsoleProgress, isCancelled: () -> Bool
   ) throws -> TuningSummary {
     var options = TuningOptions(steps: tune)
-    options.tokens = min(options.tokens, configuration.maximumPositions)
+    options.tokens = min(
+      options.tokens, calibration.isSelf ? calibration.length(in: configuration) : configuration.maximumPositions)
     options.seed = common.seed
     let text = try calibration.text(
       folder: folder, configuration: configuration, length: options.tokens, seed: common.seed, progress: progress,

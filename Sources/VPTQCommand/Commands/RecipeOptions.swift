@@ -89,6 +89,7 @@ struct RecipeOptions: ParsableArguments {
     if let bits, !Self.legalBits.contains(bits) {
       throw ValidationError("--bits must be between 1 and 6, not \(bits)")
     }
-    return QuantizationRecipe.defaultPreset
+    // A shape that every matrix can take; the budget chooses another.
+    return "v2-k16"
   }
 }
