@@ -31,6 +31,7 @@ struct EstimateTests {
     let updates: Double = 16 * 64 * 32
     #expect(work(recipe, update: 1).shared == 6 * updates)
     #expect(work(recipe, factor: 1).alone - work(recipe).alone == 4096)
+    #expect(work(recipe, factor: 1).preparation == 4096)
     // 12 iterations and the codes behind which the residuals are; 12 iterations on these.
     #expect(work(recipe, search: (1, 0, 0, 0)).shared == 13 * vectors)
     #expect(work(recipe, search: (0, 1, 0, 0)).shared == 12 * vectors)

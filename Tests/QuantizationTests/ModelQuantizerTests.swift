@@ -14,7 +14,8 @@ import VectorQuantization
 struct ModelQuantizerTests {
   private func quantizer(
     _ model: String, to output: String, preset: String = "v4-k16-4", skip: [String] = [],
-    overrides: [QuantizationPlan.Override] = [], isSequential: Bool = false
+    overrides: [QuantizationPlan.Override] = [], isSequential: Bool = false,
+    guidance: Double = ModelQuantizer.defaultGuidance
   ) throws -> ModelQuantizer {
     let folder = try ModelDirectory(path: model)
     let plan = try QuantizationPlan(
@@ -22,7 +23,8 @@ struct ModelQuantizerTests {
       overrides: overrides, skip: skip)
     let windows = CalibrationWindows(windows: TinyModel.windows())
     return ModelQuantizer(
-      model: folder, plan: plan, statistics: isSequential ? .sequential(windows) : .measured(windows), output: output)
+      model: folder, plan: plan, statistics: isSequential ? .sequential(windows) : .measured(windows),
+      guidance: guidance, output: output)
   }
 
   private func inFolder(_ body: (URL) throws -> Void) throws {
@@ -176,7 +178,7 @@ struct ModelQuantizerTests {
     try inFolder { folder in
       let model = try TinyModel.write(in: folder)
       let output = folder.appendingPathComponent("out").path
-      let sequential = try quantizer(model, to: output, isSequential: true).run()
+      let sequential = try quantizer(model, to: output, isSequential: true, guidance: 0).run()
       let written = try ModelDirectory(path: output)
       let settings = try #require(try QuantizationSettings(written.configuration))
       func isReplaced(_ name: String) -> Bool { name.hasPrefix("model.layers.0.") && name.hasSuffix("proj.weight") }
@@ -190,8 +192,8 @@ struct ModelQuantizerTests {
       } widely: {
         isReplaced($0)
       }
-      let parallel = try quantizer(model, to: folder.appendingPathComponent("parallel").path).run()
-      let after = try quantizer(replaced, to: folder.appendingPathComponent("after").path).run()
+      let parallel = try quantizer(model, to: folder.appendingPathComponent("parallel").path, guidance: 0).run()
+      let after = try quantizer(replaced, to: folder.appendingPathComponent("after").path, guidance: 0).run()
       let block = 7..<14
       for index in block {
         let (a, b) = (sequential.matrices[index].relativeError, after.matrices[index].relativeError)

@@ -26,7 +26,7 @@ struct SecondMomentFolderTests {
     var recipe = try QuantizationRecipe(preset: "v4-k16-4")
     (recipe.refitRounds, recipe.descentRounds) = (0, 0)
     let plan = try QuantizationPlan(configuration: try ModelConfiguration(folder), recipe: recipe, skip: skip)
-    return ModelQuantizer(model: folder, plan: plan, statistics: statistics, output: output.path)
+    return ModelQuantizer(model: folder, plan: plan, statistics: statistics, guidance: 0, output: output.path)
   }
 
   /// What a run that fails says.

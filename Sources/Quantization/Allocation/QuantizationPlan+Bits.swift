@@ -34,7 +34,7 @@ extension QuantizationPlan {
     throw QuantizationError(
       .invalidRecipe,
       "--bits \(bits) is too little for these matrices: with the smallest codebooks they take "
-        + "\(Double(least) / Double(weightCount)) bits a weight")
+        + "\((100 * Double(least) / Double(weightCount)).rounded(.up) / 100) bits a weight")
   }
 
   /// What a matrix can become, with the distortion that is left.

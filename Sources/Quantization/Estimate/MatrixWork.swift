@@ -7,6 +7,9 @@ struct MatrixWork {
   /// Work of one thread alone.
   private(set) var alone = 0.0
 
+  /// What of the work of one thread an analysis of sensitivity does too.
+  private(set) var preparation = 0.0
+
   private let recipe: QuantizationRecipe
   private let search: SearchRates
   private let machine: MachineRates
@@ -32,8 +35,9 @@ struct MatrixWork {
 
   /// Once before, and once for the error in the end; there with two products.
   private mutating func addPreparation() {
-    alone += 2 * (inputs * inputs + inputs * outputs) * machine.preparation
-    alone += inputs * inputs * inputs * machine.factor
+    let passes = (inputs * inputs + inputs * outputs) * machine.preparation
+    preparation = passes + inputs * inputs * inputs * machine.factor
+    alone += preparation + passes
     shared += 2 * product
   }
 

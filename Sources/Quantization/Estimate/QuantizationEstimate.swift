@@ -16,15 +16,30 @@ public struct QuantizationEstimate: Sendable {
   /// besides the tensors that stay as they are.
   public private(set) var diskBytes = 0
 
-  /// Estimates `plan` with `windows` calibration windows of `length` tokens.
-  public init(plan: QuantizationPlan, configuration: ModelConfiguration, windows: Int, length: Int) {
+  /// Estimates `plan` with `windows` calibration windows of `length` tokens, none where second moments are read.
+  ///
+  /// - Parameters:
+  ///   - isGuided: whether tokens are weighed by gradients.
+  ///   - isAllocated: whether the plan's bits are spent by measured sensitivity.
+  public init(
+    plan: QuantizationPlan, configuration: ModelConfiguration, windows: Int, length: Int, isGuided: Bool = false,
+    isAllocated: Bool = false
+  ) {
     let threads = Double(WorkerPool.shared.threadCount)
     let machine = Self.onOneThread { MachineRates() }
     var searches: [String: SearchRates] = [:]
     let tokens = Double(windows * length)
+    let hasGradients = (try? TuningModel.check(configuration)) != nil
+    let analysed = isAllocated ? min(tokens, Double(SensitivityAnalysis.enoughTokens)) : 0
+    // The passes forth and back, through blocks and head; weights have no gradient.
+    let weighed = hasGradients ? 2 * ((isGuided ? tokens : 0) + analysed) : 0
+    let head = Double(configuration.vocabularySize * configuration.hiddenSize)
+    processorSeconds = weighed * head * machine.product
+    wallSeconds = processorSeconds / threads
     var largest = 0
     for (block, matrices) in Dictionary(grouping: plan.matrices, by: \.block) {
-      var (shared, alone) = (Self.forwardWork(block, configuration) * tokens * machine.product, 0.0)
+      let passes = tokens + weighed + analysed
+      var (shared, alone) = (Self.forwardWork(block, configuration) * passes * machine.product, 0.0)
       var widths: [LinearInput: Int] = [:]
       var matrixBytes = 0
       for matrix in matrices {
@@ -35,7 +50,7 @@ public struct QuantizationEstimate: Sendable {
         let work = MatrixWork(
           outFeatures: outputs, inFeatures: inputs, recipe: matrix.recipe, search: search, machine: machine)
         shared += work.shared
-        alone += work.alone
+        alone += work.alone + (isAllocated ? work.preparation : 0)
         widths[matrix.input] = inputs
         // Weights in five forms; the second moment, its metric and its factor in double precision and single.
         matrixBytes = max(matrixBytes, 20 * outputs * inputs + 48 * inputs * inputs)

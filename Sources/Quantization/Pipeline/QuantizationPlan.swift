@@ -19,11 +19,11 @@ public struct MatrixPlan: Sendable {
   /// `[outFeatures, inFeatures]`.
   public let shape: Shape
   /// How it is quantized.
-  public let recipe: QuantizationRecipe
+  public private(set) var recipe: QuantizationRecipe
   /// Whether an override chose the recipe, so that no allocation of bits may change it.
   public let isFixed: Bool
   /// Bits of codes, codebooks, scale, shift and permutation on disk (format section 10).
-  public let storedBits: Int
+  public private(set) var storedBits: Int
 
   init(_ linear: BlockLinear, module: String, block: Int, recipe: QuantizationRecipe, isFixed: Bool) throws {
     self.isFixed = isFixed
@@ -33,18 +33,6 @@ public struct MatrixPlan: Sendable {
     input = linear.input
     substitute = linear.substitute
     shape = linear.shape
-    self.recipe = recipe
-    storedBits = try Self.storedBits(shape, recipe, module)
-  }
-
-  private init(_ original: MatrixPlan, recipe: QuantizationRecipe) throws {
-    isFixed = original.isFixed
-    module = original.module
-    block = original.block
-    name = original.name
-    input = original.input
-    substitute = original.substitute
-    shape = original.shape
     self.recipe = recipe
     storedBits = try Self.storedBits(shape, recipe, module)
   }
@@ -59,7 +47,12 @@ public struct MatrixPlan: Sendable {
   public var bitsPerWeight: Double { Double(storedBits) / Double(shape.elementCount) }
 
   /// The same matrix with another recipe.
-  func with(_ recipe: QuantizationRecipe) throws -> MatrixPlan { try MatrixPlan(self, recipe: recipe) }
+  func with(_ recipe: QuantizationRecipe) throws -> MatrixPlan {
+    var plan = self
+    plan.recipe = recipe
+    plan.storedBits = try Self.storedBits(shape, recipe, module)
+    return plan
+  }
 
   /// The matrix's entry in the configuration of the finished model.
   func settings(in model: ModelDirectory) throws -> LayerSettings {

@@ -11,10 +11,8 @@ import Tensors
 struct FisherPass {
   private let model: TuningModel
   private let pass: WindowPass
-  private let head: FloatBuffer
+  private let head: TiledHead
   private let logits: FloatBuffer
-  /// Tokens whose logits are formed at a time.
-  private let tile: Int
   private let random: CounterRandom
   /// What is found.
   let gradients: OutputGradients
@@ -28,10 +26,8 @@ struct FisherPass {
     gradients = known
     model = try TuningModel(folder, precision: .fastest, observing: gradients)
     pass = WindowPass(model, rows: length)
-    let vocabulary = model.configuration.vocabularySize
-    tile = min(256, max(16, (1 << 24) / vocabulary), length)
-    head = FloatBuffer(model.head)
-    logits = FloatBuffer(count: tile * vocabulary)
+    head = TiledHead(model, rows: length)
+    logits = FloatBuffer(count: head.tile * head.vocabulary)
     random = CounterRandom(seed: seed, stream: 0xF158)
   }
 
@@ -56,20 +52,16 @@ struct FisherPass {
     _ normalized: UnsafePointer<Float>, rows: Int, firstDraw: Int, into gradient: UnsafeMutablePointer<Float>
   ) {
     let kernels = ck_active().pointee
-    let (width, vocabulary) = (model.configuration.hiddenSize, model.configuration.vocabularySize)
-    for first in stride(from: 0, to: rows, by: tile) {
-      let count = min(tile, rows - first)
-      LinearAlgebra.product(
-        .init(normalized + first * width, stride: width), .init(head.base, stride: width).transposed,
-        into: logits.base, stride: vocabulary, m: count, n: vocabulary, k: width, precision: model.precision)
+    let (width, vocabulary) = (head.width, head.vocabulary)
+    for first in stride(from: 0, to: rows, by: head.tile) {
+      let count = min(head.tile, rows - first)
+      head.apply(normalized + first * width, count: count, into: logits.base)
       parallelFor(count) { row in
         let line = logits.base + row * vocabulary
         kernels.softmax(line, vocabulary)
         line[draw(line, vocabulary, at: firstDraw + first + row)] -= 1
       }
-      LinearAlgebra.product(
-        .init(logits.base, stride: vocabulary), .init(head.base, stride: width), into: gradient + first * width,
-        stride: width, m: count, n: width, k: vocabulary, precision: model.precision)
+      head.backPropagate(logits.base, count: count, into: gradient + first * width)
     }
   }
 

@@ -20,7 +20,7 @@ public struct SensitivityAnalysis: Sendable {
   public let job: String?
 
   /// Tokens that suffice to rank matrices.
-  private static let enoughTokens = 8192
+  static let enoughTokens = 8192
 
   /// Prepares the analysis; nothing is read yet.
   public init(

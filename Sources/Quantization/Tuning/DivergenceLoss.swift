@@ -8,30 +8,22 @@ final class DivergenceLoss {
   private let student: TuningModel
   private let teacherPass: WindowPass
   private let studentPass: WindowPass
-  /// `[vocabularySize, hiddenSize]`.
-  private let teacherHead: FloatBuffer
-  private let studentHead: FloatBuffer
-  /// Tokens whose logits are formed at a time.
-  private let tile: Int
+  private let teacherHead: TiledHead
+  private let studentHead: TiledHead
   /// Logits of both models, each `[tile, vocabularySize]`.
   private let logits: FloatBuffer
-
-  /// Logits of one model that are formed at a time, unless 16 tokens have more.
-  private static let logitLimit = 1 << 24
 
   init(teacher: TuningModel, student: TuningModel, rows: Int) {
     self.teacher = teacher
     self.student = student
     teacherPass = WindowPass(teacher, rows: rows, tapeLimit: 0)
     studentPass = WindowPass(student, rows: rows)
-    let vocabulary = student.configuration.vocabularySize
-    tile = min(256, max(16, Self.logitLimit / vocabulary), rows)
-    logits = FloatBuffer(count: 2 * tile * vocabulary)
-    studentHead = FloatBuffer(student.head)
+    studentHead = TiledHead(student, rows: rows)
+    logits = FloatBuffer(count: 2 * studentHead.tile * studentHead.vocabulary)
     let isShared =
       student.head.dtype == teacher.head.dtype
       && student.head.withUnsafeBytes { own in teacher.head.withUnsafeBytes { own.elementsEqual($0) } }
-    teacherHead = isShared ? studentHead : FloatBuffer(teacher.head)
+    teacherHead = TiledHead(teacher, rows: rows, weight: isShared ? studentHead.weight : nil)
   }
 
   /// The loss of one window in nats per token; `scale` times its gradient is added to that of the parameters.
@@ -61,17 +53,13 @@ final class DivergenceLoss {
     into gradient: UnsafeMutablePointer<Float>
   ) -> Double {
     let kernels = ck_active().pointee
-    let (width, vocabulary) = (student.configuration.hiddenSize, student.configuration.vocabularySize)
+    let (width, vocabulary, tile) = (studentHead.width, studentHead.vocabulary, studentHead.tile)
     let (teacherLogits, logits) = (logits.base, logits.base + tile * vocabulary)
     var sum = 0.0
     for first in stride(from: 0, to: rows, by: tile) {
       let count = min(tile, rows - first)
-      LinearAlgebra.product(
-        .init(expected + first * width, stride: width), .init(teacherHead.base, stride: width).transposed,
-        into: teacherLogits, stride: vocabulary, m: count, n: vocabulary, k: width, precision: student.precision)
-      LinearAlgebra.product(
-        .init(normalized + first * width, stride: width), .init(studentHead.base, stride: width).transposed,
-        into: logits, stride: vocabulary, m: count, n: vocabulary, k: width, precision: student.precision)
+      teacherHead.apply(expected + first * width, count: count, into: teacherLogits)
+      studentHead.apply(normalized + first * width, count: count, into: logits)
       var losses = [Double](repeating: 0, count: count)
       losses.withUnsafeMutableBufferPointer { losses in
         nonisolated(unsafe) let losses = losses
@@ -81,9 +69,7 @@ final class DivergenceLoss {
         }
       }
       sum += losses.reduce(0, +)
-      LinearAlgebra.product(
-        .init(logits, stride: vocabulary), .init(studentHead.base, stride: width), into: gradient + first * width,
-        stride: width, m: count, n: width, k: vocabulary, precision: student.precision)
+      studentHead.backPropagate(logits, count: count, into: gradient + first * width)
     }
     return sum
   }

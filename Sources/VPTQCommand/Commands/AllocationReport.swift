@@ -20,7 +20,7 @@ struct AllocationReport {
     let basis =
       switch sensitivity?.hasGradients {
       case true?: "by the measured cost of errors"
-      case false?: "by relative errors (this family has no gradients here)"
+      case false?: "by relative errors (no gradients of the loss were measured)"
       case nil: "by size alone; a run measures the cost of errors first"
       }
     return ["bits allocated \(basis):"]

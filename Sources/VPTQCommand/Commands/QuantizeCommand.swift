@@ -113,8 +113,9 @@ struct QuantizeCommand: AsyncParsableCommand {
     if dryRun {
       if let bits = recipe.budget { plan = try allocated(plan, bits: bits, nil) }
       let estimate = QuantizationEstimate(
-        plan: plan, configuration: configuration, windows: calibration.samples,
-        length: calibration.length(in: configuration))
+        plan: plan, configuration: configuration, windows: statistics.secondMoments == nil ? calibration.samples : 0,
+        length: calibration.length(in: configuration), isGuided: statistics.guidance > 0,
+        isAllocated: recipe.budget != nil)
       PlanReport(plan: plan, estimate: estimate).show(json: common.json)
       return
     }
@@ -152,7 +153,8 @@ struct QuantizeCommand: AsyncParsableCommand {
     var tuned: TuningSummary?
     if tune > 0 {
       tuned = try tuneWhole(
-        try ModelDirectory(path: untuned), folder, configuration, progress, isCancelled: { interruption.isRequested })
+        try ModelDirectory(path: untuned), folder, configuration, job: job + "/tuning", progress,
+        isCancelled: { interruption.isRequested })
       try FileManager.default.removeItem(atPath: untuned)
       ModelQuantizer.removeJob(at: job)
     }
@@ -164,7 +166,7 @@ struct QuantizeCommand: AsyncParsableCommand {
 
   /// Tunes the quantized model into the output folder.
   private func tuneWhole(
-    _ quantized: ModelDirectory, _ folder: ModelDirectory, _ configuration: ModelConfiguration,
+    _ quantized: ModelDirectory, _ folder: ModelDirectory, _ configuration: ModelConfiguration, job: String,
     _ progress: ConsoleProgress, isCancelled: () -> Bool
   ) throws -> TuningSummary {
     var options = TuningOptions(steps: tune)
@@ -174,7 +176,7 @@ struct QuantizeCommand: AsyncParsableCommand {
     let text = try calibration.text(
       folder: folder, configuration: configuration, length: options.tokens, seed: common.seed, progress: progress,
       isCancelled: isCancelled)
-    let tuner = ModelTuner(model: quantized, reference: folder, text: text, options: options, output: output)
+    let tuner = ModelTuner(model: quantized, reference: folder, text: text, options: options, output: output, job: job)
     let summary = try tuner.run(progress: progress, isCancelled: isCancelled)
     progress.clear()
     return summary

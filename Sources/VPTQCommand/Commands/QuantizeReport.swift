@@ -112,7 +112,7 @@ struct PlanReport {
     print("\(plan.matrices.count) matrices, \(Console.fixed(plan.bitsPerWeight, 3)) bits per weight as stored")
     print(
       """
-      estimate for \(WorkerPool.shared.threadCount) threads, sampling of calibration text not included: \
+      estimate for \(WorkerPool.shared.threadCount) threads, without tuning and the writing of calibration text: \
       \(Console.clock(estimate.wallSeconds)) (\(Console.clock(estimate.processorSeconds)) of processor time), \
       \(Console.size(estimate.peakMemoryBytes)) of memory, \(Console.size(estimate.diskBytes)) on disk
       """)

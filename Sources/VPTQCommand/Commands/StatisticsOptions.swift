@@ -20,7 +20,7 @@ struct StatisticsOptions: ParsableArguments {
     help: ArgumentHelp(
       "Tokens of the text count by this power of the squared gradient of the loss: 0 all alike, 1 in full.",
       valueName: "power"))
-  var guidance = 0.5
+  var guidance = ModelQuantizer.defaultGuidance
 
   /// Refuses options that contradict each other.
   ///

@@ -41,7 +41,8 @@ struct HubFaultTests {
   func silent() async throws {
     let scene = try HubScene()
     defer { scene.remove() }
-    scene.hub.disturb(file, { _, answer in answer.pause = 3_000_000 })
+    // Longer than a busy machine may keep the client from looking at its clock.
+    scene.hub.disturb(file, { _, answer in answer.pause = 30_000_000 })
     #expect(scene.isWhole(try await scene.pull(silence: 1)))
     #expect(scene.weightRequests.last?.rangeStart == 1 << 16)
   }
@@ -51,7 +52,7 @@ struct HubFaultTests {
     let scene = try HubScene()
     defer { scene.remove() }
     scene.hub.disturb(file, { _, answer in answer.pause = 600_000 })
-    #expect(scene.isWhole(try await scene.pull(silence: 2)))
+    #expect(scene.isWhole(try await scene.pull(silence: 20)))
     #expect(scene.weightRequests.count == 1)
   }
 

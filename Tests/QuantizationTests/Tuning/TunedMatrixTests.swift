@@ -41,7 +41,7 @@ struct TunedMatrixTests {
 
   private func decoded(_ matrix: TunedMatrix, _ parameters: TunedParameters) -> [Float] {
     let transposed = FloatBuffer([Float](repeating: .nan, count: matrix.inFeatures * matrix.stride))
-    matrix.decode(parameters.values.base, into: transposed.base)
+    _ = matrix.decode(parameters.values.base, into: transposed.base)
     return (0..<Self.outputs).flatMap { row in
       (0..<Self.inputs).map { transposed.base[$0 * matrix.stride + row] }
     }
