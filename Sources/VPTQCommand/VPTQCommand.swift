@@ -18,7 +18,8 @@ struct VPTQCommand: AsyncParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      PullCommand.self, ConvertCommand.self, QuantizeCommand.self, TuneCommand.self, GenerateCommand.self,
+      PullCommand.self, ConvertCommand.self, RotateCommand.self, QuantizeCommand.self, TuneCommand.self,
+      GenerateCommand.self,
       EvaluateCommand.self,
       InspectCommand.self,
       BenchCommand.self, TokenizeCommand.self,

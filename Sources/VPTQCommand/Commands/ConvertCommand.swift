@@ -54,6 +54,7 @@ struct ConvertCommand: AsyncParsableCommand {
       common.show(try GGUFConversion.convert(try GGUFFile(path: model), to: output, dtype: type, progress: progress))
     } else {
       let folder = try await ModelArgument.folder(model, quiet: common.quiet)
+      try OutputArgument.check(output, isNot: [folder])
       let rewriting = FolderConversion(model: folder, output: output)
       if absorbPermutation {
         try rewriting.absorbPermutations(progress)

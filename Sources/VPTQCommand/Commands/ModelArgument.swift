@@ -81,6 +81,17 @@ enum OutputArgument {
     }
   }
 
+  /// - Throws: `Failure` with exit code 64 if the folder is one of those that are read.
+  static func check(_ path: String, isNot sources: [ModelDirectory]) throws {
+    func place(_ path: String) -> String {
+      URL(fileURLWithPath: path, isDirectory: true).resolvingSymlinksInPath().standardizedFileURL.path
+    }
+    guard sources.contains(where: { place($0.path) == place(path) }) else { return }
+    throw Failure(
+      exit: .usage, code: "badOption", message: "the output \(path) is one of the models that are read",
+      hint: "give another -o")
+  }
+
   /// Asks the nearest folder that exists.
   private static func checkWritable(_ path: String) throws {
     var folder = URL(fileURLWithPath: path).standardizedFileURL

@@ -105,6 +105,7 @@ struct QuantizeCommand: AsyncParsableCommand {
     let isResuming = ModelQuantizer.hasJob(at: job ?? ModelQuantizer.defaultJob(output: output))
     if !dryRun { try OutputArgument.check(output, force: force || isResuming) }
     let folder = try await ModelArgument.folder(model, quiet: common.quiet)
+    try OutputArgument.check(output, isNot: [folder])
     let configuration = try ModelConfiguration(folder)
     var plan = try QuantizationPlan(
       configuration: configuration, recipe: recipe.recipe(seed: common.seed), overrides: override.map(overrideRule),

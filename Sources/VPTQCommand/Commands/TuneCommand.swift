@@ -49,12 +49,7 @@ struct TuneCommand: AsyncParsableCommand {
     try OutputArgument.check(output, force: force || ModelTuner.hasJob(at: job))
     let folder = try await ModelArgument.folder(model, quiet: common.quiet)
     let original = try await ModelArgument.folder(reference, quiet: common.quiet)
-    let target = URL(fileURLWithPath: output).standardizedFileURL
-    guard ![folder, original].contains(where: { URL(fileURLWithPath: $0.path).standardizedFileURL == target }) else {
-      throw Failure(
-        exit: .usage, code: "badOption", message: "the output \(output) is one of the models that are read",
-        hint: "give another -o")
-    }
+    try OutputArgument.check(output, isNot: [folder, original])
     let interruption = Interruption()
     defer { withExtendedLifetime(interruption) {} }
     let progress = ConsoleProgress(quiet: common.quiet)
