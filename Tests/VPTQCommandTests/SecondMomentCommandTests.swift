@@ -19,6 +19,15 @@ struct SecondMomentCommandTests {
     let weights = ["a", "b"].map { FileManager.default.contents(atPath: path($0) + "/model.safetensors") }
     #expect(weights[0] != nil && weights[0] == weights[1])
 
+    // The same folder by one option for both ways; what it lacks is measured.
+    #expect(try quantize("d", text + ["--hessians", path("moments"), "--dry-run", "--json"]).status == 0)
+    #expect(try quantize("d", ["--hessians", path("moments")]).status == 0)
+    #expect(try quantize("e", text + ["--hessians", path("new")]).status == 0)
+    for name in ["d", "e"] {
+      #expect(FileManager.default.contents(atPath: path(name) + "/model.safetensors") == weights[0])
+    }
+    #expect(try FolderContents.read(path("new")) == FolderContents.read(path("moments")))
+
     let other = try quantize(
       "c", ["--samples", "4", "--sequence-length", "16", "--save-second-moments", path("moments")])
     #expect(other.status == 65 && other.errors.contains("of another model or text"), "\(other.errors)")
@@ -30,6 +39,8 @@ struct SecondMomentCommandTests {
       (["--second-moments", "x", "--sequence-length", "32"], "takes the place of --calibration"),
       (["--second-moments", "x", "--save-second-moments", "y"], "measures nothing"),
       (["--sequential", "--save-second-moments", "y"], "leave one of them out"),
+      (["--hessians", "x", "--second-moments", "y"], "leave out"),
+      (["--tune", "half"], "none, full, block, or a number of steps"),
     ]
     for (options, reason) in contradictions {
       let run = try quantize("c", options)

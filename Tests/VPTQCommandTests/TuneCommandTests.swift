@@ -30,6 +30,12 @@ struct TuneCommandTests {
     let dense = try Program.run(
       ["tune", model, "--reference", model, "-o", folder.path + "/x", "--tokens", "24"] + text)
     #expect(dense.status == 65 && dense.errors.contains("has no vector-quantized matrix"))
+    let blocks = folder.appendingPathComponent("b").path
+    let inOne = try Program.run(
+      ["quantize", model, "-o", blocks, "--preset", "v4-k16-4", "--tune", "block", "--json"] + text)
+    #expect(inOne.status == 0, "\(inOne.errors)")
+    let tuning = try JSONValue.parse([UInt8](Data(contentsOf: URL(fileURLWithPath: blocks + "/quantization.json"))))
+    #expect(tuning["tuning"]?["mode"]?.stringValue == "block")
     let mode = try Program.run(arguments + ["-o", folder.path + "/x", "--mode", "half"])
     #expect(mode.status == 64 && mode.errors.contains("--mode must be full or block, not half"))
     let tokens = try Program.run(["tune", quantized, "--reference", model, "-o", folder.path + "/x", "--tokens", "500"])

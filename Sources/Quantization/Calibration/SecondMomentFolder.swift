@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundation
 import JSONReader
 
 /// A folder with the second moments of a model's linear inputs, one safetensors file per block.
@@ -21,6 +22,11 @@ public struct SecondMomentFolder: Sendable {
     let digits = String(block)
     return path + "/second-moments-" + String(repeating: "0", count: max(0, 5 - digits.count)) + digits
       + ".safetensors"
+  }
+
+  /// Whether there is a file for every block that has matrices to quantize.
+  public func hasFiles(for plan: QuantizationPlan) -> Bool {
+    Set(plan.matrices.map(\.block)).allSatisfy { FileManager.default.fileExists(atPath: file(block: $0)) }
   }
 
   /// The name of an input's tensor in the words of one of its readers.

@@ -23,9 +23,7 @@ struct JobFolder {
   init(path: String, fingerprints: [(part: String, digest: String)]) throws {
     self.path = path
     let marker = Self.marker(path)
-    let recorded = FileManager.default.contents(atPath: marker).flatMap {
-      try? JSONValue.parse([UInt8]($0))["fingerprints"]
-    }
+    let recorded = Self.recorded(path)
     let others = fingerprints.filter { recorded?[$0.part]?.stringValue != $0.digest }.map(\.part)
     if others.isEmpty { return }
     guard recorded == nil || blockFiles.isEmpty else {
@@ -45,6 +43,17 @@ struct JobFolder {
       throw QuantizationError(.cannotWrite, "cannot write the job folder \(path): \(error.message)")
     }
   }
+
+  /// The fingerprints in a folder.
+  private static func recorded(_ path: String) -> JSONValue? {
+    FileManager.default.contents(atPath: marker(path)).flatMap { try? JSONValue.parse([UInt8]($0))["fingerprints"] }
+  }
+
+  /// The name of the fingerprint of second moments that are read.
+  static let readStatistics = "second moments"
+
+  /// Whether the work in a folder reads its second moments; nil where there is none.
+  static func readsStatistics(_ path: String) -> Bool? { recorded(path).map { $0[readStatistics] != nil } }
 
   /// Whether work is under way in a folder.
   static func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: marker(path)) }

@@ -237,6 +237,9 @@ public struct ModelQuantizer: Sendable {
     return identity
   }
 
+  /// Whether the work in a job folder reads its second moments from files; nil where no work is under way.
+  package static func jobReadsSecondMoments(at path: String) -> Bool? { JobFolder.readsStatistics(path) }
+
   /// Everything that decides the output: configuration and layout of the weights, statistics, recipes.
   private func fingerprints(_ source: any BlockStatistics) throws -> [(part: String, digest: String)] {
     var (weights, statistics, recipe) = (Fingerprint(), Fingerprint(), Fingerprint())
@@ -246,6 +249,7 @@ public struct ModelQuantizer: Sendable {
     try source.add(to: &statistics)
     if guidance > 0 { recipe.add("guidance \(guidance) \(seed)") }
     for matrix in plan.matrices { recipe.add("\(matrix.module) \(matrix.recipe)") }
-    return [("model", weights.text), ("calibration", statistics.text), ("recipe", recipe.text)]
+    let kind = source is ReadStatistics ? JobFolder.readStatistics : "calibration"
+    return [("model", weights.text), (kind, statistics.text), ("recipe", recipe.text)]
   }
 }

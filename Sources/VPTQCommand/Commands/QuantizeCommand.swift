@@ -39,8 +39,9 @@ struct QuantizeCommand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Tune the whole model for this many steps afterwards, as vptq tune does.", valueName: "steps"))
-  var tune = 0
+      "Tune the quantized model afterwards as vptq tune does: none, full, block, or a number of steps of full.",
+      valueName: "none|full|block|steps"))
+  var tune = "none"
 
   @Option(help: "The folder for finished blocks (default: OUTPUT.job).")
   var job: String?
@@ -59,10 +60,21 @@ struct QuantizeCommand: AsyncParsableCommand {
   func validate() throws {
     _ = try recipe.recipe(seed: common.seed)
     for rule in override { _ = try overrideRule(rule) }
-    try statistics.validate(with: calibration, tunes: tune > 0)
-    guard (0...1_000_000).contains(tune) else {
-      throw ValidationError("--tune must be 0 to 1000000 steps, not \(tune)")
+    try statistics.validate(with: calibration, tunes: try tuning() != nil)
+  }
+
+  /// How the quantized model is tuned, if it is.
+  private func tuning() throws -> TuningOptions? {
+    if tune == "none" || tune == "0" { return nil }
+    var options = TuningOptions(mode: TuningOptions.Mode(rawValue: tune) ?? .full)
+    if TuningOptions.Mode(rawValue: tune) == nil {
+      guard let steps = Int(tune), (1...1_000_000).contains(steps) else {
+        throw ValidationError("--tune must be none, full, block, or a number of steps up to 1000000, not \(tune)")
+      }
+      options.steps = steps
     }
+    options.seed = common.seed
+    return options
   }
 
   private func overrideRule(_ rule: String) throws -> QuantizationPlan.Override {
@@ -102,7 +114,8 @@ struct QuantizeCommand: AsyncParsableCommand {
     common.apply()
     let start = ContinuousClock.now
     // A run that was killed behind its last step has left its job folder: the same command then tidies up.
-    let isResuming = ModelQuantizer.hasJob(at: job ?? ModelQuantizer.defaultJob(output: output))
+    let job = job ?? ModelQuantizer.defaultJob(output: output)
+    let isResuming = ModelQuantizer.hasJob(at: job)
     if !dryRun { try OutputArgument.check(output, force: force || isResuming) }
     let folder = try await ModelArgument.folder(model, quiet: common.quiet)
     try OutputArgument.check(output, isNot: [folder])
@@ -114,7 +127,7 @@ struct QuantizeCommand: AsyncParsableCommand {
     if dryRun {
       if let bits = recipe.budget { plan = try allocated(plan, bits: bits, nil) }
       let estimate = QuantizationEstimate(
-        plan: plan, configuration: configuration, windows: statistics.secondMoments == nil ? calibration.samples : 0,
+        plan: plan, configuration: configuration, windows: statistics.folderToRead(for: plan, job: job) == nil ? calibration.samples : 0,
         length: calibration.length(in: configuration), isGuided: statistics.guidance > 0,
         isAllocated: recipe.budget != nil)
       PlanReport(plan: plan, estimate: estimate).show(json: common.json)
@@ -123,14 +136,13 @@ struct QuantizeCommand: AsyncParsableCommand {
     let interruption = Interruption()
     defer { withExtendedLifetime(interruption) {} }
     let progress = ConsoleProgress(quiet: common.quiet)
-    let statistics = try statistics.statistics {
+    let statistics = try statistics.statistics(for: plan, job: job) {
       try calibration.windows(
         folder: folder, configuration: configuration, seed: common.seed, progress: progress,
         isCancelled: { interruption.isRequested })
     }
     progress.clear()
     common.show(statistics.notices)
-    let job = job ?? ModelQuantizer.defaultJob(output: output)
     if let bits = recipe.budget {
       let analysis = SensitivityAnalysis(
         model: folder, plan: plan, statistics: statistics, seed: common.seed, job: job)
@@ -143,18 +155,19 @@ struct QuantizeCommand: AsyncParsableCommand {
         "\(plan.matrices.count) matrices, \(plan.weightCount) weights, \(Console.fixed(plan.bitsPerWeight, 3)) bits per weight"
       )
     }
-    let untuned = tune > 0 ? job + "/untuned" : output
+    let tuning = try tuning()
+    let untuned = tuning != nil ? job + "/untuned" : output
     let quantizer = ModelQuantizer(
       model: folder, plan: plan, statistics: statistics, guidance: self.statistics.guidance, seed: common.seed,
       output: untuned, job: job)
     let summary = try quantizer.run(
-      keepsJob: tune > 0, progress: progress, isCancelled: { interruption.isRequested })
+      keepsJob: tuning != nil, progress: progress, isCancelled: { interruption.isRequested })
     progress.clear()
     common.show(summary.notices.filter { !statistics.notices.contains($0) })
     var tuned: TuningSummary?
-    if tune > 0 {
-      tuned = try tuneWhole(
-        try ModelDirectory(path: untuned), folder, configuration, job: job + "/tuning", progress,
+    if let tuning {
+      tuned = try tune(
+        tuning, try ModelDirectory(path: untuned), folder, configuration, job: job + "/tuning", progress,
         isCancelled: { interruption.isRequested })
       try FileManager.default.removeItem(atPath: untuned)
       ModelQuantizer.removeJob(at: job)
@@ -166,14 +179,13 @@ struct QuantizeCommand: AsyncParsableCommand {
   }
 
   /// Tunes the quantized model into the output folder.
-  private func tuneWhole(
-    _ quantized: ModelDirectory, _ folder: ModelDirectory, _ configuration: ModelConfiguration, job: String,
+  private func tune(
+    _ options: TuningOptions, _ quantized: ModelDirectory, _ folder: ModelDirectory, _ configuration: ModelConfiguration, job: String,
     _ progress: ConsoleProgress, isCancelled: () -> Bool
   ) throws -> TuningSummary {
-    var options = TuningOptions(steps: tune)
+    var options = options
     options.tokens = min(
       options.tokens, calibration.isSelf ? calibration.length(in: configuration) : configuration.maximumPositions)
-    options.seed = common.seed
     let text = try calibration.text(
       folder: folder, configuration: configuration, length: options.tokens, seed: common.seed, progress: progress,
       isCancelled: isCancelled)

@@ -18,6 +18,12 @@ struct StatisticsOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "Read second moments from a folder that has those of all blocks, else measure them and write them there.",
+      valueName: "folder"))
+  var hessians: String?
+
+  @Option(
+    help: ArgumentHelp(
       "Tokens of the text count by this power of the squared gradient of the loss: 0 all alike, 1 in full.",
       valueName: "power"))
   var guidance = ModelQuantizer.defaultGuidance
@@ -39,6 +45,11 @@ struct StatisticsOptions: ParsableArguments {
         throw ValidationError("--second-moments measures nothing that --save-second-moments could write")
       }
     }
+    if hessians != nil, secondMoments != nil || saveSecondMoments != nil || sequential {
+      throw ValidationError(
+        "--hessians reads or writes second moments as they are there or not; leave out --second-moments, --save-second-moments and --sequential"
+      )
+    }
     guard (0...1).contains(guidance) else {
       throw ValidationError("--guidance must be between 0 and 1, not \(guidance)")
     }
@@ -49,10 +60,19 @@ struct StatisticsOptions: ParsableArguments {
     }
   }
 
+  /// The folder that second moments are read from, if they are; work in the job folder goes on as it began.
+  func folderToRead(for plan: QuantizationPlan, job: String) -> SecondMomentFolder? {
+    if let secondMoments { return SecondMomentFolder(path: secondMoments) }
+    guard let folder = hessians.map(SecondMomentFolder.init) else { return nil }
+    return ModelQuantizer.jobReadsSecondMoments(at: job) ?? folder.hasFiles(for: plan) ? folder : nil
+  }
+
   /// The statistics of these options; `windows` is asked for text where some is needed.
-  func statistics(measuringOn windows: () throws -> CalibrationWindows) rethrows -> ModelQuantizer.Statistics {
-    if let secondMoments { return .read(SecondMomentFolder(path: secondMoments)) }
+  func statistics(
+    for plan: QuantizationPlan, job: String, measuringOn windows: () throws -> CalibrationWindows
+  ) rethrows -> ModelQuantizer.Statistics {
+    if let folder = folderToRead(for: plan, job: job) { return .read(folder) }
     if sequential { return .sequential(try windows()) }
-    return .measured(try windows(), savedTo: saveSecondMoments.map(SecondMomentFolder.init))
+    return .measured(try windows(), savedTo: (saveSecondMoments ?? hessians).map(SecondMomentFolder.init))
   }
 }
