@@ -127,7 +127,8 @@ struct QuantizeCommand: AsyncParsableCommand {
     if dryRun {
       if let bits = recipe.budget { plan = try allocated(plan, bits: bits, nil) }
       let estimate = QuantizationEstimate(
-        plan: plan, configuration: configuration, windows: statistics.folderToRead(for: plan, job: job) == nil ? calibration.samples : 0,
+        plan: plan, configuration: configuration,
+        windows: statistics.folderToRead(for: plan, job: job) == nil ? calibration.samples : 0,
         length: calibration.length(in: configuration), isGuided: statistics.guidance > 0,
         isAllocated: recipe.budget != nil)
       PlanReport(plan: plan, estimate: estimate).show(json: common.json)
@@ -180,7 +181,8 @@ struct QuantizeCommand: AsyncParsableCommand {
 
   /// Tunes the quantized model into the output folder.
   private func tune(
-    _ options: TuningOptions, _ quantized: ModelDirectory, _ folder: ModelDirectory, _ configuration: ModelConfiguration, job: String,
+    _ options: TuningOptions, _ quantized: ModelDirectory, _ folder: ModelDirectory,
+    _ configuration: ModelConfiguration, job: String,
     _ progress: ConsoleProgress, isCancelled: () -> Bool
   ) throws -> TuningSummary {
     var options = options
