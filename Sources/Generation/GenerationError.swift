@@ -10,6 +10,10 @@ public struct GenerationError: Error, Sendable, CustomStringConvertible {
     case contextLengthExceeded
     /// The model's logits hold NaN or infinity, or every token is excluded.
     case noDistribution
+    /// More requests wait than may.
+    case queueFull
+    /// The engine does not work any more.
+    case stopped
   }
 
   /// What kind of failure it is.

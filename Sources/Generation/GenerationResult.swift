@@ -24,8 +24,12 @@ public struct GenerationResult: Sendable {
   public let text: String
   /// The tokens of the reply, without the one that ended it.
   public let tokens: [GeneratedToken]
+  /// The tokens of the prompt with their log-probabilities, if those were asked for; the first one has none.
+  public let promptTokens: [GeneratedToken]
   /// Tokens of the prompt.
   public let promptTokenCount: Int
+  /// Tokens of the prompt that were known from an earlier request.
+  public let cachedTokenCount: Int
   /// Why it ended.
   public let finishReason: FinishReason
   /// Seconds spent on the prompt.

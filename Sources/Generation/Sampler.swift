@@ -43,9 +43,39 @@ public struct Sampler: Sendable {
   public mutating func next(_ logits: ArraySlice<Float>) throws -> Int {
     let candidates = try candidates(logits)
     let id = candidates.count == 1 ? candidates[0].id : draw(candidates)
+    count(id)
+    return id
+  }
+
+  /// Draws the next token among those that `isAllowed` accepts; nil if it accepts none.
+  ///
+  /// Tokens are drawn as by `next` until one is accepted; if the options leave none that is, all tokens are tried in the order of
+  /// their likelihood.
+  ///
+  /// - Throws: `GenerationError` (`noDistribution`) if a logit is NaN or +infinity, or every token is excluded.
+  public mutating func next(_ logits: ArraySlice<Float>, where isAllowed: (Int) -> Bool) throws -> Int? {
+    var candidates = try candidates(logits)
+    var chosen: Int?
+    while chosen == nil, !candidates.isEmpty {
+      let id = candidates.count == 1 ? candidates[0].id : draw(candidates)
+      if isAllowed(id) { chosen = id }
+      candidates.removeAll { $0.id == id }
+    }
+    if chosen == nil {
+      let row = penalized(logits)
+      let order = row.indices.sorted { (row[$0], $1) > (row[$1], $0) }
+      chosen = order.lazy.map { $0 - row.startIndex }.first {
+        row[row.startIndex + $0] > -.infinity && isAllowed($0)
+      }
+    }
+    guard let id = chosen else { return nil }
+    count(id)
+    return id
+  }
+
+  private mutating func count(_ id: Int) {
     if options.repetitionPenalty != 1 { seen.insert(id) }
     if options.presencePenalty != 0 || options.frequencyPenalty != 0 { replyCounts[id, default: 0] += 1 }
-    return id
   }
 
   private mutating func draw(_ candidates: [Candidate]) -> Int {

@@ -60,121 +60,20 @@ public struct TextGenerator: Sendable {
     _ prompt: [Int], options: GenerationOptions = GenerationOptions(), isCancelled: () -> Bool = { false },
     onEvent: @escaping (GenerationEvent) -> Void = { _ in }
   ) throws -> GenerationResult {
+    let request = GenerationRequest(prompt: prompt, options: options)
     let vocabulary = model.configuration.vocabularySize
-    try check(prompt, options)
-    var sampler = try Sampler(options.sampling, vocabularySize: vocabulary)
-    sampler.observe(prompt: prompt)
-    let limit = min(options.maximumTokens ?? .max, contextLength - prompt.count)
-    let cache = model.makeCache(capacity: prompt.count + limit)
-    let clock = ContinuousClock()
-    let start = clock.now
-    var row = try prefill(prompt, cache, isCancelled)
-    let prefillEnd = clock.now
-    var reply = Reply(tokenizer: tokenizer, stops: options.stopStrings, onEvent: onEvent)
-    let ends = options.ignoresEndTokens ? [] : endTokenIDs
-    var reason = FinishReason.length
-    var steps = 0
-    while let logits = row {
-      if isCancelled() {
-        reason = .cancelled
-        break
-      }
-      let id = try sampler.next(logits[...])
-      if ends.contains(id) {
-        reason = .stop
-        break
-      }
-      if reply.append(Self.token(id, logits, options)) {
-        reason = .stop
-        break
-      }
-      if reply.tokens.count >= limit { break }
-      row = try model.forward([Segment(tokens: [id], cache: cache)], logits: .last).values
-      steps += 1
+    let limit = try request.limit(vocabularySize: vocabulary, contextLength: contextLength)
+    let sequence = GenerationSequence(
+      request, sampler: try Sampler(options.sampling, vocabularySize: vocabulary),
+      cache: model.makeCache(capacity: prompt.count + limit), limit: limit, endTokenIDs: endTokenIDs,
+      tokenizer: tokenizer, onEvent: onEvent)
+    while sequence.finishReason == nil {
+      if isCancelled() { return sequence.finish(.cancelled) }
+      let segment = sequence.nextSegment(chunk: Self.prefillChunk)
+      let logits = try model.forward(
+        [segment], logits: sequence.request(for: segment), grouping: sequence.grouping)
+      try sequence.accept(logits, segment: segment)
     }
-    if row == nil { reason = .cancelled }
-    reply.finish()
-    let end = clock.now
-    return GenerationResult(
-      text: reply.text, tokens: reply.tokens, promptTokenCount: prompt.count, finishReason: reason,
-      prefillSeconds: Double(start.duration(to: prefillEnd) / .seconds(1)),
-      decodeSeconds: Double(prefillEnd.duration(to: end) / .seconds(1)), decodeSteps: steps)
-  }
-
-  private func check(_ prompt: [Int], _ options: GenerationOptions) throws {
-    guard !prompt.isEmpty else { throw GenerationError(.badPrompt, "the prompt has no token") }
-    if let bad = prompt.first(where: { $0 < 0 || $0 >= model.configuration.vocabularySize }) {
-      throw GenerationError(
-        .badPrompt, "the prompt has the id \(bad), outside the vocabulary of \(model.configuration.vocabularySize)")
-    }
-    guard prompt.count < contextLength else {
-      throw GenerationError(
-        .contextLengthExceeded, "the prompt has \(prompt.count) tokens; the context holds \(contextLength)")
-    }
-    if let maximum = options.maximumTokens, maximum < 1 {
-      throw GenerationError.invalid("maximumTokens", "at least 1", maximum)
-    }
-    if let count = options.logProbabilityCount, !(0...20).contains(count) {
-      throw GenerationError.invalid("logProbabilityCount", "in 0...20", count)
-    }
-  }
-
-  /// The logits after the prompt, or nil if the reader went away meanwhile.
-  private func prefill(_ prompt: [Int], _ cache: KeyValueCache, _ isCancelled: () -> Bool) throws -> [Float]? {
-    var first = 0
-    while true {
-      if isCancelled() { return nil }
-      let end = min(first + Self.prefillChunk, prompt.count)
-      let segment = Segment(tokens: Array(prompt[first..<end]), cache: cache)
-      let logits = try model.forward([segment], logits: end == prompt.count ? .last : .none)
-      if end == prompt.count { return logits.values }
-      first = end
-    }
-  }
-
-  private static func token(_ id: Int, _ logits: [Float], _ options: GenerationOptions) -> GeneratedToken {
-    guard let count = options.logProbabilityCount else {
-      return GeneratedToken(id: id, topLogProbabilities: [], logProbability: nil)
-    }
-    let probabilities = LogProbabilities(logits[...])
-    return GeneratedToken(
-      id: id, topLogProbabilities: probabilities.top(count),
-      logProbability: Double(logits[id]) - probabilities.normalizer)
-  }
-}
-
-/// A reply under construction: ids, whole characters, and what may still become a stop string.
-private struct Reply {
-  var tokens: [GeneratedToken] = []
-  var text = ""
-  private var detokenizer: StreamingDetokenizer?
-  private var stops: StopMatcher
-  private let onEvent: (GenerationEvent) -> Void
-
-  init(tokenizer: Tokenizer?, stops: [String], onEvent: @escaping (GenerationEvent) -> Void) {
-    detokenizer = tokenizer?.streamingDetokenizer(skipSpecialTokens: true)
-    self.stops = StopMatcher(stops)
-    self.onEvent = onEvent
-  }
-
-  /// Adds a token; true if a stop string is complete.
-  mutating func append(_ token: GeneratedToken) -> Bool {
-    tokens.append(token)
-    onEvent(.token(token))
-    if let piece = detokenizer?.append(token.id), !piece.isEmpty { emit(stops.append(piece)) }
-    return stops.isMatched
-  }
-
-  /// Flushes a character that was cut and text that was held back for a stop string.
-  mutating func finish() {
-    if stops.isMatched { return }
-    if let rest = detokenizer?.finish(), !rest.isEmpty { emit(stops.append(rest)) }
-    if !stops.isMatched { emit(stops.finish()) }
-  }
-
-  private mutating func emit(_ piece: String) {
-    if piece.isEmpty { return }
-    text += piece
-    onEvent(.text(piece))
+    return sequence.finish()
   }
 }

@@ -57,5 +57,12 @@ public protocol CausalLanguageModel: Sendable {
   ///
   /// - Returns: the logits asked for, in the order of the segments and of their tokens.
   /// - Throws: `LanguageModelError` (`badInput`) for an id outside the vocabulary or a full cache; then no cache changes.
-  func forward(_ segments: [Segment], logits: LogitsRequest) throws -> Logits
+  func forward(_ segments: [Segment], logits: LogitsRequest, grouping: TokenGrouping) throws -> Logits
+}
+
+extension CausalLanguageModel {
+  /// Runs new tokens of one or more sequences in whichever way is fastest for so many.
+  public func forward(_ segments: [Segment], logits: LogitsRequest) throws -> Logits {
+    try forward(segments, logits: logits, grouping: .fastest)
+  }
 }

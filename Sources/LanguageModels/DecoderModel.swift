@@ -44,13 +44,15 @@ public struct DecoderModel: CausalLanguageModel {
   }
 
   /// Runs new tokens of several sequences together; see `CausalLanguageModel`.
-  public func forward(_ segments: [Segment], logits request: LogitsRequest) throws -> Logits {
-    let hidden = try hiddenStates(segments)
-    return project(hidden, segments, request)
+  public func forward(
+    _ segments: [Segment], logits request: LogitsRequest, grouping: TokenGrouping
+  ) throws -> Logits {
+    let hidden = try hiddenStates(segments, grouping: grouping)
+    return project(hidden, segments, request, grouping)
   }
 
   /// The residual stream of the new tokens after the last block, `[tokens, hiddenSize]`; extends the caches.
-  package func hiddenStates(_ segments: [Segment]) throws -> [Float] {
+  package func hiddenStates(_ segments: [Segment], grouping: TokenGrouping = .fastest) throws -> [Float] {
     try Self.check(segments, configuration)
     // A sequence that outgrows one set of rotary frequencies is run again from its start with the next.
     let whole = segments.map { segment in
@@ -60,7 +62,7 @@ public struct DecoderModel: CausalLanguageModel {
       segment.cache.truncate(to: 0)
     }
     for segment in whole { segment.cache.reserve(segment.cache.count + segment.tokens.count) }
-    let layout = BatchLayout(whole, rotaries: rotaries)
+    let layout = BatchLayout(whole, rotaries: rotaries, grouping: grouping)
     var hidden = Self.embed(whole.flatMap(\.tokens), embedding, scale: configuration.embeddingScale)
     hidden.withUnsafeMutableBufferPointer { buffer in
       guard let base = buffer.baseAddress else { return }
@@ -116,7 +118,9 @@ public struct DecoderModel: CausalLanguageModel {
     }
   }
 
-  private func project(_ hidden: [Float], _ segments: [Segment], _ request: LogitsRequest) -> Logits {
+  private func project(
+    _ hidden: [Float], _ segments: [Segment], _ request: LogitsRequest, _ grouping: TokenGrouping
+  ) -> Logits {
     let width = configuration.hiddenSize
     let vocabulary = configuration.vocabularySize
     var rows: [Int] = []
@@ -140,7 +144,7 @@ public struct DecoderModel: CausalLanguageModel {
             finalNorm.apply(base + row * width, tokens: 1, into: normalized + index * width)
           }
         }
-        head.apply(normalized, tokens: rows.count, into: logits)
+        head.apply(normalized, tokens: rows.count, grouping: grouping, into: logits)
       }
       if let cap = configuration.logitSoftCap { ck_active().pointee.soft_cap(logits, initialized, cap) }
     }

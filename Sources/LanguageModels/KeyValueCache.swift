@@ -42,9 +42,13 @@ public final class KeyValueCache: @unchecked Sendable {
   /// Memory grows in steps of at least this many positions.
   private static let smallestStep = 256
 
-  package init(_ blocks: [BlockConfiguration], capacity: Int) {
+  package convenience init(_ blocks: [BlockConfiguration], capacity: Int) {
+    self.init(rows: blocks.map { Rows($0.attention) }, capacity: capacity)
+  }
+
+  private init(rows: [Rows], capacity: Int) {
     self.capacity = capacity
-    layers = blocks.map { Layer(rows: Rows($0.attention), memory: .allocate(capacity: 1)) }
+    layers = rows.map { Layer(rows: $0, memory: .allocate(capacity: 1)) }
   }
 
   deinit {
@@ -55,6 +59,30 @@ public final class KeyValueCache: @unchecked Sendable {
   public func truncate(to count: Int) {
     precondition(count >= 0 && count <= self.count)
     tokens.removeLast(self.count - count)
+  }
+
+  /// A cache of its own with the first `count` positions of this one, for a sequence that begins alike.
+  public func copy(first count: Int, capacity: Int) -> KeyValueCache {
+    precondition(count >= 0 && count <= self.count && count <= capacity)
+    let copy = KeyValueCache(rows: layers.map(\.rows), capacity: capacity)
+    copy.reserve(count)
+    for (from, to) in zip(layers, copy.layers) {
+      let rows = from.rows
+      for (offset, width) in [(0, rows.keyDimension), (rows.keyDimension, rows.valueDimension)] {
+        for head in 0..<rows.heads {
+          (to.memory + copy.allocated * rows.heads * offset + head * copy.allocated * width).update(
+            from: from.memory + allocated * rows.heads * offset + head * allocated * width, count: count * width)
+        }
+      }
+    }
+    copy.tokens = Array(tokens[..<count])
+    copy.rotaryLength = rotaryLength
+    return copy
+  }
+
+  /// Bytes of keys and values there is memory for.
+  public var byteCount: Int {
+    layers.reduce(0) { $0 + 4 * $1.rows.heads * allocated * ($1.rows.keyDimension + $1.rows.valueDimension) }
   }
 
   /// Makes room for `positions` positions, twice as many as before or more, so that a growing sequence is seldom copied.

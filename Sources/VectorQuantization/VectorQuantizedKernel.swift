@@ -20,7 +20,7 @@ public final class VectorQuantizedKernel: Sendable {
 
   /// Calls with at most this many tokens read the codes anew for each token: filling a tile takes as long as two to
   /// three products with one token.
-  static let directTokenLimit = 3
+  package static let directTokenLimit = 3
 
   /// Builds the tables of `layer`; its codes stay where they are, and small codebooks may get a second form of them.
   ///
@@ -48,7 +48,7 @@ public final class VectorQuantizedKernel: Sendable {
   }
 
   /// As `multiply`, with the path chosen by the caller.
-  func multiply(_ x: UnsafePointer<Float>, tokens: Int, into y: UnsafeMutablePointer<Float>, byTiles: Bool) {
+  package func multiply(_ x: UnsafePointer<Float>, tokens: Int, into y: UnsafeMutablePointer<Float>, byTiles: Bool) {
     guard tokens > 0 else { return }
     withScratch(count: tokens * inFeatures) { stored in
       withScratch(count: tokens) { offsets in

@@ -20,7 +20,7 @@ private struct UniformModel: CausalLanguageModel {
 
   func makeCache(capacity: Int) -> KeyValueCache { KeyValueCache(configuration.blocks, capacity: capacity) }
 
-  func forward(_ segments: [Segment], logits: LogitsRequest) throws -> Logits {
+  func forward(_ segments: [Segment], logits: LogitsRequest, grouping: TokenGrouping) throws -> Logits {
     let rows = segments.reduce(0) { $0 + $1.tokens.count }
     return Logits(
       rows: rows, vocabularySize: row.count, values: [Float]((0..<rows).map { _ in row }.joined()))

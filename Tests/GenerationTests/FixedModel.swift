@@ -28,7 +28,7 @@ struct FixedModel: CausalLanguageModel {
     KeyValueCache(configuration.blocks, capacity: capacity)
   }
 
-  func forward(_ segments: [Segment], logits: LogitsRequest) throws -> Logits {
+  func forward(_ segments: [Segment], logits: LogitsRequest, grouping: TokenGrouping) throws -> Logits {
     var values: [Float] = []
     for segment in segments {
       let end = segment.cache.count + segment.tokens.count

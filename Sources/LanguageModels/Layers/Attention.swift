@@ -40,7 +40,7 @@ struct GroupedAttention: Attention {
       let k = q + rows * queryWidth
       let v = k + rows * keyWidth
       let mixed = v + rows * keyWidth
-      project(x, rows: rows, q, k, v)
+      project(x, rows: rows, layout.grouping, q, k, v)
       if let headNorms {
         headNorms.query.apply(q, tokens: rows * mix.headCount, into: q)
         headNorms.key.apply(k, tokens: rows * mix.keyValueHeadCount, into: k)
@@ -49,25 +49,25 @@ struct GroupedAttention: Attention {
       store(k, v, layout: layout, layer: layer)
       mix.apply(q, layout: layout, layer: layer, into: mixed)
       observe?(.attentionOutput, mixed, rows)
-      output.apply(mixed, tokens: rows, into: y)
+      output.apply(mixed, tokens: rows, grouping: layout.grouping, into: y)
     }
   }
 
   private func project(
-    _ x: UnsafePointer<Float>, rows: Int, _ q: UnsafeMutablePointer<Float>, _ k: UnsafeMutablePointer<Float>,
-    _ v: UnsafeMutablePointer<Float>
+    _ x: UnsafePointer<Float>, rows: Int, _ grouping: TokenGrouping, _ q: UnsafeMutablePointer<Float>,
+    _ k: UnsafeMutablePointer<Float>, _ v: UnsafeMutablePointer<Float>
   ) {
     switch projections {
     case .separate(let query, let key, let value):
-      query.apply(x, tokens: rows, into: q)
-      key.apply(x, tokens: rows, into: k)
-      value.apply(x, tokens: rows, into: v)
+      query.apply(x, tokens: rows, grouping: grouping, into: q)
+      key.apply(x, tokens: rows, grouping: grouping, into: k)
+      value.apply(x, tokens: rows, grouping: grouping, into: v)
     case .fused(let all):
       let (queryWidth, keyWidth) = (
         mix.headCount * mix.keyDimension, mix.keyValueHeadCount * mix.keyDimension
       )
       withScratch(count: rows * all.outFeatures) { stacked in
-        all.apply(x, tokens: rows, into: stacked)
+        all.apply(x, tokens: rows, grouping: grouping, into: stacked)
         for row in 0..<rows {
           let line = stacked + row * all.outFeatures
           (q + row * queryWidth).update(from: line, count: queryWidth)

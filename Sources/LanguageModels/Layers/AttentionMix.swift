@@ -45,16 +45,17 @@ struct AttentionMix: Sendable {
     // Few short single-token tasks are done faster than workers are woken.
     let work = tasks.reduce(0) { $0 + $1.count * ($1.span.firstPosition + $1.first + $1.count) * keyDimension }
     if work < 1 << 15 {
-      for task in tasks { run(task, q, layer: layer, into: mixed) }
+      for task in tasks { run(task, q, layout.grouping, layer: layer, into: mixed) }
     } else {
-      parallelFor(tasks.count) { run(tasks[$0], q, layer: layer, into: mixed) }
+      parallelFor(tasks.count) { run(tasks[$0], q, layout.grouping, layer: layer, into: mixed) }
     }
   }
 
   private func run(
-    _ task: Task, _ q: UnsafePointer<Float>, layer: Int, into mixed: UnsafeMutablePointer<Float>
+    _ task: Task, _ q: UnsafePointer<Float>, _ grouping: TokenGrouping, layer: Int,
+    into mixed: UnsafeMutablePointer<Float>
   ) {
-    if task.count < 4 {
+    if !grouping.usesTiles(tokens: task.count, limit: 3) {
       for offset in 0..<task.count { mixOne(task, row: task.first + offset, q, layer: layer, into: mixed) }
     } else {
       mixBlock(task, q, layer: layer, into: mixed)

@@ -26,8 +26,11 @@ struct BatchLayout {
   let rows: Int
   /// By rotary embedding, in the order of the model's.
   let angles: [Angles]
+  /// Whether the rows share work.
+  let grouping: TokenGrouping
 
-  init(_ segments: [Segment], rotaries: [RotaryEmbedding]) {
+  init(_ segments: [Segment], rotaries: [RotaryEmbedding], grouping: TokenGrouping = .fastest) {
+    self.grouping = grouping
     var spans: [Span] = []
     var rows = 0
     for segment in segments {

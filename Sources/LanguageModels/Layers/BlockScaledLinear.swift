@@ -13,7 +13,10 @@ struct BlockScaledLinear: Linear {
   var outFeatures: Int { weight.shape[0] }
   var storedBytes: Int { weight.shape.elementCount + 4 * scales.values.count + 2 * (bias?.count ?? 0) }
 
-  func apply(_ x: UnsafePointer<Float>, tokens: Int, into y: UnsafeMutablePointer<Float>) {
+  /// By tiles however few tokens there are.
+  func apply(
+    _ x: UnsafePointer<Float>, tokens: Int, grouping: TokenGrouping, into y: UnsafeMutablePointer<Float>
+  ) {
     let (rows, columns) = (outFeatures, inFeatures)
     let width = Int(CK_PANEL)
     weight.withUnsafeBytes { bytes in

@@ -31,9 +31,11 @@ public struct DenseLinear: Linear {
   public var storedBytes: Int { (weight.shape.elementCount + (bias?.count ?? 0)) * weight.dtype.byteCount }
 
   /// Computes `y = x Wᵀ + b`; a single token streams the weight once, several share unpacked tiles of it.
-  public func apply(_ x: UnsafePointer<Float>, tokens: Int, into y: UnsafeMutablePointer<Float>) {
+  public func apply(
+    _ x: UnsafePointer<Float>, tokens: Int, grouping: TokenGrouping, into y: UnsafeMutablePointer<Float>
+  ) {
     guard let base = weight.baseAddress, tokens > 0 else { return }
-    if tokens < 3 {
+    if !grouping.usesTiles(tokens: tokens, limit: 2) {
       for token in 0..<tokens {
         multiplyVector(base, x + token * inFeatures, into: y + token * outFeatures)
       }

@@ -11,16 +11,17 @@ struct ExpertFeedForward: FeedForward {
   let sharedGate: (any Linear)?
 
   func apply(
-    _ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>, observe: InputObserver?
+    _ x: UnsafePointer<Float>, rows: Int, grouping: TokenGrouping, into y: UnsafeMutablePointer<Float>,
+    observe: InputObserver?
   ) {
     let width = router.linear.inFeatures
     y.update(repeating: 0, count: rows * width)
     observe?(.feedForward, x, rows)
     // The shared expert reads the same input, which is told once.
-    if let shared { addShared(shared, x, rows: rows, width: width, to: y, observe: observe) }
+    if let shared { addShared(shared, x, rows: rows, grouping: grouping, width: width, to: y, observe: observe) }
     // Tokens are gathered expert by expert, so that each matrix is read once for all of its tokens.
     var tokens = [[(row: Int, weight: Float)]](repeating: [], count: experts.count)
-    for (row, choices) in router.choose(x, rows: rows).enumerated() {
+    for (row, choices) in router.choose(x, rows: rows, grouping: grouping).enumerated() {
       for choice in choices { tokens[choice.expert].append((row, choice.weight)) }
     }
     let kernels = ck_active().pointee
@@ -31,7 +32,7 @@ struct ExpertFeedForward: FeedForward {
         for (line, token) in chosen.enumerated() {
           (gathered + line * width).update(from: x + token.row * width, count: width)
         }
-        expert.apply(gathered, rows: chosen.count, into: outputs, observe: observe)
+        expert.apply(gathered, rows: chosen.count, grouping: grouping, into: outputs, observe: observe)
         for (line, token) in chosen.enumerated() {
           kernels.axpy(token.weight, outputs + line * width, y + token.row * width, width)
         }
@@ -40,16 +41,16 @@ struct ExpertFeedForward: FeedForward {
   }
 
   private func addShared(
-    _ shared: GatedFeedForward, _ x: UnsafePointer<Float>, rows: Int, width: Int, to y: UnsafeMutablePointer<Float>,
-    observe: InputObserver?
+    _ shared: GatedFeedForward, _ x: UnsafePointer<Float>, rows: Int, grouping: TokenGrouping, width: Int,
+    to y: UnsafeMutablePointer<Float>, observe: InputObserver?
   ) {
     let kernels = ck_active().pointee
     withScratch(count: rows * (width + 1)) { output in
       let gates = output + rows * width
-      shared.apply(x, rows: rows, into: output) { input, values, count in
+      shared.apply(x, rows: rows, grouping: grouping, into: output) { input, values, count in
         if input != .feedForward { observe?(input, values, count) }
       }
-      sharedGate?.apply(x, tokens: rows, into: gates)
+      sharedGate?.apply(x, tokens: rows, grouping: grouping, into: gates)
       for row in 0..<rows {
         let weight = sharedGate == nil ? 1 : 1 / (1 + exp(-gates[row]))
         kernels.axpy(weight, output + row * width, y + row * width, width)

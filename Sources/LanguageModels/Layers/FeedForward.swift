@@ -5,7 +5,8 @@ import Tensors
 protocol FeedForward: Sendable {
   /// Writes `y[rows, hiddenSize]` from the normalised `x[rows, hiddenSize]`.
   func apply(
-    _ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>, observe: InputObserver?)
+    _ x: UnsafePointer<Float>, rows: Int, grouping: TokenGrouping, into y: UnsafeMutablePointer<Float>,
+    observe: InputObserver?)
 }
 
 /// A gated feed-forward layer: `down(activation(gate(x)) · up(x))`.
@@ -27,7 +28,8 @@ struct GatedFeedForward: FeedForward {
   let output: LinearInput
 
   func apply(
-    _ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>, observe: InputObserver?
+    _ x: UnsafePointer<Float>, rows: Int, grouping: TokenGrouping, into y: UnsafeMutablePointer<Float>,
+    observe: InputObserver?
   ) {
     observe?(input, x, rows)
     let width = down.inFeatures
@@ -35,12 +37,12 @@ struct GatedFeedForward: FeedForward {
       switch inputs {
       case .separate(let gate, let up):
         let raised = gated + rows * width
-        gate.apply(x, tokens: rows, into: gated)
-        up.apply(x, tokens: rows, into: raised)
+        gate.apply(x, tokens: rows, grouping: grouping, into: gated)
+        up.apply(x, tokens: rows, grouping: grouping, into: raised)
         activate(gated, raised, rows: rows, stride: width, into: gated)
       case .fused(let both):
         // Rows hold gate and up side by side; the products then close ranks, front to back.
-        both.apply(x, tokens: rows, into: gated)
+        both.apply(x, tokens: rows, grouping: grouping, into: gated)
         for row in 0..<rows {
           let line = gated + row * 2 * width
           multiply(line, line + width, into: line)
@@ -48,7 +50,7 @@ struct GatedFeedForward: FeedForward {
         }
       }
       observe?(output, gated, rows)
-      down.apply(gated, tokens: rows, into: y)
+      down.apply(gated, tokens: rows, grouping: grouping, into: y)
     }
   }
 

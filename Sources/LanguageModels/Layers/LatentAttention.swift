@@ -46,47 +46,52 @@ struct LatentAttention: Attention {
       let latent = absorbed + rows * heads * keyWidth
       let values = latent + rows * heads * rank
       let normalized = values + rows * heads * c.valueDimension
-      makeQueries(x, rows: rows, into: q, observe: observe)
-      compress.apply(x, tokens: rows, into: key)
+      makeQueries(x, rows: rows, layout.grouping, into: q, observe: observe)
+      compress.apply(x, tokens: rows, grouping: layout.grouping, into: key)
       for row in 0..<rows {
         latentNorm.apply(key + row * keyWidth, tokens: 1, into: normalized + row * rank)
         (key + row * keyWidth).update(from: normalized + row * rank, count: rank)
       }
       observe?(.keyValueLatent, normalized, rows)
-      absorb(q, rows: rows, into: absorbed)
+      absorb(q, rows: rows, layout.grouping, into: absorbed)
       turn(absorbed, key, layout)
       for span in layout.spans {
         (span.cache.keys(layer: layer, head: 0) + span.firstPosition * keyWidth)
           .update(from: key + span.firstRow * keyWidth, count: span.count * keyWidth)
       }
       mix.apply(absorbed, layout: layout, layer: layer, into: latent)
-      expand(latent, rows: rows, into: values)
+      expand(latent, rows: rows, layout.grouping, into: values)
       observe?(.attentionOutput, values, rows)
-      output.apply(values, tokens: rows, into: y)
+      output.apply(values, tokens: rows, grouping: layout.grouping, into: y)
     }
   }
 
   private func makeQueries(
-    _ x: UnsafePointer<Float>, rows: Int, into q: UnsafeMutablePointer<Float>, observe: InputObserver?
+    _ x: UnsafePointer<Float>, rows: Int, _ grouping: TokenGrouping, into q: UnsafeMutablePointer<Float>,
+    observe: InputObserver?
   ) {
     switch query {
     case .direct(let linear):
-      linear.apply(x, tokens: rows, into: q)
+      linear.apply(x, tokens: rows, grouping: grouping, into: q)
     case .latent(let down, let norm, let up):
       withScratch(count: rows * down.outFeatures) { latent in
-        down.apply(x, tokens: rows, into: latent)
+        down.apply(x, tokens: rows, grouping: grouping, into: latent)
         norm.apply(latent, tokens: rows, into: latent)
         observe?(.queryLatent, latent, rows)
-        up.apply(latent, tokens: rows, into: q)
+        up.apply(latent, tokens: rows, grouping: grouping, into: q)
       }
     }
   }
 
   /// `absorbed[row, head] = (W_kᵀ q_plain, q_turned)`, still to be turned.
-  private func absorb(_ q: UnsafePointer<Float>, rows: Int, into absorbed: UnsafeMutablePointer<Float>) {
+  private func absorb(
+    _ q: UnsafePointer<Float>, rows: Int, _ grouping: TokenGrouping, into absorbed: UnsafeMutablePointer<Float>
+  ) {
     let c = configuration
     let (heads, width) = (mix.headCount, c.plainDimension + c.rotaryDimension)
-    byHead(q, rows: rows, width: width, take: c.plainDimension, keyExpansions, into: absorbed, stride: mix.keyDimension)
+    byHead(
+      q, rows: rows, grouping, width: width, take: c.plainDimension, keyExpansions, into: absorbed,
+      stride: mix.keyDimension)
     for line in 0..<(rows * heads) {
       (absorbed + line * mix.keyDimension + c.keyValueRank)
         .update(from: q + line * width + c.plainDimension, count: c.rotaryDimension)
@@ -94,16 +99,18 @@ struct LatentAttention: Attention {
   }
 
   /// `values[row, head] = W_v latent[row, head]`.
-  private func expand(_ latent: UnsafePointer<Float>, rows: Int, into values: UnsafeMutablePointer<Float>) {
+  private func expand(
+    _ latent: UnsafePointer<Float>, rows: Int, _ grouping: TokenGrouping, into values: UnsafeMutablePointer<Float>
+  ) {
     byHead(
-      latent, rows: rows, width: configuration.keyValueRank, take: configuration.keyValueRank, valueExpansions,
-      into: values, stride: configuration.valueDimension)
+      latent, rows: rows, grouping, width: configuration.keyValueRank, take: configuration.keyValueRank,
+      valueExpansions, into: values, stride: configuration.valueDimension)
   }
 
   /// Applies each head's matrix to the first `take` entries of that head's part of every row.
   private func byHead(
-    _ x: UnsafePointer<Float>, rows: Int, width: Int, take: Int, _ matrices: [DenseLinear],
-    into y: UnsafeMutablePointer<Float>, stride: Int
+    _ x: UnsafePointer<Float>, rows: Int, _ grouping: TokenGrouping, width: Int, take: Int,
+    _ matrices: [DenseLinear], into y: UnsafeMutablePointer<Float>, stride: Int
   ) {
     let heads = mix.headCount
     for (head, matrix) in matrices.enumerated() {
@@ -112,7 +119,7 @@ struct LatentAttention: Attention {
         for row in 0..<rows {
           (gathered + row * take).update(from: x + (row * heads + head) * width, count: take)
         }
-        matrix.apply(gathered, tokens: rows, into: products)
+        matrix.apply(gathered, tokens: rows, grouping: grouping, into: products)
         for row in 0..<rows {
           (y + (row * heads + head) * stride).update(
             from: products + row * matrix.outFeatures, count: matrix.outFeatures)

@@ -32,8 +32,11 @@ public final class QuantizedLinear: Linear, @unchecked Sendable {
   }
 
   /// Computes `y = x Wᵀ + b` from the packed codes.
-  public func apply(_ x: UnsafePointer<Float>, tokens: Int, into y: UnsafeMutablePointer<Float>) {
-    ready().multiply(x, tokens: tokens, into: y)
+  public func apply(
+    _ x: UnsafePointer<Float>, tokens: Int, grouping: TokenGrouping, into y: UnsafeMutablePointer<Float>
+  ) {
+    let byTiles = grouping.usesTiles(tokens: tokens, limit: VectorQuantizedKernel.directTokenLimit)
+    ready().multiply(x, tokens: tokens, into: y, byTiles: byTiles)
   }
 
   private func ready() -> VectorQuantizedKernel {

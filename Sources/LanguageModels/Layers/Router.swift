@@ -17,11 +17,11 @@ struct Router: Sendable {
   let bias: [Float]?
 
   /// The experts of every row of `x[rows, hiddenSize]`, best first.
-  func choose(_ x: UnsafePointer<Float>, rows: Int) -> [[Choice]] {
+  func choose(_ x: UnsafePointer<Float>, rows: Int, grouping: TokenGrouping) -> [[Choice]] {
     let count = configuration.expertCount
     var logits = [Float](repeating: 0, count: rows * count)
     logits.withUnsafeMutableBufferPointer { buffer in
-      if let base = buffer.baseAddress { linear.apply(x, tokens: rows, into: base) }
+      if let base = buffer.baseAddress { linear.apply(x, tokens: rows, grouping: grouping, into: base) }
     }
     return (0..<rows).map { choose(logits: logits[($0 * count)..<(($0 + 1) * count)]) }
   }

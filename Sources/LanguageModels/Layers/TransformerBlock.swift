@@ -25,7 +25,8 @@ package struct TransformerBlock: Sendable {
       attentionOutputNorm?.apply(update, tokens: rows, into: update)
       kernels.axpy(1, update, hidden, rows * width)
       feedForwardNorm.apply(hidden, tokens: rows, into: normalized)
-      feedForward.apply(normalized, rows: rows, into: update, observe: observe)
+      feedForward.apply(
+        normalized, rows: rows, grouping: layout.grouping, into: update, observe: observe)
       feedForwardOutputNorm?.apply(update, tokens: rows, into: update)
       kernels.axpy(1, update, hidden, rows * width)
     }

@@ -96,6 +96,7 @@ struct Failure: CommandError {
     switch code {
     case .invalidOption, .badPrompt: .usage
     case .contextLengthExceeded, .noDistribution: .badData
+    case .queueFull, .stopped: .internalError
     }
   }
 
