@@ -42,6 +42,9 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
     .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
     .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
     .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
   ],
   targets: [
@@ -67,6 +70,16 @@ let package = Package(
     room(
       "Quantization",
       ["LanguageModels", "Tokenizers", "VectorQuantization", "Checkpoints", "JSONReader", "Tensors", "CKernels"]),
+    .target(
+      name: "Serving",
+      dependencies: [
+        "Generation", "LanguageModels", "VectorQuantization", "Tokenizers", "ChatTemplates", "Checkpoints",
+        "JSONReader", "Tensors",
+        .product(name: "Hummingbird", package: "hummingbird"), .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
+      ],
+      resources: [.embedInCode("Page/index.html"), .embedInCode("Page/page.css"), .embedInCode("Page/page.js")],
+      swiftSettings: settings),
     room("Evaluation", ["Generation", "LanguageModels", "Tokenizers", "Tensors", "CKernels"]),
     room(
       "VPTQ",
@@ -78,7 +91,7 @@ let package = Package(
       name: "VPTQCommand",
       dependencies: [
         "VPTQ", "Tensors", "Checkpoints", "VectorQuantization", "LanguageModels", "Tokenizers",
-        "ChatTemplates", "Generation", "Quantization", "Evaluation", "JSONReader", "CKernels",
+        "ChatTemplates", "Generation", "Quantization", "Evaluation", "Serving", "JSONReader", "CKernels",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -99,6 +112,13 @@ let package = Package(
       "Quantization",
       ["Checkpoints", "Tensors", "JSONReader", "VectorQuantization", "LanguageModels", "Tokenizers"]),
     tests("Evaluation", ["LanguageModels", "JSONReader"]),
+    tests(
+      "Serving",
+      [
+        "Generation", "LanguageModels", "Tokenizers", "Checkpoints", "Tensors", "JSONReader",
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "NIOCore", package: "swift-nio"),
+      ]),
     .testTarget(
       name: "VPTQCommandTests",
       dependencies: ["TestSupport", "VPTQCommand", "VPTQ"],

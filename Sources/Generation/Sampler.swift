@@ -102,8 +102,12 @@ public struct Sampler: Sendable {
       let weight = exp((Double(logit) - maximum) / options.temperature)
       if weight > 0 { kept.append(Candidate(id: id, weight: weight)) }
     }
+    if options.typicalP < 1 { kept = Self.typical(kept, options.typicalP) }
     if options.topP < 1 { kept = Self.nucleus(kept, options.topP) }
-    if options.minP > 0 { kept.removeAll { $0.weight < options.minP } }
+    if options.minP > 0 {
+      let top = kept.reduce(0) { max($0, $1.weight) }
+      kept.removeAll { $0.weight < options.minP * top }
+    }
     return kept
   }
 
@@ -121,6 +125,22 @@ public struct Sampler: Sendable {
       row[id] = bias == -100 ? -.infinity : row[id] + Float(bias)
     }
     return row[...]
+  }
+
+  /// The fewest candidates that hold the share `share` of the weight, those first whose surprise is nearest to the entropy.
+  private static func typical(_ candidates: [Candidate], _ share: Double) -> [Candidate] {
+    let total = candidates.reduce(0) { $0 + $1.weight }
+    let entropy = candidates.reduce(0) { $0 - $1.weight / total * log($1.weight / total) }
+    let sorted = candidates.map { (candidate: $0, distance: abs(-log($0.weight / total) - entropy)) }.sorted {
+      $0.distance != $1.distance ? $0.distance < $1.distance : $0.candidate.id < $1.candidate.id
+    }
+    var cumulative = 0.0
+    let end = sorted.firstIndex { entry in
+      if cumulative >= share * total { return true }
+      cumulative += entry.candidate.weight
+      return false
+    }
+    return sorted[..<max(1, end ?? sorted.count)].map(\.candidate)
   }
 
   /// The fewest most likely candidates that hold the share `share` of the weight, most likely first.

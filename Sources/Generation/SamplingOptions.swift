@@ -1,6 +1,6 @@
 /// How a token is drawn from a row of logits.
 ///
-/// The steps run in this order: repetition, frequency and presence penalties, logit bias, temperature, top-k, top-p,
+/// The steps run in this order: repetition, frequency and presence penalties, logit bias, temperature, top-k, typical, top-p,
 /// min-p. The defaults sample from the model's own distribution.
 public struct SamplingOptions: Sendable, Equatable {
   /// Divisor of the logits, at least 0; below `greedyThreshold` the most likely token is taken.
@@ -9,6 +9,9 @@ public struct SamplingOptions: Sendable, Equatable {
   public var topK: Int = 0
   /// Keeps the fewest most likely tokens whose probabilities sum to at least `topP`, in 0...1; at least one is kept.
   public var topP: Double = 1
+  /// Keeps the fewest tokens whose surprise is nearest to the expected one and whose probabilities sum to at least `typicalP`, in
+  /// 0...1; at least one is kept (Meister et al., 2023).
+  public var typicalP: Double = 1
   /// Keeps tokens at least `minP` times as likely as the most likely one, in 0...1.
   public var minP: Double = 0
   /// Divides positive and multiplies negative logits of tokens in the prompt or the reply; above 0, 1 is off.
@@ -54,6 +57,7 @@ public struct SamplingOptions: Sendable, Equatable {
     }
     guard topK >= -1 else { throw GenerationError.invalid("topK", "at least 0, or -1 to turn it off", topK) }
     guard (0...1).contains(topP) else { throw GenerationError.invalid("topP", "in 0...1", topP) }
+    guard (0...1).contains(typicalP) else { throw GenerationError.invalid("typicalP", "in 0...1", typicalP) }
     guard (0...1).contains(minP) else { throw GenerationError.invalid("minP", "in 0...1", minP) }
     guard repetitionPenalty.isFinite, repetitionPenalty > 0 else {
       throw GenerationError.invalid("repetitionPenalty", "a number above 0", repetitionPenalty)

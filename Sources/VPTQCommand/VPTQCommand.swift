@@ -19,7 +19,7 @@ struct VPTQCommand: AsyncParsableCommand {
     version: "0.1.0",
     subcommands: [
       PullCommand.self, ConvertCommand.self, RotateCommand.self, QuantizeCommand.self, TuneCommand.self,
-      GenerateCommand.self,
+      GenerateCommand.self, ChatCommand.self, ServeCommand.self,
       EvaluateCommand.self,
       InspectCommand.self,
       BenchCommand.self, TokenizeCommand.self,

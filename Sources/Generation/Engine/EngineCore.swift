@@ -8,7 +8,7 @@ final class EngineCore: @unchecked Sendable {
   private let tokenizer: Tokenizer?
   private let limits: EngineLimits
   private let contextLength: Int
-  private let endTokenIDs: Set<Int>
+  let endTokenIDs: Set<Int>
 
   private let lock = NSCondition()
   private var waiting: [Job] = []

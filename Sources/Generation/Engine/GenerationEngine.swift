@@ -36,6 +36,9 @@ public final class GenerationEngine: Sendable {
 
   deinit { core.stop() }
 
+  /// Ids that end a reply: those of the configuration files and of the tokenizer.
+  public var endTokenIDs: Set<Int> { core.endTokenIDs }
+
   /// What is going on.
   public var statistics: EngineStatistics { core.statistics }
 

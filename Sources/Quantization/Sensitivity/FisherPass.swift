@@ -25,7 +25,8 @@ struct FisherPass {
   ) throws {
     gradients = known
     model = try TuningModel(folder, precision: .fastest, observing: gradients)
-    pass = WindowPass(model, rows: length)
+    // Weights stay mapped; what was read of them is not kept, so that memory does not grow with the model.
+    pass = WindowPass(model, rows: length, onBlock: folder.releasePages)
     head = TiledHead(model, rows: length)
     logits = FloatBuffer(count: head.tile * head.vocabulary)
     random = CounterRandom(seed: seed, stream: 0xF158)

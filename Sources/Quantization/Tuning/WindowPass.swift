@@ -13,9 +13,12 @@ final class WindowPass {
   private let hidden: [FloatBuffer]
   private let tapes: [BlockTape]
   private let output: FloatBuffer
+  /// Is called when a block's weights have been used.
+  private let onBlock: () -> Void
 
-  init(_ model: TuningModel, rows: Int, tapeLimit: Int = 2 << 30) {
+  init(_ model: TuningModel, rows: Int, tapeLimit: Int = 2 << 30, onBlock: @escaping () -> Void = {}) {
     self.model = model
+    self.onBlock = onBlock
     self.rows = rows
     angles = model.angles(length: rows)
     let width = model.configuration.hiddenSize
@@ -33,7 +36,10 @@ final class WindowPass {
     precondition(tokens.count == rows)
     let embedded = model.embed(tokens)
     hidden[0].base.update(from: embedded, count: embedded.count)
-    for index in model.blocks.indices { apply(index, into: hidden[index + 1].base) }
+    for index in model.blocks.indices {
+      apply(index, into: hidden[index + 1].base)
+      onBlock()
+    }
     return UnsafePointer(hidden[model.blocks.count].base)
   }
 
@@ -45,6 +51,7 @@ final class WindowPass {
       block.backPropagate(
         gradient, hidden: hidden[index].base, rows: rows, angles: angles[block.rotary], model.parameters,
         tape: tape(index))
+      onBlock()
     }
   }
 

@@ -1,0 +1,144 @@
+import ArgumentParser
+import Checkpoints
+import Foundation
+import Generation
+import LanguageModels
+import Serving
+
+/// `vptq serve`: an OpenAI-compatible server with a page to chat on.
+struct ServeCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "serve",
+    abstract: "Serve models over HTTP with the interface of OpenAI, and a web page to chat on.",
+    discussion: """
+      Examples:
+        vptq serve smollm2-2bit
+        vptq serve smollm2-2bit llama=models/llama-2bit --port 9000 --api-key SECRET
+
+      Every option can also be given as an environment variable: VPTQ_PORT for --port, VPTQ_API_KEY for --api-key.
+      """)
+
+  @Argument(
+    help: ArgumentHelp(
+      "Models, the first one is the default: a folder, a .gguf file, or org/name of the hub; NAME=MODEL gives a name.",
+      valueName: "model"))
+  var models: [String]
+
+  @Option(help: "The address to listen at (default: 127.0.0.1, this machine alone).")
+  var host: String?
+
+  @Option(help: "The port (default: 8080); 0 takes a free one.")
+  var port: Int?
+
+  @Option(help: "Replies that are made at once (default: 4).")
+  var parallel: Int?
+
+  @Option(help: "Requests that wait beyond those (default: 64).")
+  var queue: Int?
+
+  @Option(help: "The most positions of prompt and reply (default: the model's own).")
+  var context: Int?
+
+  @Option(help: "Bytes of models in memory, in GiB; those that rested longest leave (default: all stay).")
+  var memory: Double?
+
+  @Option(help: "What requests must send as Authorization: Bearer KEY.")
+  var apiKey: String?
+
+  @Option(help: "An origin whose pages may ask, or *; repeatable.")
+  var corsOrigin: [String] = []
+
+  @Option(help: "The longest request in MiB (default: 8).")
+  var maxBody: Int?
+
+  @Flag(help: "Let control tokens spelled in messages be those tokens; by default they are plain text.")
+  var allowControlTokens = false
+
+  @OptionGroup var common: CommonOptions
+
+  private static func variable(_ name: String) -> String? { ProcessInfo.processInfo.environment["VPTQ_" + name] }
+
+  private func number(_ option: Int?, _ variable: String, _ range: ClosedRange<Int>, default value: Int) throws -> Int {
+    let text = Self.variable(variable.uppercased().replacing("-", with: "_"))
+    guard let number = option ?? (text == nil ? value : text.flatMap(Int.init)), range.contains(number) else {
+      throw ValidationError(
+        "--\(variable) must be between \(range.lowerBound) and \(range.upperBound), not \(option.map(String.init) ?? text ?? "")")
+    }
+    return number
+  }
+
+  private func options() throws -> ServerOptions {
+    var options = ServerOptions()
+    options.host = host ?? Self.variable("HOST") ?? options.host
+    options.port = try number(port, "port", 0...65535, default: options.port)
+    options.apiKey = (apiKey ?? Self.variable("API_KEY")).flatMap { $0.isEmpty ? nil : $0 }
+    options.allowedOrigins =
+      corsOrigin.isEmpty
+      ? (Self.variable("CORS_ORIGIN") ?? "").split(separator: ",").map(String.init) : corsOrigin
+    options.maximumBodyBytes = try number(maxBody, "max-body", 1...4096, default: 8) << 20
+    options.allowsControlTokens = allowControlTokens || Self.variable("ALLOW_CONTROL_TOKENS") == "1"
+    options.logsRequests = !common.quiet
+    return options
+  }
+
+  private func limits() throws -> EngineLimits {
+    var limits = EngineLimits()
+    limits.parallel = try number(parallel, "parallel", 1...256, default: limits.parallel)
+    limits.queue = try number(queue, "queue", 0...100_000, default: limits.queue)
+    if context != nil || Self.variable("CONTEXT") != nil {
+      limits.contextLength = try number(context, "context", 2...(1 << 24), default: 2)
+    }
+    return limits
+  }
+
+  func validate() throws {
+    _ = try options()
+    _ = try limits()
+    guard !models.isEmpty else { throw ValidationError("give at least one model") }
+    if let memory, !(memory > 0) { throw ValidationError("--memory must be above 0, not \(memory)") }
+  }
+
+  func run() async throws {
+    common.apply()
+    let (options, limits) = (try options(), try limits())
+    var sources: [ModelStore.Source] = []
+    for argument in models {
+      let (name, path) = Self.named(argument)
+      let folder = try await ModelArgument.folder(path, quiet: common.quiet)
+      common.show(try ModelRegistry.notices(folder))
+      _ = try ModelArgument.tokenizer(folder)
+      guard !sources.contains(where: { $0.name == name }) else {
+        throw Failure(
+          exit: .usage, code: "badOption", message: "two models are called \(name)", hint: "name them: NAME=\(path)")
+      }
+      sources.append(
+        ModelStore.Source(name: name, byteCount: folder.fileBytes) {
+          try ServedModel(name: name, folder: folder, limits: limits)
+        })
+    }
+    let gigabytes = memory ?? Self.variable("MEMORY").flatMap(Double.init)
+    let store = ModelStore(sources, byteLimit: gigabytes.map { Int($0 * 1_073_741_824) })
+    let quiet = common.quiet
+    do {
+      try await Server(store, options: options).run { address in
+        if !quiet { Console.writeError("listening at \(address); the page is there too, the interface below /v1") }
+      }
+    } catch let error as any Error where "\(error)".contains("errno: ") {
+      throw Failure(
+        exit: .cannotWrite, code: "cannotListen", message: "cannot listen at \(options.host):\(options.port): \(error)",
+        hint: "give another --port or --host")
+    }
+  }
+
+  /// `NAME=MODEL`, or the last part of the model's path.
+  private static func named(_ argument: String) -> (name: String, path: String) {
+    if let split = argument.firstIndex(of: "="), split != argument.startIndex,
+      !FileManager.default.fileExists(atPath: argument)
+    {
+      return (String(argument[..<split]), String(argument[argument.index(after: split)...]))
+    }
+    let path = argument.hasSuffix("/") ? String(argument.dropLast()) : argument
+    if HubModel(argument) != nil, !FileManager.default.fileExists(atPath: argument) { return (argument, argument) }
+    return (URL(fileURLWithPath: path).standardizedFileURL.lastPathComponent, argument)
+  }
+}
