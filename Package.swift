@@ -97,7 +97,10 @@ let package = Package(
       swiftSettings: settings),
     .target(
       name: "TestSupport",
-      dependencies: ["JSONReader", "Checkpoints", "Tensors", .product(name: "Crypto", package: "swift-crypto")],
+      dependencies: [
+        "JSONReader", "Checkpoints", "Tensors", "LanguageModels", "Tokenizers",
+        .product(name: "Crypto", package: "swift-crypto"),
+      ],
       path: "Tests/TestSupport", swiftSettings: settings),
     tests("CKernels"),
     tests("Tensors"),
@@ -117,7 +120,7 @@ let package = Package(
       [
         "Generation", "LanguageModels", "Tokenizers", "Checkpoints", "Tensors", "JSONReader",
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
-        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
       ]),
     .testTarget(
       name: "VPTQCommandTests",

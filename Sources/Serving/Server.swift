@@ -34,7 +34,9 @@ public struct Server: Sendable {
     let host = options.host
     let application = Application(
       router: router(),
-      server: .http1(configuration: .init(idleTimeout: .seconds(Int64(options.idleSeconds)))),
+      server: .http1(
+        configuration: .init(
+          additionalChannelHandlers: [DisconnectionHandler()], idleTimeout: .seconds(Int64(options.idleSeconds)))),
       configuration: .init(address: .hostname(host, port: options.port), serverName: "vptq"),
       onServerRunning: { channel in
         let port = channel.localAddress?.port ?? 0
@@ -49,8 +51,8 @@ public struct Server: Sendable {
   }
 
   /// All routes.
-  private func router() -> Router<BasicRequestContext> {
-    let router = Router(context: BasicRequestContext.self)
+  private func router() -> Router<ServerContext> {
+    let router = Router(context: ServerContext.self)
     router.add(middleware: ErrorAnswers(logsRequests: options.logsRequests))
     if !options.allowedOrigins.isEmpty { router.add(middleware: OriginGuard(origins: options.allowedOrigins)) }
     if let key = options.apiKey { router.add(middleware: KeyGuard(key: key)) }
@@ -59,8 +61,12 @@ public struct Server: Sendable {
     addTokens(to: router)
     let chat = ChatCompletions(store: store, allowsControlTokens: options.allowsControlTokens)
     let plain = Completions(store: store)
-    router.post("/v1/chat/completions") { request, _ in try await answer(request) { try await chat.begin($0) } }
-    router.post("/v1/completions") { request, _ in try await answer(request) { try await plain.begin($0) } }
+    router.post("/v1/chat/completions") { request, context in
+      try await answer(request, context) { try await chat.begin($0) }
+    }
+    router.post("/v1/completions") { request, context in
+      try await answer(request, context) { try await plain.begin($0) }
+    }
     router.post("/v1/embeddings") { _, _ -> Response in
       throw APIError(
         status: .notImplemented, message: "these models write text; none of them makes embeddings",
@@ -71,7 +77,7 @@ public struct Server: Sendable {
     return router
   }
 
-  private func addInformation(to router: Router<BasicRequestContext>) {
+  private func addInformation(to router: Router<ServerContext>) {
     router.get("/health") { _, _ in
       await store.isReady
         ? Response(.object([("status", .string("ok"))]))
@@ -107,7 +113,7 @@ public struct Server: Sendable {
     ])
   }
 
-  private func addTokens(to router: Router<BasicRequestContext>) {
+  private func addTokens(to router: Router<ServerContext>) {
     router.post("/tokenize") { request, _ in
       let fields = try await fields(request)
       let model = try await store.model(fields.string("model"))
@@ -132,37 +138,24 @@ public struct Server: Sendable {
   }
 
   private func fields(_ request: Request) async throws -> RequestFields {
-    var request = request
-    return try RequestFields(
-      await request.wholeBody(limit: options.maximumBodyBytes, seconds: options.bodySeconds))
+    try RequestFields(await request.wholeBody(limit: options.maximumBodyBytes, seconds: options.bodySeconds))
   }
 
   /// Reads a request, begins its replies and answers with them, in one piece or as a stream.
   private func answer(
-    _ request: Request, _ begin: (RequestFields) async throws -> ReplyTask
+    _ request: Request, _ context: ServerContext, _ begin: (RequestFields) async throws -> ReplyTask
   ) async throws -> Response {
     let task = try await begin(try await fields(request))
-    let body = request.body
+    let watch = ConnectionWatch(context.channel, task)
     guard task.parameters.isStreamed else {
-      return try await body.consumeWithInboundCloseHandler { _ in
-        Response(try await task.document())
-      } onInboundClosed: {
-        task.cancel()
-      }
+      defer { watch.end() }
+      return Response(try await task.document())
     }
     return Response(
       status: .ok, headers: [.contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-cache"],
       body: ResponseBody { writer in
-        try await body.consumeWithInboundCloseHandler { _ in
-          do {
-            try await ReplyChunks(task: task).write { try await writer.write(ByteBuffer(string: $0)) }
-          } catch {
-            task.cancel()
-            throw error
-          }
-        } onInboundClosed: {
-          task.cancel()
-        }
+        defer { watch.end() }
+        try await ReplyChunks(task: task).write { try await writer.write(ByteBuffer(string: $0)) }
         try await writer.finish(nil)
       })
   }

@@ -8,38 +8,13 @@ import Tokenizers
 
 @Suite("Text generator")
 struct TextGeneratorTests {
-  /// One id per byte and four special tokens, as a `tokenizer.json`.
-  private func byteTokenizer() throws -> Tokenizer {
-    var printable: [UInt8: Int] = [:]
-    var next = 256
-    for byte in UInt8.min...UInt8.max {
-      let shown = (33...126).contains(byte) || (161...172).contains(byte) || byte >= 174
-      printable[byte] = shown ? Int(byte) : next
-      if !shown { next += 1 }
-    }
-    let entries = (UInt8.min...UInt8.max).map { byte -> String in
-      let scalar = printable[byte].flatMap(Unicode.Scalar.init).map { String(Character($0)) } ?? ""
-      let escaped = scalar == "\"" || scalar == "\\" ? "\\" + scalar : scalar
-      return "\"\(escaped)\": \(byte)"
-    }
-    let json = """
-      {"version": "1.0", "added_tokens": [], "normalizer": null,
-       "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false},
-       "post_processor": null, "decoder": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true},
-       "model": {"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
-                 "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false,
-                 "vocab": {\(entries.joined(separator: ", "))}, "merges": []}}
-      """
-    return try Tokenizer(tokenizerJSON: Array(json.utf8), file: "bytes.json")
-  }
-
   private func ids(_ text: String) -> [Int] { text.utf8.map(Int.init) }
 
   @Test("The stream's pieces are whole characters and join to the result's text (case S01)")
   func streaming() async throws {
     let words = "ok 🥳 é"
     let model = try FixedModel(saying: ids(words) + [0], vocabulary: 256, endTokenIDs: [0])
-    let generator = TextGenerator(model: model, tokenizer: try byteTokenizer())
+    let generator = TextGenerator(model: model, tokenizer: try ByteTokenizer.make())
     var pieces: [String] = []
     var result: GenerationResult?
     for try await event in generator.stream([65], options: GenerationOptions(sampling: .greedy)) {
@@ -58,7 +33,7 @@ struct TextGeneratorTests {
   @Test("A limit inside a character gives at most one U+FFFD, and the reason is length (case S04)")
   func cutCharacter() throws {
     let model = try FixedModel(saying: [0xF0, 0x9F, 0xA5, 0xB3], vocabulary: 256)
-    let result = try TextGenerator(model: model, tokenizer: try byteTokenizer()).generate(
+    let result = try TextGenerator(model: model, tokenizer: try ByteTokenizer.make()).generate(
       [65], options: GenerationOptions(sampling: .greedy, maximumTokens: 3))
     #expect(result.text == "\u{FFFD}")
     #expect(result.finishReason == .length)
@@ -68,7 +43,7 @@ struct TextGeneratorTests {
   func stopString() throws {
     let model = try FixedModel(saying: ids("The quick brown fox jumps"), vocabulary: 256)
     var shown = ""
-    let result = try TextGenerator(model: model, tokenizer: try byteTokenizer()).generate(
+    let result = try TextGenerator(model: model, tokenizer: try ByteTokenizer.make()).generate(
       [65], options: GenerationOptions(sampling: .greedy, stopStrings: ["own fox"]),
       onEvent: { if case .text(let text) = $0 { shown += text } })
     #expect(result.text == "The quick br")
@@ -80,7 +55,7 @@ struct TextGeneratorTests {
   @Test("Any of several end tokens ends the reply, and its text is not in it (case M08)", arguments: [0, 2, 5, 7])
   func endTokens(end: Int) throws {
     let model = try FixedModel(saying: [97, 98, end, 99], vocabulary: 256, endTokenIDs: [0, 2, 5, 7])
-    let result = try TextGenerator(model: model, tokenizer: try byteTokenizer()).generate(
+    let result = try TextGenerator(model: model, tokenizer: try ByteTokenizer.make()).generate(
       [65], options: GenerationOptions(sampling: .greedy))
     #expect(result.text == "ab")
     #expect(result.finishReason == .stop)

@@ -18,6 +18,8 @@ final class EngineCore: @unchecked Sendable {
   /// Jobs that the loop works on, in the order of their arrival.
   private var active: [Job] = []
   private var prefixes: PrefixCache
+  /// Chunks of prompts so far.
+  private var turns = 0
 
   /// A request on its way.
   final class Job: @unchecked Sendable {
@@ -26,6 +28,8 @@ final class EngineCore: @unchecked Sendable {
     let sampler: Sampler
     let continuation: AsyncThrowingStream<GenerationEvent, any Error>.Continuation
     var sequence: GenerationSequence?
+    /// When its prompt was last worked on.
+    var turn = 0
     private let lock = NSLock()
     private var cancelled = false
 
@@ -130,9 +134,12 @@ final class EngineCore: @unchecked Sendable {
     for job in active where job.isCancelled { end(job, .cancelled) }
   }
 
-  /// Computes a chunk of the first prompt that is not through.
+  /// Computes a chunk of one of the prompts that are not through, each in turn: a short one does not wait for a long one.
   private func computePrompt() {
-    guard let job = active.first(where: { $0.sequence?.isInPrompt ?? true }) else { return }
+    let newcomers = active.filter { $0.sequence?.isInPrompt ?? true }
+    guard let job = newcomers.min(by: { $0.turn < $1.turn }) else { return }
+    turns += 1
+    job.turn = turns
     let start = ContinuousClock.now
     let sequence = job.sequence ?? begin(job)
     let segment = sequence.nextSegment(chunk: limits.promptChunk)

@@ -46,7 +46,8 @@ struct ChatMessages {
     guard let type = try part.string("type") else { throw part.error("type", "given") }
     guard type == "text" else {
       throw APIError.invalid(
-        "\(part.prefix)type", "content of type \(type) is not supported: this model reads text", code: "unsupported_content")
+        "\(part.prefix)type", "content of type \(type) is not supported: this model reads text",
+        code: "unsupported_content")
     }
     guard try part.string("text") != nil else { throw part.error("text", "given") }
   }

@@ -48,7 +48,9 @@ struct ResponseFormat {
     case "text": schema = nil
     case "json_object": schema = .anyObject
     case "json_schema":
-      guard let json = format["json_schema"]?["schema"] else { throw format.error("json_schema", "an object with a schema") }
+      guard let json = format["json_schema"]?["schema"] else {
+        throw format.error("json_schema", "an object with a schema")
+      }
       schema = try JSONSchema(json, param: "response_format.json_schema.schema")
     default: throw format.error("type", "text, json_object or json_schema")
     }

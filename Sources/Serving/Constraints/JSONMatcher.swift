@@ -22,7 +22,9 @@ struct JSONMatcher: Sendable {
     case digits(Int)
     case continuation(Int)
   }
-  private enum NumberState: Hashable { case sign, zero, integer, point, fraction, exponent, exponentSign, exponentDigits }
+  private enum NumberState: Hashable {
+    case sign, zero, integer, point, fraction, exponent, exponentSign, exponentDigits
+  }
 
   /// A schema, compared by identity.
   private struct SchemaID: Hashable, @unchecked Sendable {
@@ -33,12 +35,22 @@ struct JSONMatcher: Sendable {
 
   private var stacks: Set<[Frame]>
 
-  /// White space in a row that is let pass; models that like it would otherwise never end.
-  private static let spaceLimit = 24
+  /// White space that may follow `spaces`: one space, or a line's end and an indentation. Models that like more would never end.
+  private static func spaces(after spaces: Int, _ byte: UInt8) -> Int? {
+    switch (byte, spaces) {
+    case (0x20, 0): return noSpaces
+    case (0x0a, 0): return 1
+    case (0x20, 1..<noSpaces), (0x09, 1..<noSpaces): return spaces + 1
+    default: return nil
+    }
+  }
+
+  /// What stands for a place where no white space may come.
+  private static let noSpaces = 32
   /// Ways to read a text that are followed at once.
   private static let stackLimit = 512
 
-  init(_ schema: JSONSchema) { stacks = [[.value(SchemaID(schema: schema), spaces: 0)]] }
+  init(_ schema: JSONSchema) { stacks = [[.value(SchemaID(schema: schema), spaces: Self.noSpaces)]] }
 
   /// Whether the text so far is whole.
   var isComplete: Bool {
@@ -70,7 +82,7 @@ struct JSONMatcher: Sendable {
     switch top {
     case .value(let id, let spaces):
       if isSpace(byte) {
-        if spaces < spaceLimit { next.insert(rest + [.value(id, spaces: spaces + 1)]) }
+        if let spaces = Self.spaces(after: spaces, byte) { next.insert(rest + [.value(id, spaces: spaces)]) }
       } else {
         begin(id.schema, rest, byte, &next)
       }
@@ -92,8 +104,8 @@ struct JSONMatcher: Sendable {
     case .colon(let spaces):
       if byte == UInt8(ascii: ":") {
         next.insert(rest)
-      } else if isSpace(byte), spaces < spaceLimit {
-        next.insert(rest + [.colon(spaces: spaces + 1)])
+      } else if let spaces = Self.spaces(after: spaces, byte) {
+        next.insert(rest + [.colon(spaces: spaces)])
       }
     }
   }
@@ -202,7 +214,9 @@ struct JSONMatcher: Sendable {
   ) {
     guard case .object(let properties, let additional) = id.schema.form else { return }
     if isSpace(byte) {
-      if spaces < spaceLimit { next.insert(rest + [.object(id, next: index, phase, spaces: spaces + 1)]) }
+      if let spaces = Self.spaces(after: spaces, byte) {
+        next.insert(rest + [.object(id, next: index, phase, spaces: spaces)])
+      }
       return
     }
     switch byte {
@@ -217,7 +231,8 @@ struct JSONMatcher: Sendable {
       for (position, property) in properties.enumerated().dropFirst(index) {
         next.insert(
           rest + [
-            .object(id, next: position + 1, .afterItem, spaces: 0), .value(SchemaID(schema: property.schema), spaces: 0),
+            .object(id, next: position + 1, .afterItem, spaces: 0),
+            .value(SchemaID(schema: property.schema), spaces: 0),
             .colon(spaces: 0), .literal(property.key, position: 0),
           ])
         if property.isRequired { break }
@@ -239,7 +254,9 @@ struct JSONMatcher: Sendable {
   ) {
     guard case .array(let items, let limits) = id.schema.form else { return }
     if isSpace(byte) {
-      if spaces < spaceLimit { next.insert(rest + [.array(id, count: count, phase, spaces: spaces + 1)]) }
+      if let spaces = Self.spaces(after: spaces, byte) {
+        next.insert(rest + [.array(id, count: count, phase, spaces: spaces)])
+      }
       return
     }
     if byte == UInt8(ascii: "]") {

@@ -52,7 +52,8 @@ final class JSONSchema: @unchecked Sendable {
 
     /// Keywords that say nothing about the form, or whose meaning is read elsewhere.
     private static let ignored: Set<String> = [
-      "$schema", "$id", "$comment", "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly",
+      "$schema", "$id", "$comment", "title", "description", "default", "examples", "deprecated", "readOnly",
+      "writeOnly",
       "format", "$defs", "definitions", "strict", "name",
     ]
     private static let handled: Set<String> = [

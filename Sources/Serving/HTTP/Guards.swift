@@ -5,7 +5,7 @@ import Logging
 
 /// Turns everything that is thrown into an answer in JSON, and tells the log about each request.
 struct ErrorAnswers: RouterMiddleware {
-  typealias Context = BasicRequestContext
+  typealias Context = ServerContext
   let logsRequests: Bool
 
   func handle(
@@ -46,7 +46,7 @@ struct ErrorAnswers: RouterMiddleware {
 
 /// Asks for the key, everywhere but at the page and at `/health`.
 struct KeyGuard: RouterMiddleware {
-  typealias Context = BasicRequestContext
+  typealias Context = ServerContext
   let key: String
   private static let open: Set<String> = ["/", "/page.css", "/page.js", "/health", "/favicon.ico"]
 
@@ -57,7 +57,8 @@ struct KeyGuard: RouterMiddleware {
     let given = request.headers[.authorization] ?? ""
     guard Self.isEqual(given, "Bearer " + key) else {
       throw APIError(
-        status: .unauthorized, message: "a key is needed: send Authorization: Bearer KEY", type: "invalid_request_error",
+        status: .unauthorized, message: "a key is needed: send Authorization: Bearer KEY",
+        type: "invalid_request_error",
         code: "invalid_api_key")
     }
     return try await next(request, context)
@@ -74,7 +75,7 @@ struct KeyGuard: RouterMiddleware {
 
 /// Lets pages of other origins ask, as far as they are allowed (the CORS protocol of the Fetch standard).
 struct OriginGuard: RouterMiddleware {
-  typealias Context = BasicRequestContext
+  typealias Context = ServerContext
   let origins: [String]
 
   func handle(

@@ -9,7 +9,7 @@ enum PageRoutes {
     "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
   ].joined(separator: "; ")
 
-  static func add(to router: Router<BasicRequestContext>) {
+  static func add(to router: Router<ServerContext>) {
     let files: [(RouterPath, String, [UInt8])] = [
       ("/", "text/html; charset=utf-8", PackageResources.index_html),
       ("/page.css", "text/css; charset=utf-8", PackageResources.page_css),
@@ -20,7 +20,8 @@ enum PageRoutes {
         var response = Response(
           status: .ok, headers: [.contentType: type], body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
         for (name, value) in [
-          ("Content-Security-Policy", policy), ("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"),
+          ("Content-Security-Policy", policy), ("X-Content-Type-Options", "nosniff"),
+          ("Referrer-Policy", "no-referrer"),
           ("Cache-Control", "no-cache"),
         ] {
           if let name = HTTPField.Name(name) { response.headers[name] = value }

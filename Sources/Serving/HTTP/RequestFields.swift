@@ -52,7 +52,8 @@ struct RequestFields {
   func integer(_ name: String, in range: ClosedRange<Int>) throws -> Int? {
     guard let value = self[name] else { return nil }
     guard case .integer(let number) = value, range.contains(number) else {
-      let upper = range.upperBound == .max ? "of at least \(range.lowerBound)" : "in \(range.lowerBound)...\(range.upperBound)"
+      let upper =
+        range.upperBound == .max ? "of at least \(range.lowerBound)" : "in \(range.lowerBound)...\(range.upperBound)"
       throw error(name, "an integer \(upper)")
     }
     return number

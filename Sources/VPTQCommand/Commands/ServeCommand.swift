@@ -62,7 +62,8 @@ struct ServeCommand: AsyncParsableCommand {
     let text = Self.variable(variable.uppercased().replacing("-", with: "_"))
     guard let number = option ?? (text == nil ? value : text.flatMap(Int.init)), range.contains(number) else {
       throw ValidationError(
-        "--\(variable) must be between \(range.lowerBound) and \(range.upperBound), not \(option.map(String.init) ?? text ?? "")")
+        "--\(variable) must be between \(range.lowerBound) and \(range.upperBound), not \(option.map(String.init) ?? text ?? "")"
+      )
     }
     return number
   }

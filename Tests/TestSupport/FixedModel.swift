@@ -1,13 +1,15 @@
 import JSONReader
-import LanguageModels
+public import LanguageModels
 
 /// A model whose logits are written down: row `i` follows the token at position `i` of any sequence.
-struct FixedModel: CausalLanguageModel {
-  let configuration: ModelConfiguration
+public struct FixedModel: CausalLanguageModel {
+  /// As small as may be.
+  public let configuration: ModelConfiguration
   /// Logits after position `i`; the last row repeats.
-  let rows: [[Float]]
+  public let rows: [[Float]]
 
-  init(rows: [[Float]], endTokenIDs: [Int] = [], positions: Int = 64) throws {
+  /// A model of these rows.
+  public init(rows: [[Float]], endTokenIDs: [Int] = [], positions: Int = 64) throws {
     self.rows = rows
     let ends = endTokenIDs.map(String.init).joined(separator: ",")
     let json = """
@@ -19,16 +21,18 @@ struct FixedModel: CausalLanguageModel {
   }
 
   /// A model that says `ids` after a prompt of one token, whatever the prompt.
-  init(saying ids: [Int], vocabulary: Int, endTokenIDs: [Int] = [], positions: Int = 64) throws {
+  public init(saying ids: [Int], vocabulary: Int, endTokenIDs: [Int] = [], positions: Int = 64) throws {
     let rows = ids.map { id in (0..<vocabulary).map { $0 == id ? Float(20) : 0 } }
     try self.init(rows: rows, endTokenIDs: endTokenIDs, positions: positions)
   }
 
-  func makeCache(capacity: Int) -> KeyValueCache {
+  /// An empty cache.
+  public func makeCache(capacity: Int) -> KeyValueCache {
     KeyValueCache(configuration.blocks, capacity: capacity)
   }
 
-  func forward(_ segments: [Segment], logits: LogitsRequest, grouping: TokenGrouping) throws -> Logits {
+  /// The rows that are written down.
+  public func forward(_ segments: [Segment], logits: LogitsRequest, grouping: TokenGrouping) throws -> Logits {
     var values: [Float] = []
     for segment in segments {
       let end = segment.cache.count + segment.tokens.count
