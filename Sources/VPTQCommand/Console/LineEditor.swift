@@ -17,12 +17,15 @@ final class LineEditor {
     guard isTerminal, Self.enterRawMode() else { return readLine(strippingNewline: true) }
     defer { Self.restoreTerminal() }
     var editing = Editing(history: history)
+    drawnCursorRow = 0
     while true {
       draw(prompt, editing)
       guard let key = readKey() else { return nil }
       switch editing.take(key) {
       case .more: continue
-      case .clear: Console.write("\u{1b}[H\u{1b}[2J")
+      case .clear:
+        Console.write("\u{1b}[H\u{1b}[2J")
+        drawnCursorRow = 0
       case .end:
         Console.write("\r\n")
         return nil
@@ -57,7 +60,7 @@ final class LineEditor {
     return true
   }
 
-  private var drawnRows = 1
+  /// Rows from the first one drawn to the cursor's.
   private var drawnCursorRow = 0
 
   /// Draws the line over the one drawn before, over as many rows as it takes.
