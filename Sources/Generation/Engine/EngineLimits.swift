@@ -13,7 +13,7 @@ public struct EngineLimits: Sendable {
 
   /// Limits that differ from the defaults in what is given.
   public init(
-    parallel: Int = 4, queue: Int = 64, contextLength: Int? = nil, promptChunk: Int = 128, cacheBytes: Int = 1 << 30
+    parallel: Int = 4, queue: Int = 64, contextLength: Int? = nil, promptChunk: Int = 128, cacheBytes: Int = 1 << 28
   ) {
     self.parallel = parallel
     self.queue = queue

@@ -23,7 +23,16 @@ struct PrefixCache {
   mutating func keep(_ cache: KeyValueCache, promptCount: Int) {
     let count = min(cache.count, promptCount)
     guard count >= Self.shortest else { return }
-    entries.append(Entry(cache: cache, count: count))
+    func isKnown(_ entry: Entry, to cache: KeyValueCache, _ count: Int) -> Bool {
+      entry.count <= count && cache.tokens.prefix(entry.count) == entry.cache.tokens.prefix(entry.count)
+    }
+    // What another one begins with is no use beside it; of equal ones the newer stays.
+    entries.removeAll { isKnown($0, to: cache, count) }
+    let new = Entry(cache: cache, count: count)
+    if let place = entries.firstIndex(where: { isKnown(new, to: $0.cache, $0.count) }) {
+      return entries.append(entries.remove(at: place))
+    }
+    entries.append(new)
     var bytes = entries.reduce(0) { $0 + $1.cache.byteCount }
     while bytes > byteLimit, let oldest = entries.first {
       bytes -= oldest.cache.byteCount
