@@ -236,6 +236,12 @@ void ck_portable_vq_planes(
   }
 }
 
+void ck_portable_vq_planes_many(
+  const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens,
+  float *y, size_t y_stride) {
+  for (size_t t = 0; t < tokens; t++) ck_portable_vq_planes(m, first, last, x + t * x_stride, y + t * y_stride);
+}
+
 // Layers
 
 static void rms_norm(const float *x, const float *weight, float eps, size_t n, float *y) {
@@ -408,6 +414,7 @@ const ck_kernels ck_portable_table = {
   .prefers_planes = 0,
   .split_activation = ck_portable_split_activation,
   .vq_planes = ck_portable_vq_planes,
+  .vq_planes_many = ck_portable_vq_planes_many,
   .vq_panel = vq_panel,
   .rms_norm = rms_norm,
   .rotary = rotary,

@@ -903,6 +903,7 @@ static const ck_kernels table = {
   .prefers_planes = 0,
   .split_activation = ck_portable_split_activation,
   .vq_planes = ck_portable_vq_planes,
+  .vq_planes_many = ck_portable_vq_planes_many,
   .vq_panel = vq_panel,
   .rms_norm = rms_norm,
   .rotary = rotary,

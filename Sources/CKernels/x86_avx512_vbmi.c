@@ -8,6 +8,7 @@
 #include <immintrin.h>
 #include <math.h>
 #include <pthread.h>
+#include <string.h>
 
 #define TARGET target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx2,fma,f16c")
 #define VBMI __attribute__((TARGET))
@@ -198,6 +199,147 @@ VBMI static void vq_planes(
   }
 }
 
+/// The most activations that share look-ups.
+enum { TOGETHER = 4 };
+
+/// Which of `count` activations have which blocks among their large ones: bit `t` of `flags[block]`.
+VBMI_INLINE void flag_large(
+  const ck_split_activation *x, size_t x_stride, int count, size_t blocks, uint8_t *flags) {
+  memset(flags, 0, blocks);
+  for (int t = 0; t < count; t++) {
+    const ck_split_activation *own = x + (size_t)t * x_stride;
+    for (size_t k = 0; k < own->large; k++) flags[own->order[k]] |= (uint8_t)(1 << t);
+  }
+}
+
+/// Adds one element's products of one row with those blocks of `count` activations that are of one class, as
+/// `class_products` does for one activation; every look-up serves all of them.
+VBMI_INLINE void shared_products(
+  residual_kind kind, int small, int count, const ck_vq_planes *m, const uint8_t *row, const stage_tables *main,
+  const stage_tables *residual, const ck_split_activation *x, size_t x_stride, const uint8_t *flags, int class,
+  int ahead, __m512 *lanes) {
+  const uint8_t *rest = row + m->columns;
+  const uint8_t all = (uint8_t)((1 << count) - 1), turned = class == 0 ? 0 : all;
+  row_sum acc[TOGETHER];
+  for (int t = 0; t < count; t++) {
+    const ck_split_activation *own = x + (size_t)t * x_stride;
+    acc[t].main_high = acc[t].residual_high = _mm512_maskz_set1_epi32(1, -128 * own->sum_high[class]);
+    acc[t].main_low = acc[t].residual_low = _mm512_maskz_set1_epi32(1, -128 * own->sum_low[class]);
+  }
+  for (size_t block = 0; block < x->blocks; block++) {
+    const uint8_t wanted = flags[block] ^ turned;
+    const size_t c = 64 * block;
+    if (ahead) {
+      _mm_prefetch((const char *)row + ROW_BLOCK * m->row_stride + c, _MM_HINT_T0);
+      if (kind == BYTES) _mm_prefetch((const char *)rest + ROW_BLOCK * m->row_stride + c, _MM_HINT_T0);
+      if (kind == NIBBLES && c % 128 == 0) {
+        _mm_prefetch((const char *)rest + ROW_BLOCK * m->row_stride + c / 2, _MM_HINT_T0);
+      }
+    }
+    if (!wanted) continue;
+    const __m512i codes = _mm512_loadu_si512(row + c);
+    const __m512i high = look_up(&main->high, small, codes), low = look_up(&main->low, small, codes);
+    __m512i more = high, fine = low;
+    if (kind == BYTES) {
+      const __m512i rest_codes = _mm512_loadu_si512(rest + c);
+      more = look_up_residual(kind, &residual->high, rest_codes);
+      fine = look_up_residual(kind, &residual->low, rest_codes);
+    } else if (kind == NIBBLES) {
+      const __m256i pairs = _mm256_loadu_si256((const __m256i *)(rest + c / 2));
+      const __m512i rest_codes = _mm512_and_si512(
+        _mm512_inserti64x4(_mm512_castsi256_si512(pairs), _mm256_srli_epi16(pairs, 4), 1), _mm512_set1_epi8(15));
+      more = look_up_residual(kind, &residual->high, rest_codes);
+      fine = look_up_residual(kind, &residual->low, rest_codes);
+    }
+    for (int t = 0; t < count; t++) {
+      if (!(wanted >> t & 1)) continue;
+      const ck_split_activation *own = x + (size_t)t * x_stride;
+      const __m512i x_high = _mm512_loadu_si512(own->high + c), x_low = _mm512_loadu_si512(own->low + c);
+      acc[t].main_high = _mm512_dpbusd_epi32(acc[t].main_high, high, x_high);
+      acc[t].main_low = _mm512_dpbusd_epi32(acc[t].main_low, high, x_low);
+      acc[t].main_low = _mm512_dpbusd_epi32(acc[t].main_low, low, x_high);
+      if (kind == NO_RESIDUAL) continue;
+      acc[t].residual_high = _mm512_dpbusd_epi32(acc[t].residual_high, more, x_high);
+      acc[t].residual_low = _mm512_dpbusd_epi32(acc[t].residual_low, more, x_low);
+      acc[t].residual_low = _mm512_dpbusd_epi32(acc[t].residual_low, fine, x_high);
+    }
+  }
+  for (int t = 0; t < count; t++) {
+    const ck_split_activation *own = x + (size_t)t * x_stride;
+    if (class == 0 ? own->large == 0 : own->blocks == own->large) continue;
+    const __m512 main_scale = _mm512_set1_ps(m->main_scale * own->scale[class]);
+    lanes[t] = _mm512_fmadd_ps(joined(acc[t].main_high, acc[t].main_low), main_scale, lanes[t]);
+    if (kind == NO_RESIDUAL) continue;
+    const __m512 residual_scale = _mm512_set1_ps(m->residual_scale * own->scale[class]);
+    lanes[t] = _mm512_fmadd_ps(joined(acc[t].residual_high, acc[t].residual_low), residual_scale, lanes[t]);
+  }
+}
+
+/// All elements of the vector rows [first, last) for `count` activations, element by element.
+VBMI_INLINE void shared_passes(
+  residual_kind kind, int small, int count, const ck_vq_planes *m, size_t first, size_t last,
+  const ck_split_activation *x, size_t x_stride, float *y, size_t y_stride) {
+  uint8_t flags[1024];
+  flag_large(x, x_stride, count, x->blocks, flags);
+  int any_large = 0;
+  for (int t = 0; t < count; t++) any_large |= x[(size_t)t * x_stride].large > 0;
+  const size_t v = m->vector_length;
+  for (size_t n = first; n < last; n += ROW_BLOCK) {
+    const size_t end = last - n < ROW_BLOCK ? last : n + ROW_BLOCK;
+    for (size_t e = 0; e < v; e++) {
+      stage_tables main, residual;
+      main.high = load_table(m->main_high + 256 * e, small);
+      main.low = load_table(m->main_low + 256 * e, small);
+      if (kind != NO_RESIDUAL) {
+        residual.high = load_residual(kind, m->residual_high + 256 * e);
+        residual.low = load_residual(kind, m->residual_low + 256 * e);
+      }
+      for (size_t r = n; r < end; r++) {
+        const uint8_t *row = m->codes + r * m->row_stride;
+        __m512 lanes[TOGETHER];
+        for (int t = 0; t < TOGETHER; t++) lanes[t] = _mm512_setzero_ps();
+        if (any_large) {
+          shared_products(kind, small, count, m, row, &main, &residual, x, x_stride, flags, 0, 0, lanes);
+        }
+        shared_products(kind, small, count, m, row, &main, &residual, x, x_stride, flags, 1, e + 1 == v, lanes);
+        float sums[TOGETHER];
+        _mm_storeu_ps(sums, sum_lanes4(lanes[0], lanes[1], lanes[2], lanes[3]));
+        for (int t = 0; t < count; t++) y[(size_t)t * y_stride + (r - first) * v + e] += sums[t];
+      }
+    }
+  }
+}
+
+VBMI static void vq_planes_many(
+  const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens,
+  float *y, size_t y_stride) {
+  const int small = m->main_count <= 64;
+  size_t t = 0;
+  for (; t + 1 < tokens; ) {
+    const ck_split_activation *own = x + t * x_stride;
+    float *target = y + t * y_stride;
+    const int four = tokens - t >= 4;
+    const int count = four ? 4 : 2;
+    if (!m->residual_high) {
+      if (small && four) shared_passes(NO_RESIDUAL, 1, 4, m, first, last, own, x_stride, target, y_stride);
+      else if (small) shared_passes(NO_RESIDUAL, 1, 2, m, first, last, own, x_stride, target, y_stride);
+      else if (four) shared_passes(NO_RESIDUAL, 0, 4, m, first, last, own, x_stride, target, y_stride);
+      else shared_passes(NO_RESIDUAL, 0, 2, m, first, last, own, x_stride, target, y_stride);
+    } else if (m->residual_nibbles) {
+      if (small && four) shared_passes(NIBBLES, 1, 4, m, first, last, own, x_stride, target, y_stride);
+      else if (small) shared_passes(NIBBLES, 1, 2, m, first, last, own, x_stride, target, y_stride);
+      else if (four) shared_passes(NIBBLES, 0, 4, m, first, last, own, x_stride, target, y_stride);
+      else shared_passes(NIBBLES, 0, 2, m, first, last, own, x_stride, target, y_stride);
+    } else if (four) {
+      shared_passes(BYTES, 0, 4, m, first, last, own, x_stride, target, y_stride);
+    } else {
+      shared_passes(BYTES, 0, 2, m, first, last, own, x_stride, target, y_stride);
+    }
+    t += (size_t)count;
+  }
+  if (t < tokens) vq_planes(m, first, last, x + t * x_stride, y + t * y_stride);
+}
+
 /// The mask of those of the 16 values from `i` on that lie below `n`.
 VBMI_INLINE __mmask16 lanes_below(size_t i, size_t n) {
   return i >= n ? 0 : n - i < 16 ? (__mmask16)((1u << (n - i)) - 1) : 0xFFFF;
@@ -275,6 +417,7 @@ static void fill_table(void) {
   table.prefers_planes = 1;
   table.split_activation = split_activation;
   table.vq_planes = vq_planes;
+  table.vq_planes_many = vq_planes_many;
   if (__builtin_cpu_supports("avx512bf16")) {
     table.prefers_bf16 = 1;
     table.product_bf16 = ck_avx512_product_bf16;

@@ -41,13 +41,13 @@ struct CodePlanes: @unchecked Sendable {
     memory = [codes, mainTable.high, mainTable.low] + (residualTable.map { [$0.high, $0.low] } ?? [])
   }
 
-  /// Adds the products of vector rows `rows` to `sums`, as `vq_gemv` does.
+  /// Adds the products of vector rows `rows` with `tokens` activations, `stride` apart, to sums that are `sumStride` apart.
   func accumulate(
-    _ x: UnsafePointer<ck_split_activation>, rows: Range<Int>, into sums: UnsafeMutablePointer<Float>,
-    kernels: ck_kernels
+    _ splits: UnsafePointer<ck_split_activation>, stride: Int, tokens: Int, rows: Range<Int>,
+    into sums: UnsafeMutablePointer<Float>, sumStride: Int, kernels: ck_kernels
   ) {
     withUnsafePointer(to: planes) {
-      kernels.vq_planes($0, rows.lowerBound, rows.upperBound, x, sums)
+      kernels.vq_planes_many($0, rows.lowerBound, rows.upperBound, splits, stride, tokens, sums, sumStride)
     }
   }
 

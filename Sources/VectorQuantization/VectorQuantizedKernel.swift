@@ -81,17 +81,24 @@ public final class VectorQuantizedKernel: Sendable {
     parallelFor((vectorRows + rowsPerTask - 1) / rowsPerTask) { task in
       let rows = (task * rowsPerTask)..<min((task + 1) * rowsPerTask, vectorRows)
       let outputs = (rows.lowerBound * vectorLength)..<min(rows.upperBound * vectorLength, outFeatures)
-      withScratch(count: rows.count * vectorLength) { sums in
-        for token in 0..<tokens {
-          sums.update(repeating: 0, count: rows.count * vectorLength)
-          for (index, part) in parts.enumerated() {
+      let width = rows.count * vectorLength
+      withScratch(count: tokens * width) { sums in
+        sums.update(repeating: 0, count: tokens * width)
+        for (index, part) in parts.enumerated() {
+          if let splits, let split = splits.split(token: 0, part: index) {
             part.accumulate(
-              x + token * inFeatures + part.firstColumn, split: splits?.split(token: token, part: index),
-              outputs: outputs, into: sums,
+              split, stride: parts.count, tokens: tokens, outputs: outputs, into: sums, sumStride: width,
               kernels: kernels)
+            continue
           }
+          for token in 0..<tokens {
+            part.accumulate(
+              x + token * inFeatures + part.firstColumn, outputs: outputs, into: sums + token * width, kernels: kernels)
+          }
+        }
+        for token in 0..<tokens {
           let target = y + token * outFeatures + outputs.lowerBound
-          target.update(from: sums, count: outputs.count)
+          target.update(from: sums + token * width, count: outputs.count)
           output.apply(target, outputs: outputs, offset: offsets[token])
         }
       }

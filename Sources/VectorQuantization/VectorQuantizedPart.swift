@@ -86,16 +86,9 @@ struct VectorQuantizedPart: @unchecked Sendable {
   /// `sums` has room for whole vectors where `outputs` starts with one; else vectors that cross the borders of
   /// `outputs` are summed aside and only the wanted share is added.
   func accumulate(
-    _ x: UnsafePointer<Float>, split: UnsafePointer<ck_split_activation>?, outputs: Range<Int>,
-    into sums: UnsafeMutablePointer<Float>,
-    kernels: ck_kernels
+    _ x: UnsafePointer<Float>, outputs: Range<Int>, into sums: UnsafeMutablePointer<Float>, kernels: ck_kernels
   ) {
     let rows = vectorRows(of: outputs)
-    if let planes, let split {
-      // Only outlier vectors cross the borders of tasks, and they have no planes; a last vector may be longer than needed.
-      planes.accumulate(split, rows: rows, into: sums, kernels: kernels)
-      return
-    }
     withUnsafePointer(to: matrix) { matrix in
       if outputs.lowerBound % vectorLength == 0, outputs.upperBound % vectorLength == 0 {
         kernels.vq_gemv(matrix, rows.lowerBound, rows.upperBound, x, sums)
@@ -108,6 +101,17 @@ struct VectorQuantizedPart: @unchecked Sendable {
         for index in 0..<outputs.count { sums[index] += aside[skip + index] }
       }
     }
+  }
+
+  /// As `accumulate` for several activations that were split for this part's planes, `stride` apart, into sums `sumStride` apart.
+  func accumulate(
+    _ splits: UnsafePointer<ck_split_activation>, stride: Int, tokens: Int, outputs: Range<Int>,
+    into sums: UnsafeMutablePointer<Float>, sumStride: Int, kernels: ck_kernels
+  ) {
+    // Only outlier vectors cross the borders of tasks, and they have no planes; a last vector may be longer than needed.
+    planes?.accumulate(
+      splits, stride: stride, tokens: tokens, rows: vectorRows(of: outputs), into: sums, sumStride: sumStride,
+      kernels: kernels)
   }
 
   /// Writes `outputs` (at most `CK_PANEL`) of `columns` of this part to a panel.

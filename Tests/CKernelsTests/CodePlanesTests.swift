@@ -76,6 +76,40 @@ struct CodePlanesTests {
     }
   }
 
+  @Test("Several activations together give each what it has alone, to the last bit", arguments: KernelVariant.all)
+  func together(variant: KernelVariant) {
+    for shape in Self.shapes {
+      withArena { arena in
+        let rows = 21
+        let fixture = PlanesFixture(shape, rows: rows, arena)
+        let fixtures = (0..<7).map { SplitFixture(shape, seed: UInt64(31 * $0 + shape.mainCount), arena) }
+        // Two places for each, as where a layer has two parts.
+        let splits = fixtures.flatMap { [$0.split, $0.split] }
+        let count = rows * shape.vectorLength
+        withUnsafePointer(to: fixture.planes) { planes in
+          let alone = fixtures.map { own -> [Float] in
+            let y = arena.place([Float](repeating: 1, count: count), offset: 1)
+            withUnsafePointer(to: own.split) { variant.kernels.vq_planes(planes, 0, rows, $0, y) }
+            return y.values(count)
+          }
+          for tokens in 1...7 {
+            let y = arena.place([Float](repeating: 1, count: tokens * (count + 3)), offset: 1)
+            splits.withUnsafeBufferPointer { splits in
+              guard let base = splits.baseAddress else { return }
+              variant.kernels.vq_planes_many(planes, 0, rows, base, 2, tokens, y, count + 3)
+            }
+            let all = y.values(tokens * (count + 3))
+            for token in 0..<tokens {
+              let start = token * (count + 3)
+              #expect(Array(all[start..<(start + count)]) == alone[token], "\(shape), \(token) of \(tokens)")
+              #expect(all[(start + count)..<(start + count + 3)].allSatisfy { $0 == 1 })
+            }
+          }
+        }
+      }
+    }
+  }
+
   @Test("A split activation is within half a unit of its class, its padding zero", arguments: KernelVariant.all)
   func splitActivation(variant: KernelVariant) {
     for count in oddSizes + [640] {

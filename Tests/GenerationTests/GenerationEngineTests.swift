@@ -58,7 +58,7 @@ struct GenerationEngineTests {
 
   @Test("A reader that goes away frees its place at once; the others are not disturbed")
   func cancellation() async throws {
-    let model = try FixedModel(saying: [2, 3], vocabulary: 8, positions: 1_000_000)
+    let model = try FixedModel(saying: [2, 3], vocabulary: 8, positions: 1 << 30)
     let engine = GenerationEngine(model: model, tokenizer: nil, limits: EngineLimits(parallel: 1))
     let endless = GenerationOptions(sampling: .greedy, ignoresEndTokens: true)
     do {
@@ -78,7 +78,7 @@ struct GenerationEngineTests {
 
   @Test("A full queue refuses; a request that cannot be served fails by itself")
   func refusals() async throws {
-    let model = try FixedModel(rows: [[0, 1, .nan], [0, 1, 2]], positions: 1_000_000)
+    let model = try FixedModel(rows: [[0, 1, .nan], [0, 1, 2]], positions: 1 << 30)
     let engine = GenerationEngine(model: model, tokenizer: nil, limits: EngineLimits(parallel: 1, queue: 2))
     let bad = try engine.submit(GenerationRequest(prompt: [1], options: GenerationOptions(sampling: .greedy)))
     await #expect(throws: GenerationError.self) { try await bad.result() }

@@ -185,6 +185,10 @@ typedef struct {
   // More than 65536 columns are not allowed.
   void (*vq_planes)(
     const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y);
+  // As `vq_planes` for `tokens` activations x[t * x_stride], each with exactly what it gives for that one alone, added to y + t * y_stride.
+  void (*vq_planes_many)(
+    const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens,
+    float *y, size_t y_stride);
 
   // Tile dequantization for prompts: vector rows [first, last), columns [c0, c1), to
   // panel[(c - c0) * CK_PANEL + (n - first) * vector_length + e - skip] for entries where that output offset

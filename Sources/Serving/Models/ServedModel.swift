@@ -2,9 +2,7 @@ public import Checkpoints
 public import Generation
 import JSONReader
 import LanguageModels
-import Tensors
 public import Tokenizers
-import VectorQuantization
 
 /// A model at work: engine, tokenizer, and what is told about it.
 public final class ServedModel: Sendable {
@@ -57,30 +55,9 @@ public struct ModelDetails: Sendable {
     fileBytes = folder.fileBytes
     self.contextLength = contextLength
     self.hasChatTemplate = hasChatTemplate
-    var (weights, bits, others) = (0, 0, 0)
-    var counted: Set<String> = []
-    let settings = try QuantizationSettings(folder.configuration)
-    for block in 0..<configuration.layerCount {
-      for linear in configuration.linears(ofBlock: block) {
-        let module = "\(configuration.blockModule(block)).\(linear.name)"
-        weights += linear.shape.elementCount
-        if let own = settings?.settings(forModule: module), folder.contains(module + ".centroids.weight") {
-          let layer = try VectorQuantizedLinear(
-            reading: folder, module: module, settings: own, outFeatures: linear.shape[0], inFeatures: linear.shape[1])
-          bits += layer.storedBits.total
-        } else if let tensor = try? folder.tensor(named: module + ".weight") {
-          bits += tensor.shape.elementCount * tensor.dtype.byteCount * 8
-        }
-        counted.insert(module)
-      }
-    }
-    for name in folder.tensorNames {
-      let parts = name.split(separator: ".")
-      let isCounted = [1, 2].contains { counted.contains(parts.dropLast($0).joined(separator: ".")) }
-      if !isCounted { others += try folder.tensor(named: name).shape.elementCount }
-    }
-    bitsPerWeight = weights > 0 ? Double(bits) / Double(weights) : nil
-    parameters = weights + others
+    let inventory = try ModelInventory(folder, configuration: configuration)
+    bitsPerWeight = inventory.bitsPerWeight
+    parameters = inventory.parameters
   }
 
   func json(isLoaded: Bool) -> JSONValue {

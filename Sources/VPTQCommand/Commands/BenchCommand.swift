@@ -79,7 +79,7 @@ struct BenchCommand: AsyncParsableCommand {
     ).measure(loaded, progress: progress, isCancelled: { interruption.isRequested })
     progress.clear()
     let report = BenchReport(
-      folder: folder, bitsPerWeight: try Inspection(folder, configuration: loaded.configuration).bitsPerWeight,
+      folder: folder, bitsPerWeight: try ModelInventory(folder, configuration: loaded.configuration).bitsPerWeight,
       results: results, loadSeconds: loadSeconds, firstTokenSeconds: firstToken)
     report.show(common.json ? .json : format)
   }
