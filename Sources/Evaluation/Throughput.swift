@@ -64,7 +64,8 @@ public struct Throughput: Sendable {
             return try time {
               for position in 0..<generatedTokens {
                 _ = try model.forward(
-                  (0..<batch).map { Segment(tokens: [ids[$0][position]], cache: caches[$0]) }, logits: .last)
+                  (0..<batch).map { Segment(tokens: [ids[$0][position]], cache: caches[$0]) }, logits: .last,
+                  grouping: .alone)
               }
             }
           })

@@ -36,24 +36,28 @@ public struct DenseLinear: Linear {
   ) {
     guard let base = weight.baseAddress, tokens > 0 else { return }
     if !grouping.usesTiles(tokens: tokens, limit: 2) {
-      for token in 0..<tokens {
-        multiplyVector(base, x + token * inFeatures, into: y + token * outFeatures)
-      }
+      multiplyVectors(base, x, tokens: tokens, into: y)
     } else {
       multiplyTiles(base, x, tokens: tokens, into: y)
     }
     if let bias { Self.add(bias, to: y, tokens: tokens) }
   }
 
-  private func multiplyVector(_ base: UnsafeRawPointer, _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>)
-  {
+  /// Each token by itself; a chunk of rows serves all of them while it is in the cache.
+  private func multiplyVectors(
+    _ base: UnsafeRawPointer, _ x: UnsafePointer<Float>, tokens: Int, into y: UnsafeMutablePointer<Float>
+  ) {
     let kernels = ck_active().pointee
     let (rows, columns) = (outFeatures, inFeatures)
     let chunk = max(16, (1 << 17) / max(columns, 1) / 16 * 16)
     let rowBytes = columns * weight.dtype.byteCount
     parallelFor((rows + chunk - 1) / chunk) { index in
       let first = index * chunk
-      kernels.gemv(base + first * rowBytes, storage, min(chunk, rows - first), columns, x, y + first)
+      for token in 0..<tokens {
+        kernels.gemv(
+          base + first * rowBytes, storage, min(chunk, rows - first), columns, x + token * columns,
+          y + token * rows + first)
+      }
     }
   }
 
