@@ -76,6 +76,20 @@ struct GenerationEngineTests {
     #expect(engine.statistics.cancelled == 1)
   }
 
+  @Test("A request that is let go while it waits ends, and so does everything when the engine stops")
+  func waiting() async throws {
+    let model = try FixedModel(saying: [2, 3], vocabulary: 8, positions: 1 << 30)
+    let engine = GenerationEngine(model: model, tokenizer: nil, limits: EngineLimits(parallel: 1))
+    let endless = GenerationRequest(
+      prompt: [1], options: GenerationOptions(sampling: .greedy, ignoresEndTokens: true))
+    let streams = try engine.submit([endless, endless, endless])
+    streams[1].cancel()
+    await #expect(throws: CancellationError.self) { try await streams[1].result() }
+    engine.stop()
+    #expect(try await streams[0].result().finishReason == .cancelled)
+    await #expect(throws: CancellationError.self) { try await streams[2].result() }
+  }
+
   @Test("A full queue refuses; a request that cannot be served fails by itself")
   func refusals() async throws {
     let model = try FixedModel(rows: [[0, 1, .nan], [0, 1, 2]], positions: 1 << 30)

@@ -112,21 +112,24 @@ final class EngineCore: @unchecked Sendable {
 
   /// Takes jobs from the queue as there is room, waits where there is nothing to do; false once the engine is stopped.
   private func admit() -> Bool {
-    lock.withLock {
+    let (left, isWorking) = lock.withLock { () -> ([Job], Bool) in
       while active.isEmpty, waiting.isEmpty, !isStopped { lock.wait() }
-      guard !isStopped else {
-        for job in waiting { job.continuation.finish(throwing: CancellationError()) }
-        waiting = []
-        return false
+      if isStopped {
+        defer { waiting = [] }
+        return (waiting, false)
       }
       while active.count < limits.parallel, !waiting.isEmpty { active.append(waiting.removeFirst()) }
       // Those that wait in vain leave at once, so that they keep nobody out.
-      counts.cancelled += waiting.count(where: \.isCancelled)
+      let left = waiting.filter(\.isCancelled)
       waiting.removeAll(where: \.isCancelled)
+      counts.cancelled += left.count
       counts.active = active.count
       counts.queued = waiting.count
-      return true
+      return (left, true)
     }
+    // Not under the lock: the end of a stream asks for it.
+    for job in left { job.continuation.finish(throwing: CancellationError()) }
+    return isWorking
   }
 
   /// Lets go of jobs whose reader went away.
