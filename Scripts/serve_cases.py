@@ -137,7 +137,9 @@ def load(server, seconds, expected):
         thread.join(600)
     check(f"{asked[0]} requests of 64 clients in {seconds} s: no wrong or lost answer", not wrong, str(wrong[:2])[:500])
     first, last = memory[min(len(memory) - 1, len(memory) // 4)], memory[-1]
-    check("memory is flat after the beginning", last < 1.15 * first + 64e6, f"{first / 1e6:.0f} MB, then {last / 1e6:.0f} MB")
+    # Known beginnings of prompts fill their quarter of a gigabyte in the first minutes.
+    slack = 64e6 if seconds >= 120 else 300e6
+    check("memory is flat after the beginning", last < 1.15 * first + slack, f"{first / 1e6:.0f} MB, then {last / 1e6:.0f} MB")
 
 
 def main():
