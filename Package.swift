@@ -73,8 +73,7 @@ let package = Package(
     .target(
       name: "Serving",
       dependencies: [
-        "Generation", "LanguageModels", "VectorQuantization", "Tokenizers", "ChatTemplates", "Checkpoints",
-        "JSONReader", "Tensors",
+        "Generation", "Evaluation", "LanguageModels", "Tokenizers", "ChatTemplates", "Checkpoints", "JSONReader",
         .product(name: "Hummingbird", package: "hummingbird"), .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
       ],

@@ -67,13 +67,7 @@ public final class KeyValueCache: @unchecked Sendable {
     let copy = KeyValueCache(rows: layers.map(\.rows), capacity: capacity)
     copy.reserve(count)
     for (from, to) in zip(layers, copy.layers) {
-      let rows = from.rows
-      for (offset, width) in [(0, rows.keyDimension), (rows.keyDimension, rows.valueDimension)] {
-        for head in 0..<rows.heads {
-          (to.memory + copy.allocated * rows.heads * offset + head * copy.allocated * width).update(
-            from: from.memory + allocated * rows.heads * offset + head * allocated * width, count: count * width)
-        }
-      }
+      Self.copy(first: count, of: from.rows, from.memory, room: allocated, to: to.memory, room: copy.allocated)
     }
     copy.tokens = Array(tokens[..<count])
     copy.rotaryLength = rotaryLength
@@ -93,17 +87,24 @@ public final class KeyValueCache: @unchecked Sendable {
       let (rows, old) = (layers[index].rows, layers[index].memory)
       let new = UnsafeMutablePointer<Float>.allocate(
         capacity: max(1, rows.heads * next * (rows.keyDimension + rows.valueDimension)))
-      for (offset, width) in [(0, rows.keyDimension), (rows.keyDimension, rows.valueDimension)] {
-        for head in 0..<rows.heads {
-          let from = old + allocated * rows.heads * offset + head * allocated * width
-          let to = new + next * rows.heads * offset + head * next * width
-          to.update(from: from, count: count * width)
-        }
-      }
+      Self.copy(first: count, of: rows, old, room: allocated, to: new, room: next)
       old.deallocate()
       layers[index].memory = new
     }
     allocated = next
+  }
+
+  /// Copies the first `count` positions of one block between memories that have room for so many.
+  private static func copy(
+    first count: Int, of rows: Rows, _ from: UnsafePointer<Float>, room fromRoom: Int,
+    to: UnsafeMutablePointer<Float>, room toRoom: Int
+  ) {
+    for (offset, width) in [(0, rows.keyDimension), (rows.keyDimension, rows.valueDimension)] {
+      for head in 0..<rows.heads {
+        (to + toRoom * (rows.heads * offset + head * width)).update(
+          from: from + fromRoom * (rows.heads * offset + head * width), count: count * width)
+      }
+    }
   }
 
   package func advance(by tokens: [Int]) {

@@ -28,12 +28,15 @@ public struct Server: Sendable {
   /// Listens until SIGTERM or SIGINT; requests at work then have their answers, new ones are refused.
   ///
   /// - Parameter onListening: is told the address as `http://HOST:PORT`.
+  /// - Throws: `ServerError`.
   public func run(onListening: @escaping @Sendable (String) async -> Void = { _ in }) async throws {
     var logger = Logger(label: "vptq") { StreamLogHandler.standardError(label: $0) }
-    logger.logLevel = options.logsRequests ? .info : .warning
+    logger.logLevel = .warning
+    var requests = logger
+    requests.logLevel = options.logsRequests ? .info : .warning
     let host = options.host
     let application = Application(
-      router: router(),
+      router: router(logger: requests),
       server: .http1(
         configuration: .init(
           additionalChannelHandlers: [DisconnectionHandler()], idleTimeout: .seconds(Int64(options.idleSeconds)))),
@@ -46,14 +49,20 @@ public struct Server: Sendable {
     // The first model is loaded while the server listens already.
     let loading = Task { try await store.model(nil) }
     defer { loading.cancel() }
-    try await application.runService()
+    do {
+      try await application.runService()
+    } catch let error as IOError {
+      throw ServerError(
+        code: .cannotListen,
+        message: "cannot listen at \(host):\(options.port): \(String(cString: strerror(error.errnoCode)))")
+    }
     await store.stop()
   }
 
   /// All routes.
-  private func router() -> Router<ServerContext> {
+  private func router(logger: Logger) -> Router<ServerContext> {
     let router = Router(context: ServerContext.self)
-    router.add(middleware: ErrorAnswers(logsRequests: options.logsRequests))
+    router.add(middleware: ErrorAnswers(logger: logger))
     if !options.allowedOrigins.isEmpty { router.add(middleware: OriginGuard(origins: options.allowedOrigins)) }
     if let key = options.apiKey { router.add(middleware: KeyGuard(key: key)) }
     PageRoutes.add(to: router)

@@ -78,6 +78,6 @@ struct PerplexityTests {
     #expect(results.map(\.test) == ["prompt", "decode", "prompt", "decode"])
     #expect(results.map(\.batch) == [1, 1, 2, 2])
     #expect(results.allSatisfy { $0.repetitions == 3 && $0.meanTokensPerSecond > 0 })
-    #expect(PeakMemory.bytes > 1 << 20)
+    #expect(ProcessMemory.peakBytes > 1 << 20)
   }
 }

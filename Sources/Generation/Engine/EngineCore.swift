@@ -151,18 +151,11 @@ final class EngineCore: @unchecked Sendable {
         [segment], logits: sequence.request(for: segment), grouping: .together)
       try sequence.accept(logits, segment: segment)
     }
-    count {
-      $0.promptTokens += segment.tokens.count
-    } seconds: {
-      $0.promptSeconds += $1
+    lock.withLock {
+      counts.promptTokens += segment.tokens.count
+      counts.promptSeconds += Double(start.duration(to: .now) / .seconds(1))
     }
     settle(job)
-    func count(_ change: (inout EngineStatistics) -> Void, seconds: (inout EngineStatistics, Double) -> Void) {
-      lock.withLock {
-        change(&counts)
-        seconds(&counts, Double(start.duration(to: .now) / .seconds(1)))
-      }
-    }
   }
 
   private func begin(_ job: Job) -> GenerationSequence {

@@ -31,11 +31,7 @@ public struct ModelRotation: Sendable {
   /// - Throws: what reading `config.json` throws.
   public static func freeParts(_ model: ModelDirectory) throws -> RotationParts {
     let configuration = try ModelConfiguration(model)
-    let isAble =
-      configuration.prefix == "model."
-      && configuration.blocks.allSatisfy {
-        $0.attentionOutputNorm == nil && $0.feedForwardOutputNorm == nil
-      }
+    let isAble = RotationPlan.obstacle(configuration) == nil
     return configuration.tiedEmbeddings || !isAble ? .values : [.values, .residual]
   }
 

@@ -26,6 +26,14 @@ struct RotationPlan {
     }
   }
 
+  /// Why the residual stream cannot be turned, if so.
+  static func obstacle(_ c: ModelConfiguration) -> String? {
+    if c.prefix != "model." { return "other parts of the model than the decoder write to it" }
+    return c.blocks.firstIndex { $0.attentionOutputNorm != nil || $0.feedForwardOutputNorm != nil }.map {
+      "block \($0) weighs what it adds entry by entry"
+    }
+  }
+
   private mutating func edit(_ name: String, _ change: (inout TensorRotation) -> Void) {
     change(&tensors[name, default: TensorRotation()])
   }
@@ -35,15 +43,11 @@ struct RotationPlan {
     let rotation = RandomRotation(width: c.hiddenSize, seed: seed, stream: 0)
     let stream = [(first: 0, rotation: rotation)]
     let loader = ParameterLoader(source: source, settings: nil)
-    func refuse(_ part: String) -> QuantizationError {
-      QuantizationError(
-        .unsupported, "the residual stream of \(c.architecture) cannot be turned: \(part); use --parts values")
+    if let obstacle = Self.obstacle(c) {
+      throw QuantizationError(
+        .unsupported, "the residual stream of \(c.architecture) cannot be turned: \(obstacle); use --parts values")
     }
-    guard c.prefix == "model." else { throw refuse("other parts of the model than the decoder write to it") }
     for (index, block) in c.blocks.enumerated() {
-      guard block.attentionOutputNorm == nil, block.feedForwardOutputNorm == nil else {
-        throw refuse("block \(index) weighs what it adds entry by entry")
-      }
       let module = c.blockModule(index)
       let norms = try [block.attentionNorm, block.feedForwardNorm].map { try takeNorm("\(module).\($0)", loader) }
       let writers = Self.writers(block)

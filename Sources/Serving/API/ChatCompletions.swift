@@ -26,7 +26,7 @@ struct ChatCompletions {
     let prompt = try prompt(chat, model, fields)
     let constraint = format.constraint(model.tokenizer, endTokenIDs: model.engine.endTokenIDs)
     let replies = try Self.submit(
-      parameters.requests(prompt: prompt, constraint: constraint), to: model)
+      parameters.requests(prompt: prompt, constraint: constraint), to: model, promptField: "messages")
     return ReplyTask(
       kind: .chat(toolNames: chat.tools == nil ? nil : Self.names(fields)), model: model, parameters: parameters,
       replies: replies, prompts: [prompt])
@@ -53,21 +53,23 @@ struct ChatCompletions {
   }
 
   /// Puts requests into a model's queue, with errors in the interface's words.
-  static func submit(_ requests: [GenerationRequest], to model: ServedModel) throws -> [ReplyStream] {
+  static func submit(
+    _ requests: [GenerationRequest], to model: ServedModel, promptField: String
+  ) throws -> [ReplyStream] {
     do {
       return try model.engine.submit(requests)
     } catch let error as GenerationError {
-      throw APIError(error)
+      throw APIError(error, promptField: promptField)
     }
   }
 }
 
 extension APIError {
   /// What an engine refuses.
-  init(_ error: GenerationError) {
+  init(_ error: GenerationError, promptField: String? = nil) {
     switch error.code {
     case .contextLengthExceeded:
-      self = .invalid("messages", error.message, code: "context_length_exceeded")
+      self = .invalid(promptField, error.message, code: "context_length_exceeded")
     case .queueFull:
       self.init(
         status: .tooManyRequests, message: error.message, type: "rate_limit_error", code: "queue_full", retryAfter: 1)
@@ -75,7 +77,9 @@ extension APIError {
       self = .unavailable("the server is stopping", code: "stopping")
     case .noDistribution:
       self.init(status: .internalServerError, message: error.message, type: "server_error", code: "no_distribution")
-    case .invalidOption, .badPrompt:
+    case .badPrompt:
+      self = .invalid(promptField, error.message)
+    case .invalidOption:
       self = .invalid(error.option, error.message)
     }
   }

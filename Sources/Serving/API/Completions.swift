@@ -32,7 +32,7 @@ struct Completions {
     }
     return ReplyTask(
       kind: .text(isEchoed: isEchoed), model: model, parameters: parameters,
-      replies: try ChatCompletions.submit(requests, to: model), prompts: prompts)
+      replies: try ChatCompletions.submit(requests, to: model, promptField: "prompt"), prompts: prompts)
   }
 
   /// A text, a list of texts, a list of ids, or a list of those.

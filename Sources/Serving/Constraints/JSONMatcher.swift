@@ -4,15 +4,16 @@
 struct JSONMatcher: Sendable {
   /// Something that is expected or half read.
   private enum Frame: Hashable, Sendable {
-    /// A value, after so much white space.
-    case value(SchemaID, spaces: Int)
+    case value(SchemaID)
     case literal([UInt8], position: Int)
     /// Characters so far; what an escape or a character of several bytes still lacks.
     case string(count: Int, limits: ClosedRange<Int>, StringState)
     case number(NumberState, isInteger: Bool)
-    case object(SchemaID, next: Int, Phase, spaces: Int)
-    case array(SchemaID, count: Int, Phase, spaces: Int)
-    case colon(spaces: Int)
+    case object(SchemaID, next: Int, Phase)
+    case array(SchemaID, count: Int, Phase)
+    case colon
+    /// White space that may come before what lies below; so much has come.
+    case space(Int)
   }
 
   private enum Phase: Hashable { case first, afterItem, needsItem }
@@ -38,19 +39,19 @@ struct JSONMatcher: Sendable {
   /// White space that may follow `spaces`: one space, or a line's end and an indentation. Models that like more would never end.
   private static func spaces(after spaces: Int, _ byte: UInt8) -> Int? {
     switch (byte, spaces) {
-    case (0x20, 0): return noSpaces
+    case (0x20, 0): return spaceLimit
     case (0x0a, 0): return 1
-    case (0x20, 1..<noSpaces), (0x09, 1..<noSpaces): return spaces + 1
+    case (0x20, 1..<spaceLimit), (0x09, 1..<spaceLimit): return spaces + 1
     default: return nil
     }
   }
 
-  /// What stands for a place where no white space may come.
-  private static let noSpaces = 32
+  /// The longest white space.
+  private static let spaceLimit = 32
   /// Ways to read a text that are followed at once.
   private static let stackLimit = 512
 
-  init(_ schema: JSONSchema) { stacks = [[.value(SchemaID(schema: schema), spaces: Self.noSpaces)]] }
+  init(_ schema: JSONSchema) { stacks = [[.value(SchemaID(schema: schema))]] }
 
   /// Whether the text so far is whole.
   var isComplete: Bool {
@@ -80,12 +81,14 @@ struct JSONMatcher: Sendable {
     guard let top = stack.last else { return }
     let rest = Array(stack.dropLast())
     switch top {
-    case .value(let id, let spaces):
-      if isSpace(byte) {
-        if let spaces = Self.spaces(after: spaces, byte) { next.insert(rest + [.value(id, spaces: spaces)]) }
-      } else {
-        begin(id.schema, rest, byte, &next)
+    case .space(let count):
+      if !isSpace(byte) {
+        step(rest, byte, &next)
+      } else if let count = spaces(after: count, byte) {
+        next.insert(rest + [.space(count)])
       }
+    case .value(let id):
+      begin(id.schema, rest, byte, &next)
     case .literal(let bytes, let position):
       guard bytes[position] == byte else { return }
       next.insert(position + 1 == bytes.count ? rest : rest + [.literal(bytes, position: position + 1)])
@@ -97,16 +100,12 @@ struct JSONMatcher: Sendable {
       } else if ends(state) {
         step(rest, byte, &next)
       }
-    case .object(let id, let index, let phase, let spaces):
-      object(id, next: index, phase, spaces, rest, byte, &next)
-    case .array(let id, let count, let phase, let spaces):
-      array(id, count: count, phase, spaces, rest, byte, &next)
-    case .colon(let spaces):
-      if byte == UInt8(ascii: ":") {
-        next.insert(rest)
-      } else if let spaces = Self.spaces(after: spaces, byte) {
-        next.insert(rest + [.colon(spaces: spaces)])
-      }
+    case .object(let id, let index, let phase):
+      object(id, next: index, phase, rest, byte, &next)
+    case .array(let id, let count, let phase):
+      array(id, count: count, phase, rest, byte, &next)
+    case .colon:
+      if byte == UInt8(ascii: ":") { next.insert(rest) }
     }
   }
 
@@ -117,10 +116,10 @@ struct JSONMatcher: Sendable {
       for form in [JSONSchema.anyObject, anyArray, anyString, anyNumber, words] { begin(form, rest, byte, &next) }
     case .object:
       guard byte == UInt8(ascii: "{") else { return }
-      next.insert(rest + [.object(SchemaID(schema: schema), next: 0, .first, spaces: 0)])
+      next.insert(rest + [.object(SchemaID(schema: schema), next: 0, .first), .space(0)])
     case .array:
       guard byte == UInt8(ascii: "[") else { return }
-      next.insert(rest + [.array(SchemaID(schema: schema), count: 0, .first, spaces: 0)])
+      next.insert(rest + [.array(SchemaID(schema: schema), count: 0, .first), .space(0)])
     case .string(let limits):
       guard byte == UInt8(ascii: "\"") else { return }
       next.insert(rest + [.string(count: 0, limits: limits, .plain)])
@@ -209,65 +208,51 @@ struct JSONMatcher: Sendable {
   }
 
   private static func object(
-    _ id: SchemaID, next index: Int, _ phase: Phase, _ spaces: Int, _ rest: [Frame], _ byte: UInt8,
-    _ next: inout Set<[Frame]>
+    _ id: SchemaID, next index: Int, _ phase: Phase, _ rest: [Frame], _ byte: UInt8, _ next: inout Set<[Frame]>
   ) {
     guard case .object(let properties, let additional) = id.schema.form else { return }
-    if isSpace(byte) {
-      if let spaces = Self.spaces(after: spaces, byte) {
-        next.insert(rest + [.object(id, next: index, phase, spaces: spaces)])
-      }
-      return
+    /// A key, whose opening quotation mark has come, its value, and what then follows in the object.
+    func insert(next index: Int, key: Frame, _ value: JSONSchema) {
+      next.insert(
+        rest + [
+          .object(id, next: index, .afterItem), .space(0), .value(SchemaID(schema: value)), .space(0), .colon,
+          .space(0),
+          key,
+        ])
     }
     switch byte {
     case UInt8(ascii: "}"):
       if phase != .needsItem, !properties[index...].contains(where: \.isRequired) { next.insert(rest) }
     case UInt8(ascii: ",") where phase == .afterItem:
       if index < properties.count || additional != nil {
-        next.insert(rest + [.object(id, next: index, .needsItem, spaces: 0)])
+        next.insert(rest + [.object(id, next: index, .needsItem), .space(0)])
       }
     case UInt8(ascii: "\"") where phase != .afterItem:
       // The declared properties come in their order; those that are not required may be left out.
       for (position, property) in properties.enumerated().dropFirst(index) {
-        next.insert(
-          rest + [
-            .object(id, next: position + 1, .afterItem, spaces: 0),
-            .value(SchemaID(schema: property.schema), spaces: 0),
-            .colon(spaces: 0), .literal(property.key, position: 0),
-          ])
+        insert(next: position + 1, key: .literal(property.key, position: 0), property.schema)
         if property.isRequired { break }
       }
       if let additional {
-        next.insert(
-          rest + [
-            .object(id, next: index, .afterItem, spaces: 0), .value(SchemaID(schema: additional), spaces: 0),
-            .colon(spaces: 0), .string(count: 0, limits: 0...Int.max, .plain),
-          ])
+        insert(next: index, key: .string(count: 0, limits: 0...Int.max, .plain), additional)
       }
     default: return
     }
   }
 
   private static func array(
-    _ id: SchemaID, count: Int, _ phase: Phase, _ spaces: Int, _ rest: [Frame], _ byte: UInt8,
-    _ next: inout Set<[Frame]>
+    _ id: SchemaID, count: Int, _ phase: Phase, _ rest: [Frame], _ byte: UInt8, _ next: inout Set<[Frame]>
   ) {
     guard case .array(let items, let limits) = id.schema.form else { return }
-    if isSpace(byte) {
-      if let spaces = Self.spaces(after: spaces, byte) {
-        next.insert(rest + [.array(id, count: count, phase, spaces: spaces)])
-      }
-      return
-    }
     if byte == UInt8(ascii: "]") {
       if phase != .needsItem, count >= limits.lowerBound { next.insert(rest) }
     } else if phase == .afterItem {
       if byte == UInt8(ascii: ","), count < limits.upperBound {
-        next.insert(rest + [.array(id, count: count, .needsItem, spaces: 0)])
+        next.insert(rest + [.array(id, count: count, .needsItem), .space(0)])
       }
     } else if count < limits.upperBound {
       let isCounted = limits.lowerBound > 0 || limits.upperBound < .max
-      begin(items, rest + [.array(id, count: isCounted ? count + 1 : 0, .afterItem, spaces: 0)], byte, &next)
+      begin(items, rest + [.array(id, count: isCounted ? count + 1 : 0, .afterItem), .space(0)], byte, &next)
     }
   }
 }

@@ -6,17 +6,20 @@ import Logging
 /// Turns everything that is thrown into an answer in JSON, and tells the log about each request.
 struct ErrorAnswers: RouterMiddleware {
   typealias Context = ServerContext
-  let logsRequests: Bool
+  /// Of the server, without the marks of single requests.
+  let logger: Logger
+  /// What programs ask for again and again.
+  private static let polled: Set<String> = ["/status", "/health", "/metrics"]
 
   func handle(
     _ request: Request, context: Context, next: (Request, Context) async throws -> Response
   ) async throws -> Response {
     let start = ContinuousClock.now
     let response = try await answer(request, context, next)
-    if logsRequests {
-      let milliseconds = Int(start.duration(to: .now) / .milliseconds(1))
-      context.logger.info("\(request.method) \(request.uri.path) \(response.status.code) \(milliseconds) ms")
-    }
+    let milliseconds = Int(start.duration(to: .now) / .milliseconds(1))
+    logger.log(
+      level: Self.polled.contains(request.uri.path) ? .debug : .info,
+      "\(request.method) \(request.uri.path) \(response.status.code) in \(milliseconds) ms")
     return response
   }
 
@@ -38,7 +41,7 @@ struct ErrorAnswers: RouterMiddleware {
     } catch is CancellationError {
       return Response(status: .init(code: 499))
     } catch {
-      context.logger.error("\(request.method) \(request.uri.path): \(error)")
+      logger.error("\(request.method) \(request.uri.path): \(error)")
       return try APIError(reply: error).response(from: request, context: context)
     }
   }

@@ -100,7 +100,8 @@ struct BenchReport {
       print(
         "\(folder.path): \(Console.size(folder.fileBytes)), \(Console.fixed(bitsPerWeight, 3)) bits per weight, "
           + "\(threads) \(threads == 1 ? "thread" : "threads"); loaded in \(Console.fixed(loadSeconds, 3)) s, "
-          + "first token after \(Console.fixed(firstTokenSeconds, 3)) s, peak memory \(Console.size(PeakMemory.bytes))")
+          + "first token after \(Console.fixed(firstTokenSeconds, 3)) s, peak memory \(Console.size(ProcessMemory.peakBytes))"
+      )
       print("| test | batch | tokens | tokens/s | ± | repetitions |\n| --- | --- | --- | --- | --- | --- |")
       for r in results {
         print(
@@ -133,7 +134,7 @@ struct BenchReport {
           })
       ),
       ("load_seconds", .number(loadSeconds)), ("time_to_first_token_seconds", .number(firstTokenSeconds)),
-      ("peak_memory_bytes", .integer(PeakMemory.bytes)),
+      ("peak_memory_bytes", .integer(ProcessMemory.peakBytes)),
     ])
   }
 }

@@ -26,7 +26,7 @@ struct QuantizeReport {
       (codes \(Console.fixed(record.indexBitsPerWeight, 3)), codebooks \(Console.fixed(record.codebookBitsPerWeight, 3))), \
       mean relative error \(Console.fixed(record.meanRelativeError, 4))
       \(tuning)\(model.path) \(Console.size(model.fileBytes)) -> \(output.path) \(Console.size(output.fileBytes)) \
-      in \(Console.clock(seconds)), peak memory \(Console.size(PeakMemory.bytes))
+      in \(Console.clock(seconds)), peak memory \(Console.size(ProcessMemory.peakBytes))
       """)
     if let warning = collapse { Console.writeError("warning: " + warning) }
   }
@@ -65,7 +65,7 @@ struct QuantizeReport {
   private var document: JSONValue {
     .object(
       [
-        ("seconds", .number(seconds)), ("peak_memory_bytes", .integer(PeakMemory.bytes)),
+        ("seconds", .number(seconds)), ("peak_memory_bytes", .integer(ProcessMemory.peakBytes)),
         ("file_bytes", .integer(output.fileBytes)), ("original_file_bytes", .integer(model.fileBytes)),
         ("resumed_blocks", .integer(summary.resumedBlocks)),
         ("tuning_losses", .array((tuned?.losses ?? []).map(JSONValue.number))),

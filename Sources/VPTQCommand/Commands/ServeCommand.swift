@@ -58,12 +58,14 @@ struct ServeCommand: AsyncParsableCommand {
 
   private static func variable(_ name: String) -> String? { ProcessInfo.processInfo.environment["VPTQ_" + name] }
 
-  private func number(_ option: Int?, _ variable: String, _ range: ClosedRange<Int>, default value: Int) throws -> Int {
-    let text = Self.variable(variable.uppercased().replacing("-", with: "_"))
-    guard let number = option ?? (text == nil ? value : text.flatMap(Int.init)), range.contains(number) else {
-      throw ValidationError(
-        "--\(variable) must be between \(range.lowerBound) and \(range.upperBound), not \(option.map(String.init) ?? text ?? "")"
-      )
+  /// An option, or its environment variable, or the default.
+  private func number(_ option: Int?, _ name: String, _ range: ClosedRange<Int>, default value: Int) throws -> Int {
+    let variable = name.uppercased().replacing("-", with: "_")
+    let text = option.map(String.init) ?? Self.variable(variable)
+    guard let text else { return value }
+    guard let number = Int(text), range.contains(number) else {
+      let source = option == nil ? "VPTQ_\(variable)" : "--\(name)"
+      throw ValidationError("\(source) must be between \(range.lowerBound) and \(range.upperBound), not \(text)")
     }
     return number
   }
@@ -120,14 +122,8 @@ struct ServeCommand: AsyncParsableCommand {
     let gigabytes = memory ?? Self.variable("MEMORY").flatMap(Double.init)
     let store = ModelStore(sources, byteLimit: gigabytes.map { Int($0 * 1_073_741_824) })
     let quiet = common.quiet
-    do {
-      try await Server(store, options: options).run { address in
-        if !quiet { Console.writeError("listening at \(address); the page is there too, the interface below /v1") }
-      }
-    } catch let error as any Error where "\(error)".contains("errno: ") {
-      throw Failure(
-        exit: .cannotWrite, code: "cannotListen", message: "cannot listen at \(options.host):\(options.port): \(error)",
-        hint: "give another --port or --host")
+    try await Server(store, options: options).run { address in
+      if !quiet { Console.writeError("listening at \(address); the page is there too, the interface below /v1") }
     }
   }
 

@@ -71,7 +71,7 @@ struct TuneCommand: AsyncParsableCommand {
       let document: JSONValue = .object([
         ("mode", .string(tuning.mode)), ("parameters", .integer(summary.parameterCount)),
         ("first_loss", .number(summary.firstLoss)), ("last_loss", .number(summary.lastLoss)),
-        ("seconds", .number(seconds)), ("peak_memory_bytes", .integer(PeakMemory.bytes)),
+        ("seconds", .number(seconds)), ("peak_memory_bytes", .integer(ProcessMemory.peakBytes)),
         ("resumed_steps", .integer(summary.resumedSteps)), ("losses", .array(summary.losses.map(JSONValue.number))),
       ])
       print(document.serialized(pretty: true))
@@ -85,7 +85,7 @@ struct TuneCommand: AsyncParsableCommand {
       """
       \(summary.parameterCount) values tuned in \(summary.losses.count) steps, \(meaning) \
       \(Console.fixed(summary.firstLoss, 4)) -> \(Console.fixed(summary.lastLoss, 4))
-      \(model) -> \(output) in \(Console.clock(seconds)), peak memory \(Console.size(PeakMemory.bytes))
+      \(model) -> \(output) in \(Console.clock(seconds)), peak memory \(Console.size(ProcessMemory.peakBytes))
       """)
   }
 }

@@ -6,6 +6,7 @@ import Generation
 import JSONReader
 import LanguageModels
 import Quantization
+import Serving
 import Tensors
 import Tokenizers
 import VectorQuantization
@@ -58,6 +59,9 @@ struct Failure: CommandError {
       self.init(exit: .badData, code: error.code.rawValue, message: error.message)
     case let error as GenerationError:
       self.init(exit: Self.status(error.code), code: error.code.rawValue, message: error.message)
+    case let error as ServerError:
+      self.init(
+        exit: .cannotWrite, code: error.code.rawValue, message: error.message, hint: "give another --port or --host")
     case let error as EvaluationError:
       self.init(exit: .badData, code: error.code.rawValue, message: error.message)
     case let error as TemplateError:

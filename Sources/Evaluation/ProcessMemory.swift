@@ -1,13 +1,27 @@
 import Foundation
 
-#if canImport(Darwin)
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
   import Darwin
 #endif
 
 /// The memory of this process.
-enum ProcessMemory {
-  /// Bytes in memory now; 0 where the system does not tell.
-  static var residentBytes: Int {
+public enum ProcessMemory {
+  /// The most bytes that were resident at once, mapped file pages included.
+  public static var peakBytes: Int {
+    var usage = rusage()
+    #if canImport(Glibc)
+      guard getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 else { return 0 }
+      return Int(usage.ru_maxrss) * 1024
+    #else
+      guard getrusage(RUSAGE_SELF, &usage) == 0 else { return 0 }
+      return Int(usage.ru_maxrss)
+    #endif
+  }
+
+  /// Bytes that are resident now, mapped file pages included; 0 where the system does not tell.
+  public static var residentBytes: Int {
     #if canImport(Darwin)
       var info = mach_task_basic_info()
       var count = mach_msg_type_number_t(MemoryLayout<mach_task_basic_info>.size / MemoryLayout<natural_t>.size)
