@@ -109,7 +109,7 @@ let package = Package(
     tests("LanguageModels", ["Checkpoints", "Tensors", "JSONReader", "VectorQuantization"]),
     tests("ChatTemplates", ["JSONReader"]),
     tests("Tokenizers", ["JSONReader", "ChatTemplates"]),
-    tests("Generation", ["LanguageModels", "Tokenizers", "JSONReader"]),
+    tests("Generation", ["LanguageModels", "Tokenizers", "ChatTemplates", "JSONReader"]),
     tests(
       "Quantization",
       ["Checkpoints", "Tensors", "JSONReader", "VectorQuantization", "LanguageModels", "Tokenizers"]),
