@@ -32,10 +32,10 @@ struct HubScene {
     folder = try SharedData.temporaryFolder()
   }
 
-  /// Pulls with waits of milliseconds.
+  /// Pulls with waits of milliseconds; silence breaks a connection late, since a busy machine may stand still for seconds.
   func pull(
     _ name: String = "org/name", _ selection: HubSelection = .model, environment: [String: String] = [:],
-    attempts: Int = 4, silence: Double = 5, progress: any ProgressListener = SilentProgress()
+    attempts: Int = 4, silence: Double = 60, progress: any ProgressListener = SilentProgress()
   ) async throws -> HubSnapshot {
     guard let model = HubModel(name) else { throw CheckpointError(.notFound, "\(name) is no name") }
     let settings = try HubSettings(environment: hub.environment(cache: folder).merging(environment) { $1 })
@@ -48,7 +48,7 @@ struct HubScene {
   /// The error of a pull that must fail.
   func failure(
     _ name: String = "org/name", _ selection: HubSelection = .model, environment: [String: String] = [:],
-    attempts: Int = 4, silence: Double = 5
+    attempts: Int = 4, silence: Double = 60
   ) async -> CheckpointError? {
     do {
       let snapshot = try await pull(
