@@ -157,89 +157,132 @@ static void vq_panel(
   }
 }
 
-void ck_portable_split_activation(const float *x, size_t n, ck_split_activation *split) {
-  // A block is large if it holds a value beyond this share of the largest one.
-  const float share = 1.0f / 32;
-  float largest = 0, rest = 0;
-  int finite = 1;
+void ck_portable_split_activation(const float *x, size_t n, float large_value, ck_split_activation *split) {
+  double energy = 0;
+  float largest = 0;
   for (size_t i = 0; i < n; i++) {
-    const float magnitude = fabsf(x[i]);
-    finite = finite && magnitude < INFINITY;
-    if (magnitude > largest) largest = magnitude;
+    energy += (double)x[i] * x[i];
+    if (fabsf(x[i]) > largest) largest = fabsf(x[i]);
   }
-  size_t small = 0;
+  const int finite = energy < INFINITY;
+  const float limit = finite ? fmaxf(large_value * (float)sqrt(energy / (double)(n > 0 ? n : 1)), largest / 256) : 0;
+  float rest = 0;
   split->large = 0;
-  for (int pass = 0; pass < 2; pass++) {
-    for (size_t b = 0; b < split->blocks; b++) {
-      float peak = 0;
-      for (size_t i = 64 * b; i < n && i < 64 * b + 64; i++) peak = fabsf(x[i]) > peak ? fabsf(x[i]) : peak;
-      const int is_large = !finite || peak > share * largest;
-      if (is_large && pass == 0) split->order[split->large++] = (uint16_t)b;
-      if (!is_large && pass == 1) {
-        split->order[split->large + small++] = (uint16_t)b;
-        if (peak > rest) rest = peak;
-      }
+  for (size_t b = 0; b < split->blocks; b++) {
+    float peak = 0;
+    for (size_t i = 64 * b; i < n && i < 64 * b + 64; i++) peak = fabsf(x[i]) > peak ? fabsf(x[i]) : peak;
+    if (peak > limit) split->large_blocks[split->large++] = (uint16_t)b;
+    else if (peak > rest) rest = peak;
+  }
+  const float unit = fmaxf(rest / 127, largest / 32512);
+  // The reciprocal of the least units is no number.
+  const float inverse = finite && unit > 1e-37f ? 1 / unit : 0;
+  split->scale = finite ? unit : NAN;
+  split->sum_low = split->sum_high = 0;
+  size_t next = 0;
+  for (size_t b = 0; b < split->blocks; b++) {
+    const int is_large = next < split->large && split->large_blocks[next] == b;
+    if (is_large) next++;
+    for (size_t i = 64 * b; i < 64 * b + 64; i++) {
+      const int value = i < n && inverse > 0 ? (int)lrintf(x[i] * inverse) : 0;
+      const int low = is_large ? ((value + 128) & 255) - 128 : value;
+      split->low[i] = (int8_t)low;
+      split->sum_low += low;
+      if (!is_large) continue;
+      split->high[i] = (int8_t)((value - low) / 256);
+      split->sum_high += split->high[i];
     }
   }
-  const float peaks[2] = {largest, rest};
-  for (int class = 0; class < 2; class++) {
-    split->scale[class] = finite ? peaks[class] / 32512 : NAN;
-    split->sum_high[class] = split->sum_low[class] = 0;
-    const float inverse = finite && peaks[class] > 0 ? 32512 / peaks[class] : 0;
-    const size_t begin = class == 0 ? 0 : split->large, end = class == 0 ? split->large : split->blocks;
-    for (size_t k = begin; k < end; k++) {
-      for (size_t i = 64 * (size_t)split->order[k]; i < 64 * (size_t)split->order[k] + 64; i++) {
-        const int value = i < n && inverse > 0 ? (int)lrintf(x[i] * inverse) : 0;
-        const int low = ((value + 128) & 255) - 128;
-        split->low[i] = (int8_t)low;
-        split->high[i] = (int8_t)((value - low) / 256);
-        split->sum_low[class] += split->low[i];
-        split->sum_high[class] += split->high[i];
+}
+
+void ck_portable_gemv_bytes(
+  const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, float *y) {
+  for (size_t r = first; r < last; r++) {
+    float sum = 0;
+    size_t next = 0;
+    for (size_t b = 0; b < w->blocks; b++) {
+      const int is_large = next < x->large && x->large_blocks[next] == b;
+      if (is_large) next++;
+      int32_t products = 0;
+      for (size_t c = 64 * b; c < 64 * b + 64; c++) {
+        products += (x->low[c] + (is_large ? 256 * x->high[c] : 0)) * (w->bytes[64 * r * w->blocks + c] - 128);
       }
+      sum += f16_value(w->scales[r * w->blocks + b]) * (float)products;
     }
+    y[r - first] = x->scale * sum;
   }
+}
+
+/// The bytes that the main codes and the residual codes of four blocks take.
+static size_t main_bytes_of_four(const ck_vq_planes *m) { return m->main_count <= 64 ? 192 : 256; }
+static size_t rest_bytes_of_four(const ck_vq_planes *m) { return !m->residual ? 0 : m->residual_count <= 16 ? 128 : 256; }
+
+/// The main code of one column of a row.
+static uint8_t main_code(const ck_vq_planes *m, const uint8_t *row, size_t c) {
+  const uint8_t *four = row + c / 256 * (main_bytes_of_four(m) + rest_bytes_of_four(m));
+  const size_t block = c % 256 / 64, j = c % 64;
+  if (c >= m->columns / 256 * 256) return four[block * (64 + rest_bytes_of_four(m) / 4) + j];
+  if (m->main_count > 64) return four[64 * block + j];
+  if (block < 3) return four[64 * block + j] & 63;
+  return (uint8_t)(four[j] >> 6 | four[64 + j] >> 6 << 2 | four[128 + j] >> 6 << 4);
 }
 
 /// The residual code of one column of a row.
 static uint8_t residual_code(const ck_vq_planes *m, const uint8_t *row, size_t c) {
-  if (!m->residual_nibbles) return row[m->columns + c];
-  const uint8_t pair = row[m->columns + c / 64 * 32 + c % 32];
-  return c % 64 < 32 ? pair & 15 : pair >> 4;
+  const uint8_t *four = row + c / 256 * (main_bytes_of_four(m) + rest_bytes_of_four(m));
+  const size_t block = c % 256 / 64, j = c % 64, step = rest_bytes_of_four(m) / 4;
+  const uint8_t *rest =
+    c >= m->columns / 256 * 256 ? four + block * (64 + step) + 64 : four + main_bytes_of_four(m) + block * step;
+  if (m->residual_count > 16) return rest[j];
+  return j < 32 ? rest[j] & 15 : rest[j - 32] >> 4;
 }
 
-void ck_portable_vq_planes(
-  const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y) {
+/// The value of both stages in their common unit, as the other tables round it.
+static int joint_value(const ck_vq_planes *m, int main, int rest) {
+  // Two factors of 256 and 32768, rounded at 2^15.
+  const int sum = ((main * 256 * m->joint_main + (1 << 14)) >> 15) + ((rest * 256 * m->joint_rest + (1 << 14)) >> 15);
+  const int value = (sum + 128) >> 8;
+  return value > 127 ? 127 : value < -128 ? -128 : value;
+}
+
+static void planes_product(
+  const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, int joint, float *y) {
   for (size_t n = first; n < last; n++) {
     const uint8_t *row = m->codes + n * m->row_stride;
     for (size_t e = 0; e < m->vector_length; e++) {
-      float value = 0;
-      for (int class = 0; class < 2; class++) {
-        // Tables are biased by 128 in the high byte, which takes 128 times the activation too much.
-        const int64_t bias = -(int64_t)128 * (256 * (int64_t)x->sum_high[class] + x->sum_low[class]);
-        int64_t main_sum = bias, residual_sum = bias;
-        const size_t begin = class == 0 ? 0 : x->large, end = class == 0 ? x->large : x->blocks;
-        for (size_t k = begin; k < end; k++) {
-          for (size_t c = 64 * (size_t)x->order[k]; c < 64 * (size_t)x->order[k] + 64; c++) {
-            const int32_t whole = 256 * x->high[c] + x->low[c];
-            main_sum += (int64_t)whole * m->main_high[e * 256 + row[c]] + x->high[c] * m->main_low[e * 256 + row[c]];
-            if (!m->residual_high) continue;
-            const size_t rest = e * 256 + residual_code(m, row, c);
-            residual_sum += (int64_t)whole * m->residual_high[rest] + x->high[c] * m->residual_low[rest];
-          }
+      int64_t main_sum = 0, residual_sum = 0;
+      size_t next = 0;
+      for (size_t b = 0; b < x->blocks; b++) {
+        const int is_large = next < x->large && x->large_blocks[next] == b;
+        if (is_large) next++;
+        for (size_t c = 64 * b; c < 64 * b + 64; c++) {
+          const int64_t whole = x->low[c] + (is_large ? 256 * x->high[c] : 0);
+          int main = m->main[e * 256 + main_code(m, row, c)] - 128;
+          const int rest = m->residual ? m->residual[e * 256 + residual_code(m, row, c)] - 128 : 0;
+          if (joint) main = joint_value(m, main, rest);
+          main_sum += whole * main;
+          residual_sum += whole * rest;
         }
-        const float main_part = m->main_scale * (float)main_sum;
-        const float residual_part = m->residual_high ? m->residual_scale * (float)residual_sum : 0;
-        if (end > begin) value += x->scale[class] * (main_part + residual_part);
       }
-      y[(n - first) * m->vector_length + e] += value;
+      float value = (joint ? m->joint_scale : m->main_scale) * (float)main_sum;
+      if (m->residual && !joint) value += m->residual_scale * (float)residual_sum;
+      y[(n - first) * m->vector_length + e] += x->scale * value;
     }
   }
 }
 
+void ck_portable_vq_planes(
+  const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y) {
+  planes_product(m, first, last, x, 0, y);
+}
+
 void ck_portable_vq_planes_many(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens,
-  float *y, size_t y_stride) {
-  for (size_t t = 0; t < tokens; t++) ck_portable_vq_planes(m, first, last, x + t * x_stride, y + t * y_stride);
+  int joint, float *y, size_t y_stride, void *scratch) {
+  (void)scratch;
+  for (size_t t = 0; t < tokens; t++) {
+    planes_product(m, first, last, x + t * x_stride, joint && m->residual, y + t * y_stride);
+  }
 }
 
 // Layers
@@ -413,6 +456,7 @@ const ck_kernels ck_portable_table = {
   .vq_gemv = vq_gemv,
   .prefers_planes = 0,
   .split_activation = ck_portable_split_activation,
+  .gemv_bytes = ck_portable_gemv_bytes,
   .vq_planes = ck_portable_vq_planes,
   .vq_planes_many = ck_portable_vq_planes_many,
   .vq_panel = vq_panel,

@@ -20,9 +20,9 @@ public struct DecoderModel: CausalLanguageModel {
   /// Reads a model; tensors stay mapped where their form allows.
   public init(
     _ configuration: ModelConfiguration, source: any TensorSource, settings: QuantizationSettings?,
-    isExact: Bool = false
+    options: RuntimeOptions = RuntimeOptions()
   ) throws {
-    let loader = ParameterLoader(source: source, settings: settings, isExact: isExact)
+    let loader = ParameterLoader(source: source, settings: settings, isExact: options.isExact)
     self.configuration = configuration
     rotaries = configuration.rotaries.map(RotaryEmbedding.init)
     embedding = try loader.embedding(configuration)
@@ -30,12 +30,19 @@ public struct DecoderModel: CausalLanguageModel {
     finalNorm = try loader.norm(
       configuration.prefix + "norm", count: configuration.hiddenSize, configuration: configuration)
     // The embedding is the head if the configuration ties it, even where a stale head is stored.
-    head =
+    let head: any Linear =
       configuration.tiedEmbeddings
       ? try DenseLinear(name: configuration.prefix + "embed_tokens", weight: embedding)
       : try loader.linear(
         configuration.headModule, outFeatures: configuration.vocabularySize, inFeatures: configuration.hiddenSize,
         bias: false)
+    if let dense = head as? DenseLinear, options.usesByteHead(isQuantized: settings != nil),
+      ByteLinear.isFaster(for: dense)
+    {
+      self.head = ByteLinear(dense)
+    } else {
+      self.head = head
+    }
   }
 
   /// An empty cache for one sequence of at most `capacity` positions.

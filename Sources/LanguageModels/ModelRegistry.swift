@@ -21,14 +21,15 @@ public enum ModelRegistry {
 
   /// Opens the model in `folder`, dense or vector-quantized; weights are mapped, not read.
   ///
-  /// - Parameter isExact: whether vector-quantized products use centroids and activations in float32 throughout, even
-  ///   where int8 centroids and 16-bit activations are faster.
+  /// - Parameter options: the forms in which weights are held at run time.
   /// - Throws: `LanguageModelError` that names an unknown architecture before any weight is opened, or the tensor or
   ///   key at fault.
-  public static func load(_ folder: ModelDirectory, isExact: Bool = false) throws -> any CausalLanguageModel {
+  public static func load(
+    _ folder: ModelDirectory, options: RuntimeOptions = RuntimeOptions()
+  ) throws -> any CausalLanguageModel {
     let configuration = try ModelConfiguration(folder)
     return try DecoderModel(
-      configuration, source: folder, settings: QuantizationSettings(folder.configuration), isExact: isExact)
+      configuration, source: folder, settings: QuantizationSettings(folder.configuration), options: options)
   }
 
   /// What a user should know about the model in `folder`: settings that are ignored, a stored head that is not used.

@@ -1,9 +1,10 @@
 import CKernels
+import Tensors
 
 /// The activations of some tokens as integers, for those parts of a layer that have planes.
 final class SplitActivations {
   private let bytes: UnsafeMutablePointer<Int8>
-  private let order: UnsafeMutablePointer<UInt16>
+  private let blocks: UnsafeMutablePointer<UInt16>
   private let splits: UnsafeMutablePointer<ck_split_activation>
   private let partCount: Int
   private let hasPlanes: [Bool]
@@ -17,18 +18,20 @@ final class SplitActivations {
     guard perToken > 0 else { return nil }
     partCount = parts.count
     hasPlanes = padded.map { $0 > 0 }
-    bytes = .allocate(capacity: 2 * tokens * perToken)
-    order = .allocate(capacity: tokens * perToken / 64)
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: 2 * tokens * perToken, alignment: 64)
+    bytes = memory.bindMemory(to: Int8.self, capacity: 2 * tokens * perToken)
+    blocks = .allocate(capacity: tokens * perToken / 64)
     splits = .allocate(capacity: tokens * parts.count)
-    var next = 0
-    for token in 0..<tokens {
+    let (bytes, blocks, splits) = (bytes, blocks, splits)
+    parallelFor(tokens) { token in
+      var next = token * perToken
       for (index, part) in parts.enumerated() where padded[index] > 0 {
         let split = splits + token * parts.count + index
         split.initialize(
           to: ck_split_activation(
-            high: bytes + 2 * next, low: bytes + 2 * next + padded[index], order: order + next / 64,
-            blocks: padded[index] / 64, large: 0, scale: (0, 0), sum_high: (0, 0), sum_low: (0, 0)))
-        kernels.split_activation(x + token * inFeatures + part.firstColumn, part.columnCount, split)
+            low: bytes + 2 * next, high: bytes + 2 * next + padded[index], large_blocks: blocks + next / 64,
+            blocks: padded[index] / 64, large: 0, scale: 0, sum_low: 0, sum_high: 0))
+        kernels.split_activation(x + token * inFeatures + part.firstColumn, part.columnCount, CK_LARGE_VALUE, split)
         next += padded[index]
       }
     }
@@ -36,7 +39,7 @@ final class SplitActivations {
 
   deinit {
     bytes.deallocate()
-    order.deallocate()
+    blocks.deallocate()
     splits.deallocate()
   }
 

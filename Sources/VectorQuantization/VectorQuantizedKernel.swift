@@ -3,8 +3,9 @@ import Tensors
 
 /// The run-time form of a vector-quantized layer: packed codes with float32 tables, for products `y = x Wᵀ + b`.
 ///
-/// Permutation and input-side affine step are applied to the activations, once per token (format section 7). A few
-/// tokens are multiplied straight from the codes; many tokens share tiles of dequantized outputs.
+/// Permutation and input-side affine step are applied to the activations, once per token (format section 7). With small
+/// codebooks, integers are multiplied. Else a few tokens are multiplied straight from the codes; many tokens share tiles of
+/// dequantized outputs.
 public final class VectorQuantizedKernel: Sendable {
   /// Width of the input.
   public let inFeatures: Int
@@ -17,10 +18,15 @@ public final class VectorQuantizedKernel: Sendable {
   let output: OutputTransform
   private let vectorLength: Int
   private let vectorRows: Int
+  /// Whether the codes of all groups have planes, which serve any number of tokens.
+  private let hasPlanes: Bool
 
   /// Calls with at most this many tokens read the codes anew for each token: filling a tile takes as long as two to
   /// three products with one token.
   package static let directTokenLimit = 3
+
+  /// Sums that a task may keep, so that they stay in the second-level cache.
+  private static let cachedSums = 1 << 16
 
   /// Builds the tables of `layer`; its codes stay where they are, and small codebooks may get a second form of them.
   ///
@@ -38,6 +44,7 @@ public final class VectorQuantizedKernel: Sendable {
       parts.append(VectorQuantizedPart(group: group, of: layer, isExact: isExact))
     }
     self.parts = parts
+    hasPlanes = parts.suffix(settings.groupCount).allSatisfy { $0.planes != nil }
     input = ActivationTransform(layer)
     output = OutputTransform(layer)
   }
@@ -55,13 +62,13 @@ public final class VectorQuantizedKernel: Sendable {
         parallelFor(tokens) { token in
           offsets[token] = input.apply(x + token * inFeatures, into: stored + token * inFeatures)
         }
-        if byTiles {
+        if byTiles, !hasPlanes {
           multiplyByTiles(stored, tokens: tokens, into: y)
           parallelFor(tokens) { token in
             output.apply(y + token * outFeatures, outputs: 0..<outFeatures, offset: offsets[token])
           }
         } else {
-          multiplyDirectly(stored, tokens: tokens, offsets: offsets, into: y)
+          multiplyDirectly(stored, tokens: tokens, offsets: offsets, isJoint: byTiles, into: y)
         }
       }
     }
@@ -70,14 +77,17 @@ public final class VectorQuantizedKernel: Sendable {
 
   /// Each task owns whole vector rows of the main codes; of outlier vectors that cross its border it keeps its share.
   private func multiplyDirectly(
-    _ x: UnsafePointer<Float>, tokens: Int, offsets: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>
+    _ x: UnsafePointer<Float>, tokens: Int, offsets: UnsafePointer<Float>, isJoint: Bool,
+    into y: UnsafeMutablePointer<Float>
   ) {
     let kernels = ck_active().pointee
     let splits = SplitActivations(x, tokens: tokens, inFeatures: inFeatures, parts: parts, kernels: kernels)
     // A row's result does not depend on the split. Two long runs of rows a thread: codes are fetched ahead along a run,
-    // and the second run evens out what the first took longer. Whole multiples of the rows that kernels take together.
+    // and the second run evens out what the first took longer. Whole multiples of the rows that kernels take together, and
+    // sums that stay in the cache.
     let tasks = 2 * WorkerPool.shared.threadCount
-    let rowsPerTask = max(8, ((vectorRows + tasks - 1) / tasks + 3) / 4 * 4)
+    let cached = Self.cachedSums / (tokens * vectorLength)
+    let rowsPerTask = max(8, min((vectorRows + tasks - 1) / tasks + 3, cached) / 4 * 4)
     parallelFor((vectorRows + rowsPerTask - 1) / rowsPerTask) { task in
       let rows = (task * rowsPerTask)..<min((task + 1) * rowsPerTask, vectorRows)
       let outputs = (rows.lowerBound * vectorLength)..<min(rows.upperBound * vectorLength, outFeatures)
@@ -87,7 +97,8 @@ public final class VectorQuantizedKernel: Sendable {
         for (index, part) in parts.enumerated() {
           if let splits, let split = splits.split(token: 0, part: index) {
             part.accumulate(
-              split, stride: parts.count, tokens: tokens, outputs: outputs, into: sums, sumStride: width,
+              split, stride: parts.count, tokens: tokens, isJoint: isJoint, outputs: outputs, into: sums,
+              sumStride: width,
               kernels: kernels)
             continue
           }

@@ -14,10 +14,13 @@ struct CodePlanesTests {
   }
 
   static let shapes: [Shape] = [1, 2, 3, 4, 5, 8, 12, 16].flatMap { vectorLength in
-    [(16, 0), (64, 0), (256, 0), (64, 16), (256, 4), (256, 16), (256, 64), (256, 256)].map { main, residual in
+    [
+      (16, 0), (64, 0), (128, 0), (256, 0), (64, 16), (64, 64), (100, 16), (128, 256), (256, 4), (256, 16), (256, 64),
+      (256, 256),
+    ].map { main, residual in
       Shape(
         vectorLength: vectorLength, mainCount: main, residualCount: residual,
-        columns: [1, 64, 100, 300][vectorLength % 4])
+        columns: [300, 64, 600, 900, 1][(vectorLength + residual / 16) % 5])
     }
   }
 
@@ -36,13 +39,10 @@ struct CodePlanesTests {
           for e in 0..<shape.vectorLength {
             var (exact, magnitude) = (2.0, 2.0)
             for c in 0..<shape.padded {
-              let (high, low, scale) = split.value(c)
-              let main = fixture.main(n, c, e), rest = fixture.residual(n, c, e)
-              // The product of the two low bytes is left out by definition.
-              let mainSum = (256 * high + low) * (main.high - 128) + high * main.low
-              let restSum = rest.map { (256 * high + low) * ($0.high - 128) + high * $0.low } ?? 0
-              exact += scale * (0.25 * Double(mainSum) + 0.125 * Double(restSum))
-              magnitude += scale * 32768 * 128 * 0.375
+              let whole = split.value(c)
+              let stages = 0.25 * Double(fixture.main(n, c, e)) + 0.125 * Double(fixture.residual(n, c, e))
+              exact += Double(split.split.scale) * Double(whole) * stages
+              magnitude += Double(split.split.scale) * 32768 * 128 * 0.375
             }
             let difference = abs(Double(y[n * shape.vectorLength + e]) - exact)
             #expect(difference <= 0x1p-20 * magnitude, "\(shape), row \(n), element \(e)")
@@ -86,6 +86,8 @@ struct CodePlanesTests {
         // Two places for each, as where a layer has two parts.
         let splits = fixtures.flatMap { [$0.split, $0.split] }
         let count = rows * shape.vectorLength
+        let scratch = UnsafeMutableRawPointer(
+          arena.place([UInt8](repeating: 255, count: 16 * (shape.padded + 128)), offset: 5))
         withUnsafePointer(to: fixture.planes) { planes in
           let alone = fixtures.map { own -> [Float] in
             let y = arena.place([Float](repeating: 1, count: count), offset: 1)
@@ -96,7 +98,7 @@ struct CodePlanesTests {
             let y = arena.place([Float](repeating: 1, count: tokens * (count + 3)), offset: 1)
             splits.withUnsafeBufferPointer { splits in
               guard let base = splits.baseAddress else { return }
-              variant.kernels.vq_planes_many(planes, 0, rows, base, 2, tokens, y, count + 3)
+              variant.kernels.vq_planes_many(planes, 0, rows, base, 2, tokens, 0, y, count + 3, scratch)
             }
             let all = y.values(tokens * (count + 3))
             for token in 0..<tokens {
@@ -110,104 +112,148 @@ struct CodePlanesTests {
     }
   }
 
-  @Test("A split activation is within half a unit of its class, its padding zero", arguments: KernelVariant.all)
+  @Test("Both stages in one unit give what each centroid's rounded sum gives", arguments: KernelVariant.all)
+  func joint(variant: KernelVariant) {
+    for shape in Self.shapes {
+      withArena { arena in
+        let rows = 5
+        let fixture = PlanesFixture(shape, rows: rows, arena)
+        let splits = (0..<4).map { SplitFixture(shape, seed: UInt64($0 + 9), arena) }
+        let count = rows * shape.vectorLength
+        let y = arena.place([Float](repeating: 1, count: 4 * count), offset: 1)
+        let scratch = UnsafeMutableRawPointer(
+          arena.place([UInt8](repeating: 255, count: 16 * (shape.padded + 128)), offset: 5))
+        withUnsafePointer(to: fixture.planes) { planes in
+          splits.map(\.split).withUnsafeBufferPointer { splits in
+            guard let base = splits.baseAddress else { return }
+            variant.kernels.vq_planes_many(planes, 0, rows, base, 1, 4, 1, y, count, scratch)
+          }
+        }
+        let unit = shape.residualCount > 0 ? 0.375 : 0.25
+        for token in 0..<4 {
+          for n in 0..<rows {
+            for e in 0..<shape.vectorLength {
+              var (exact, magnitude) = (1.0, 1.0)
+              for c in 0..<shape.padded {
+                let sum = 0.25 * Double(fixture.main(n, c, e)) + 0.125 * Double(fixture.residual(n, c, e))
+                // Where the factors, of 15 bits, leave it open which way is nearer, either may be taken.
+                let value = Double(splits[token].value(c)) * 0.01
+                exact += value * sum
+                magnitude += abs(value) * (shape.residualCount > 0 ? 0.51 * unit : 0) + abs(value * sum) * 1e-4
+              }
+              let difference = abs(Double(y[token * count + n * shape.vectorLength + e]) - exact)
+              #expect(difference <= magnitude, "\(shape), token \(token), row \(n), element \(e)")
+            }
+          }
+        }
+        // All tables round alike.
+        let mine = y.values(4 * count)
+        let other = arena.place([Float](repeating: 1, count: 4 * count))
+        withUnsafePointer(to: fixture.planes) { planes in
+          splits.map(\.split).withUnsafeBufferPointer { splits in
+            guard let base = splits.baseAddress, let portable = ck_kernels_for(CK_PORTABLE) else { return }
+            portable.pointee.vq_planes_many(planes, 0, rows, base, 1, 4, 1, other, count, scratch)
+          }
+        }
+        for (a, b) in zip(mine, other.values(4 * count)) { #expect(abs(a - b) <= 1e-5 * max(1, abs(b))) }
+      }
+    }
+  }
+
+  @Test("A split activation is within half a unit, its padding zero", arguments: KernelVariant.all)
   func splitActivation(variant: KernelVariant) {
     for count in oddSizes + [640] {
-      for hugeAt in [Int?.none, 0, count / 2, count - 1] {
+      for (hugeAt, huge) in [(Int?.none, Float(0)), (0, -300), (count / 2, -3000), (count - 1, 3000)] {
         withArena { arena in
           var generator = SeededGenerator(state: UInt64(count))
           var values = generator.floats(count, in: -3...3)
-          if let hugeAt { values[hugeAt] = -3000 }
+          if let hugeAt { values[hugeAt] = huge }
           let x = arena.place(values, offset: 1)
           let fixture = SplitFixture(columns: count, arena)
           var split = fixture.split
-          variant.kernels.split_activation(x, count, &split)
-          #expect(fixture.blocks(split).sorted() == Array(0..<split.blocks))
-          var sums = [[0, 0], [0, 0]]
-          for (position, block) in fixture.blocks(split).enumerated() {
-            let group = position < split.large ? 0 : 1
-            let scale = group == 0 ? split.scale.0 : split.scale.1
-            for c in (64 * block)..<(64 * block + 64) {
-              let value = Float(256 * Int(split.high[c]) + Int(split.low[c])) * scale
-              #expect(abs(value - (c < count ? x[c] : 0)) <= 0.51 * scale)
-              sums[group][0] += Int(split.high[c])
-              sums[group][1] += Int(split.low[c])
-            }
+          variant.kernels.split_activation(x, count, CK_LARGE_VALUE, &split)
+          fixture.large = (0..<split.large).map { Int(split.large_blocks[$0]) }
+          #expect(fixture.large == fixture.large.sorted())
+          var (low, high) = (0, 0)
+          for c in 0..<(64 * split.blocks) {
+            let value = Float(fixture.value(c)) * split.scale
+            #expect(abs(value - (c < count ? x[c] : 0)) <= 0.51 * split.scale)
+            low += Int(split.low[c])
+            if fixture.large.contains(c / 64) { high += Int(split.high[c]) }
           }
-          #expect(
-            sums == [
-              [Int(split.sum_high.0), Int(split.sum_low.0)], [Int(split.sum_high.1), Int(split.sum_low.1)],
-            ])
-          // Only the block of the huge value is coarse: the others keep a unit of at most 3 / 32512.
-          if hugeAt != nil {
-            #expect(split.large == 1)
-            #expect(split.scale.1 <= 3.0 / 32512)
+          #expect(low == Int(split.sum_low) && high == Int(split.sum_high))
+          // Values that are alike have one byte. A huge one among many costs the others little.
+          if hugeAt == nil { #expect(split.large == 0 && split.scale <= 3.0 / 127) }
+          if let hugeAt, count > 64 {
+            #expect(fixture.large.contains(hugeAt / 64))
+            let squares = values.reduce(0) { $0 + $1 * $1 }
+            let limit = max(CK_LARGE_VALUE * (squares / Float(count)).squareRoot() / 127, abs(huge) / 32512)
+            #expect(split.scale <= limit * 1.0001)
           }
         }
       }
     }
   }
 
-  @Test("Zeros stay zeros; values that are not finite give scales that are none", arguments: KernelVariant.all)
+  @Test(
+    "Zeros and the least numbers stay near zero; values that are not finite give no scale", arguments: KernelVariant.all
+  )
   func extremes(variant: KernelVariant) {
     withArena { arena in
       let fixture = SplitFixture(columns: 70, arena)
       var split = fixture.split
-      variant.kernels.split_activation(arena.place([Float](repeating: 0, count: 70)), 70, &split)
-      #expect(split.scale.0 == 0 && split.scale.1 == 0)
-      #expect((0..<128).allSatisfy { split.high[$0] == 0 && split.low[$0] == 0 })
+      for value in [Float(0), .leastNonzeroMagnitude, .leastNormalMagnitude] {
+        variant.kernels.split_activation(arena.place([Float](repeating: value, count: 70)), 70, CK_LARGE_VALUE, &split)
+        #expect(split.scale >= 0 && split.scale <= value)
+        #expect((0..<128).allSatisfy { abs(Float(split.low[$0])) * split.scale <= 1.01 * value })
+        #expect((0..<128).reduce(0) { $0 + Int(split.low[$1]) } == Int(split.sum_low))
+      }
+      for value in [Float.greatestFiniteMagnitude / 2, 1e30] {
+        variant.kernels.split_activation(arena.place([Float](repeating: value, count: 70)), 70, CK_LARGE_VALUE, &split)
+        #expect(abs(Float(split.low[69]) * split.scale / value - 1) < 0.01)
+      }
       for value in [Float.nan, .infinity, -.infinity] {
         var x = [Float](repeating: 1, count: 70)
         x[66] = value
-        variant.kernels.split_activation(arena.place(x), 70, &split)
-        #expect(split.scale.0.isNaN && split.large == 2)
+        variant.kernels.split_activation(arena.place(x), 70, CK_LARGE_VALUE, &split)
+        #expect(split.scale.isNaN)
+        #expect((0..<128).allSatisfy { split.low[$0] == 0 })
       }
     }
   }
 }
 
-/// An activation of random bytes in two classes of blocks, or room for one.
-private struct SplitFixture {
+/// An activation of random bytes with some large blocks, or room for one.
+private final class SplitFixture {
   let split: ck_split_activation
+  var large: [Int] = []
 
   init(columns: Int, _ arena: Arena) {
     let blocks = (columns + 63) / 64
     let bytes = [Int8](repeating: 7, count: 64 * blocks)
     split = ck_split_activation(
-      high: arena.place(bytes, offset: 1), low: arena.place(bytes, offset: 3),
-      order: arena.place([UInt16](repeating: 0, count: blocks), offset: 1), blocks: blocks, large: 0, scale: (0, 0),
-      sum_high: (0, 0), sum_low: (0, 0))
+      low: arena.place(bytes, offset: 1), high: arena.place(bytes, offset: 3),
+      large_blocks: arena.place([UInt16](repeating: 0, count: blocks), offset: 1), blocks: blocks, large: 0, scale: 0,
+      sum_low: 0, sum_high: 0)
   }
 
   init(_ shape: CodePlanesTests.Shape, seed: UInt64, _ arena: Arena) {
     var split = SplitFixture(columns: shape.columns, arena).split
     var generator = SeededGenerator(state: seed)
-    split.large = shape.blocks / 2
-    split.scale = (0.5, 0.01)
-    // The last blocks are the large ones.
-    for k in 0..<shape.blocks { split.order[k] = UInt16((k + shape.blocks - split.large) % shape.blocks) }
-    for k in 0..<shape.blocks {
-      for c in (64 * Int(split.order[k]))..<(64 * Int(split.order[k]) + 64) {
-        split.high[c] = Int8.random(in: -127...127, using: &generator)
-        split.low[c] = Int8.random(in: -128...127, using: &generator)
-        if k < split.large {
-          split.sum_high.0 += Int32(split.high[c])
-          split.sum_low.0 += Int32(split.low[c])
-        } else {
-          split.sum_high.1 += Int32(split.high[c])
-          split.sum_low.1 += Int32(split.low[c])
-        }
-      }
+    split.scale = 0.01
+    large = (0..<shape.blocks).filter { _ in Bool.random(using: &generator) }
+    split.large = large.count
+    for (k, block) in large.enumerated() { split.large_blocks[k] = UInt16(block) }
+    for c in 0..<shape.padded {
+      split.low[c] = Int8.random(in: -128...127, using: &generator)
+      split.high[c] = Int8.random(in: -127...127, using: &generator)
+      split.sum_low += Int32(split.low[c])
+      if large.contains(c / 64) { split.sum_high += Int32(split.high[c]) }
     }
     self.split = split
   }
 
-  func blocks(_ split: ck_split_activation) -> [Int] { (0..<split.blocks).map { Int(split.order[$0]) } }
-
-  func value(_ c: Int) -> (high: Int, low: Int, scale: Double) {
-    let isLarge = blocks(split)[..<split.large].contains(c / 64)
-    return (Int(split.high[c]), Int(split.low[c]), Double(isLarge ? split.scale.0 : split.scale.1))
-  }
+  func value(_ c: Int) -> Int { Int(split.low[c]) + (large.contains(c / 64) ? 256 * Int(split.high[c]) : 0) }
 }
 
 /// A matrix of planes with random codes and tables.
@@ -226,37 +272,38 @@ private struct PlanesFixture {
     residualCodes = (0..<(rows * padded)).map { _ in
       hasResidual ? UInt8.random(in: 0...UInt8(shape.residualCount - 1), using: &generator) : 0
     }
-    tables = (0..<(hasResidual ? 4 : 2)).map { _ in generator.bytes(shape.vectorLength * 256) }
+    tables = (0..<(hasResidual ? 2 : 1)).map { _ in generator.bytes(shape.vectorLength * 256) }
     let isNibbles = hasResidual && shape.residualCount <= 16
     var bytes: [UInt8] = []
     for n in 0..<rows {
-      let line = Array(residualCodes[(n * padded)..<((n + 1) * padded)])
-      bytes += codes[(n * padded)..<((n + 1) * padded)]
-      if isNibbles {
-        for block in stride(from: 0, to: padded, by: 64) {
-          bytes += (0..<32).map { line[block + $0] | line[block + 32 + $0] << 4 }
+      let line = Array(codes[(n * padded)..<((n + 1) * padded)])
+      let rest = Array(residualCodes[(n * padded)..<((n + 1) * padded)])
+      var c = 0
+      while c < padded {
+        let width = c + 256 <= padded ? 256 : 64
+        if width == 256, shape.mainCount <= 64 {
+          for i in 0..<3 { bytes += (0..<64).map { line[c + 64 * i + $0] | (line[c + 192 + $0] >> (2 * i) & 3) << 6 } }
+        } else {
+          bytes += line[c..<(c + width)]
         }
-      } else if hasResidual {
-        bytes += line
+        for block in stride(from: c, to: c + width, by: 64) where hasResidual {
+          let own = Array(rest[block..<(block + 64)])
+          bytes += isNibbles ? (0..<32).map { own[$0] | own[32 + $0] << 4 } : own
+        }
+        c += width
       }
     }
     planes = ck_vq_planes(
       codes: arena.place(bytes, offset: 1), row_stride: bytes.count / rows, columns: padded,
       vector_length: UInt32(shape.vectorLength), main_count: UInt32(shape.mainCount),
-      residual_nibbles: isNibbles ? 1 : 0, main_high: arena.place(tables[0]), main_low: arena.place(tables[1]),
-      residual_high: hasResidual ? UnsafePointer(arena.place(tables[2])) : nil,
-      residual_low: hasResidual ? UnsafePointer(arena.place(tables[3])) : nil, main_scale: 0.25,
-      residual_scale: 0.125)
+      residual_count: UInt32(shape.residualCount), main: arena.place(tables[0]),
+      residual: hasResidual ? UnsafePointer(arena.place(tables[1])) : nil, main_scale: 0.25, residual_scale: 0.125,
+      joint_scale: 0.375, joint_main: 21845, joint_rest: 10922)
   }
 
-  func main(_ n: Int, _ c: Int, _ e: Int) -> (high: Int, low: Int) {
-    let at = e * 256 + Int(codes[n * padded + c])
-    return (Int(tables[0][at]), Int(tables[1][at]))
-  }
+  func main(_ n: Int, _ c: Int, _ e: Int) -> Int { Int(tables[0][e * 256 + Int(codes[n * padded + c])]) - 128 }
 
-  func residual(_ n: Int, _ c: Int, _ e: Int) -> (high: Int, low: Int)? {
-    guard tables.count == 4 else { return nil }
-    let at = e * 256 + Int(residualCodes[n * padded + c])
-    return (Int(tables[2][at]), Int(tables[3][at]))
+  func residual(_ n: Int, _ c: Int, _ e: Int) -> Int {
+    tables.count == 2 ? Int(tables[1][e * 256 + Int(residualCodes[n * padded + c])]) - 128 : 0
   }
 }

@@ -38,10 +38,12 @@ struct CodePlanesTests {
   }
 
   static let recipes: [(v: Int, k: Int, r: Int, groups: Int)] = [
-    (4, 256, 16, 1), (4, 256, 0, 1), (8, 256, 256, 1), (4, 64, 0, 2), (6, 128, 8, 1), (5, 256, 64, 3),
+    (4, 256, 16, 1), (4, 256, 0, 1), (8, 256, 256, 1), (4, 64, 0, 2), (6, 128, 8, 1), (5, 256, 64, 3), (8, 64, 256, 1),
+    (8, 256, 128, 1),
   ]
 
-  @Test("Outputs are within 0.05 % of the float path's, in root mean square", arguments: recipes)
+  @Test(
+    "Outputs are within 1.5 % of the float path's, in root mean square, for one token and for many", arguments: recipes)
   func closeToFloat(recipe: (v: Int, k: Int, r: Int, groups: Int)) throws {
     let (outFeatures, inFeatures) = (322, 300)
     let settings = LayerSettings(
@@ -54,14 +56,28 @@ struct CodePlanesTests {
       fast.parts.allSatisfy { $0.planes != nil } || outFeatures / recipe.v * (inFeatures / recipe.groups) < 1 << 14)
     #expect(exact.parts.allSatisfy { $0.planes == nil })
     let random = CounterRandom(seed: 2)
-    let x = (0..<(2 * inFeatures)).map { Float(random.uniform(at: UInt64($0)) * 2 - 1) }
-    var a = [Float](repeating: 0, count: 2 * outFeatures)
+    let tokens = 33
+    let x = (0..<(tokens * inFeatures)).map { Float(random.uniform(at: UInt64($0)) * 2 - 1) }
+    var a = [Float](repeating: 0, count: tokens * outFeatures)
     var b = a
-    fast.multiply(x, tokens: 2, into: &a)
-    exact.multiply(x, tokens: 2, into: &b)
+    fast.multiply(x, tokens: tokens, into: &a)
+    exact.multiply(x, tokens: tokens, into: &b)
     let energy = b.reduce(0) { $0 + $1 * $1 }
     let error = zip(a, b).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
-    #expect((error / energy).squareRoot() < 0.0005)
+    #expect((error / energy).squareRoot() < 0.015)
+    // Sums of integers are exact: no token's result depends on the others.
+    guard fast.parts.allSatisfy({ $0.planes != nil }) else { return }
+    for byTiles in [false, true] {
+      fast.multiply(x, tokens: tokens, into: &a, byTiles: byTiles)
+      for token in 0..<tokens {
+        var alone = [Float](repeating: 0, count: outFeatures)
+        x.withUnsafeBufferPointer { x in
+          guard let base = x.baseAddress else { return }
+          fast.multiply(base + token * inFeatures, tokens: 1, into: &alone, byTiles: byTiles)
+        }
+        #expect(alone == Array(a[(token * outFeatures)..<((token + 1) * outFeatures)]))
+      }
+    }
   }
 
   @Test("The result does not depend on the number of threads")

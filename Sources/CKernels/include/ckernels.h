@@ -56,43 +56,65 @@ typedef struct {
 } ck_vq_matrix;
 
 /// A vector-quantized matrix of small codebooks in the order in which the integer kernel reads it: at most 256 centroids
-/// in each stage, kept as 16-bit integers in two unsigned bytes, with a scale per stage.
+/// in each stage, kept as bytes with a scale per stage.
 ///
-/// Row `n` (one per vector of `vector_length` outputs) starts at `codes + n * row_stride`: `columns` bytes of main codes,
-/// then, with a residual, `columns` bytes of residual codes, or `columns / 2` bytes if they are nibbles (`columns[64 b +
-/// i]` and `[64 b + 32 + i]` in the low and high half of byte `32 b + i`). `columns` is a multiple of 64.
-/// Element `e` of main centroid `k` is `main_scale * (main_high[e * 256 + k] - 128 + main_low[e * 256 + k] / 256)`; likewise
-/// of a residual one, whose tables are NULL without a residual.
+/// Row `n` (one per vector of `vector_length` outputs) starts at `codes + n * row_stride`. `columns` is a multiple of 64; a
+/// block is 64 columns. Every four blocks have their main codes, then, with a residual, their residual codes; so has each of the
+/// one to three blocks that are left. A code is a byte, with two exceptions. Main codes of four blocks take 192 bytes with up to
+/// 64 centroids: the lower six bits of byte `64 i + j` are the code of column `j` of block `i < 3`, the upper two are bits
+/// `2 i` and `2 i + 1` of that of column `j` of block 3. And residual codes of up to 16 centroids are nibbles: of a
+/// block's 32 bytes, byte `i` has column `i` in its lower half, `32 + i` in its upper half.
+/// Element `e` of main centroid `k` is `main_scale * (main[e * 256 + k] - 128)`; likewise of a residual one, whose table is
+/// NULL without a residual.
 typedef struct {
   const uint8_t *codes;
   size_t row_stride;
   size_t columns;
   uint32_t vector_length;
   uint32_t main_count;
-  int residual_nibbles;
-  const uint8_t *main_high;
-  const uint8_t *main_low;
-  const uint8_t *CK_NULLABLE residual_high;
-  const uint8_t *CK_NULLABLE residual_low;
+  uint32_t residual_count;
+  const uint8_t *main;
+  const uint8_t *CK_NULLABLE residual;
   float main_scale;
   float residual_scale;
+  /// Both stages in one unit: `joint_scale * (joint_main * (main - 128) + joint_rest * (residual - 128)) / 32768`, whose
+  /// factor of `joint_scale` is at most 127.
+  float joint_scale;
+  int16_t joint_main;
+  int16_t joint_rest;
 } ck_vq_planes;
 
-/// An activation as 16-bit integers in two signed bytes, with two scales: blocks of 64 columns in which some value is large
-/// have the first, all others the second, so that a few huge values cost the rest no precision.
+/// An activation as integers of one scale: a byte for each column, and a second, higher one in the few blocks of 64 columns
+/// that hold large values, so that these cost the rest no precision.
 ///
-/// `x[c] = scale[class of block c / 64] * (256 * high[c] + low[c])` to within half a scale. `order` names the blocks, first
-/// the `large` ones, each class in rising order. `sum_high` and `sum_low` are the sums of the bytes of each class.
+/// `x[c] = scale * (256 * high[c] + low[c])` to within half a scale. Only blocks named by `large_blocks` (`large` of them,
+/// rising) have a high byte; elsewhere `high` is not read. `sum_low` and `sum_high` are the sums of the bytes.
 typedef struct {
-  int8_t *high;
   int8_t *low;
-  uint16_t *order;
+  int8_t *high;
+  uint16_t *large_blocks;
   size_t blocks;
   size_t large;
-  float scale[2];
-  int32_t sum_high[2];
-  int32_t sum_low[2];
+  float scale;
+  int32_t sum_low;
+  int32_t sum_high;
 } ck_split_activation;
+
+/// For products with codebooks a block is large if it holds a value beyond this many times the root mean square.
+///
+/// The error that remains is then at most CK_LARGE_VALUE / (127 * sqrt(12)) of the activation in root mean square.
+#define CK_LARGE_VALUE 4.0f
+
+/// Bytes that `vq_planes_many` works in.
+#define CK_PLANES_SCRATCH(columns) (16 * ((columns) + 128))
+
+/// A dense matrix as bytes: `w[r, c] = scales[r * blocks + c / 64] * (bytes[r * 64 * blocks + c] - 128)`, in blocks of 64
+/// columns; what pads a row is 128. Scales are float16; 32 bytes behind the last may be read.
+typedef struct {
+  const uint8_t *bytes;
+  const uint16_t *scales;
+  size_t blocks;
+} ck_byte_matrix;
 
 /// One step of Adam (Kingma and Ba, 2015): the corrections are 1 / (1 - beta^step).
 typedef struct {
@@ -177,18 +199,24 @@ typedef struct {
   // Whether `vq_planes` is much faster than `vq_gemv` here, so that building planes pays.
   int prefers_planes;
   // Fills `split` (whose three arrays hold `blocks` blocks of 64 columns) with n <= 64 * blocks values; what follows them is
-  // 0. Scales are NaN if a value is not finite, so that the outputs are no numbers either.
-  void (*split_activation)(const float *x, size_t n, ck_split_activation *split);
+  // 0. The scale is NaN if a value is not finite, so that the outputs are no numbers either. A block is large if it holds a
+  // value beyond `large_value` times the root mean square: see CK_LARGE_VALUE; with 0 every value has 16 bits.
+  void (*split_activation)(const float *x, size_t n, float large_value, ck_split_activation *split);
+  // y[r - first] = sum over c of w[r, c] * x[c] for rows [first, last), from an activation whose blocks of values all are
+  // large. At most 65536 columns.
+  void (*gemv_bytes)(
+    const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, float *y);
   // As `vq_gemv` for vector rows [first, last), from planes and a split activation of as many columns: adds to
-  // y[(n - first) * vector_length + e] the sum over c of x[c] * Q[n * vector_length + e, c]. Sums of integers are exact; the
-  // product of the two low bytes of activation and centroid is left out (2^-16 of the largest product).
+  // y[(n - first) * vector_length + e] the sum over c of x[c] * Q[n * vector_length + e, c]. Sums of integers are exact.
   // More than 65536 columns are not allowed.
   void (*vq_planes)(
     const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y);
-  // As `vq_planes` for `tokens` activations x[t * x_stride], each with exactly what it gives for that one alone, added to y + t * y_stride.
+  // As `vq_planes` for `tokens` activations x[t * x_stride], each with exactly what it gives for that one alone, added to
+  // y + t * y_stride. With `joint`, main and residual stage are rounded to one byte in a common unit, which halves the work.
+  // `scratch` has room for CK_PLANES_SCRATCH(columns) bytes.
   void (*vq_planes_many)(
     const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens,
-    float *y, size_t y_stride);
+    int joint, float *y, size_t y_stride, void *scratch);
 
   // Tile dequantization for prompts: vector rows [first, last), columns [c0, c1), to
   // panel[(c - c0) * CK_PANEL + (n - first) * vector_length + e - skip] for entries where that output offset

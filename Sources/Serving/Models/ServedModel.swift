@@ -1,7 +1,7 @@
 public import Checkpoints
 public import Generation
 import JSONReader
-import LanguageModels
+public import LanguageModels
 public import Tokenizers
 
 /// A model at work: engine, tokenizer, and what is told about it.
@@ -18,10 +18,12 @@ public final class ServedModel: Sendable {
   /// Loads a model folder.
   ///
   /// - Throws: what reading the folder throws.
-  public init(name: String, folder: ModelDirectory, limits: EngineLimits) throws {
+  public init(
+    name: String, folder: ModelDirectory, limits: EngineLimits, options: RuntimeOptions = RuntimeOptions()
+  ) throws {
     self.name = name
     tokenizer = try Tokenizer(folder: folder.path)
-    let model = try ModelRegistry.load(folder)
+    let model = try ModelRegistry.load(folder, options: options)
     engine = GenerationEngine(model: model, tokenizer: tokenizer, limits: limits)
     details = try ModelDetails(
       folder, model.configuration, contextLength: engine.contextLength, hasChatTemplate: tokenizer.hasChatTemplate)

@@ -35,8 +35,7 @@ struct BenchCommand: AsyncParsableCommand {
   @Option(help: "md, csv or json.")
   var format = Format.md
 
-  @Flag(help: "Use stored centroids and activations in float32 throughout; slower where codebooks are small.")
-  var exact = false
+  @OptionGroup(title: "Arithmetic") var runtime: RuntimeArguments
 
   @OptionGroup var common: CommonOptions
 
@@ -60,7 +59,7 @@ struct BenchCommand: AsyncParsableCommand {
   func run() async throws {
     common.apply()
     let start = ContinuousClock.now
-    let (loaded, folder) = try await ModelArgument.load(model, quiet: common.quiet, exact: exact)
+    let (loaded, folder) = try await ModelArgument.load(model, quiet: common.quiet, options: runtime.options)
     common.show(try ModelRegistry.notices(folder))
     let loadSeconds = Double(start.duration(to: .now) / .seconds(1))
     let cache = loaded.makeCache(capacity: 2)

@@ -36,6 +36,7 @@ struct ChatCommand: AsyncParsableCommand {
   @Flag(help: "Let control tokens spelled in messages be those tokens; by default they are plain text.")
   var allowControlTokens = false
 
+  @OptionGroup(title: "Arithmetic") var runtime: RuntimeArguments
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
@@ -45,7 +46,7 @@ struct ChatCommand: AsyncParsableCommand {
 
   func run() async throws {
     common.apply()
-    let (loaded, folder) = try await ModelArgument.load(model, quiet: common.quiet)
+    let (loaded, folder) = try await ModelArgument.load(model, quiet: common.quiet, options: runtime.options)
     common.show(try ModelRegistry.notices(folder))
     let tokenizer = try ModelArgument.tokenizer(folder)
     guard tokenizer.hasChatTemplate else {

@@ -32,8 +32,7 @@ struct EvaluateCommand: AsyncParsableCommand {
   @Flag(help: "Put the model's begin token before every window.")
   var bos = false
 
-  @Flag(help: "Use stored centroids and activations in float32 throughout; slower where codebooks are small.")
-  var exact = false
+  @OptionGroup(title: "Arithmetic") var runtime: RuntimeArguments
 
   @OptionGroup var common: CommonOptions
 
@@ -50,7 +49,7 @@ struct EvaluateCommand: AsyncParsableCommand {
     guard let data = FileManager.default.contents(atPath: perplexity) else {
       throw Failure(exit: .missingInput, code: "missingInput", message: "cannot read the text \(perplexity)")
     }
-    let (loaded, folder) = try await ModelArgument.load(model, quiet: common.quiet, exact: exact)
+    let (loaded, folder) = try await ModelArgument.load(model, quiet: common.quiet, options: runtime.options)
     common.show(try ModelRegistry.notices(folder))
     let tokenizer = try ModelArgument.tokenizer(folder)
     let ids = try tokenizer.encode(String(decoding: data, as: UTF8.self), addSpecialTokens: false)

@@ -37,8 +37,7 @@ struct GenerateCommand: AsyncParsableCommand {
   @Option(help: "The most positions of prompt and reply (default: the model's own).")
   var context: Int?
 
-  @Flag(help: "Use stored centroids and activations in float32 throughout; slower where codebooks are small.")
-  var exact = false
+  @OptionGroup(title: "Arithmetic") var runtime: RuntimeArguments
 
   @OptionGroup var common: CommonOptions
 
@@ -53,7 +52,7 @@ struct GenerateCommand: AsyncParsableCommand {
   func run() async throws {
     common.apply()
     let start = ContinuousClock.now
-    let (loaded, folder) = try await ModelArgument.load(model, quiet: common.quiet, exact: exact)
+    let (loaded, folder) = try await ModelArgument.load(model, quiet: common.quiet, options: runtime.options)
     common.show(try ModelRegistry.notices(folder))
     let tokenizer: Tokenizer? = prompt.needsTokenizer ? try ModelArgument.tokenizer(folder) : nil
     let loadSeconds = Double(start.duration(to: .now) / .seconds(1))

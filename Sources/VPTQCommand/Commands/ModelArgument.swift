@@ -26,10 +26,10 @@ enum ModelArgument {
 
   /// The model and its folder.
   static func load(
-    _ path: String, quiet: Bool = false, exact: Bool = false
+    _ path: String, quiet: Bool = false, options: RuntimeOptions = RuntimeOptions()
   ) async throws -> (model: any CausalLanguageModel, folder: ModelDirectory) {
     let folder = try await folder(path, quiet: quiet)
-    return (try ModelRegistry.load(folder, isExact: exact), folder)
+    return (try ModelRegistry.load(folder, options: options), folder)
   }
 
   private static func pulled(_ name: HubModel, quiet: Bool) async throws -> ModelDirectory {

@@ -54,6 +54,7 @@ struct ServeCommand: AsyncParsableCommand {
   @Flag(help: "Let control tokens spelled in messages be those tokens; by default they are plain text.")
   var allowControlTokens = false
 
+  @OptionGroup(title: "Arithmetic") var runtime: RuntimeArguments
   @OptionGroup var common: CommonOptions
 
   private static func variable(_ name: String) -> String? { ProcessInfo.processInfo.environment["VPTQ_" + name] }
@@ -116,7 +117,7 @@ struct ServeCommand: AsyncParsableCommand {
       }
       sources.append(
         ModelStore.Source(name: name, byteCount: folder.fileBytes) {
-          try ServedModel(name: name, folder: folder, limits: limits)
+          try ServedModel(name: name, folder: folder, limits: limits, options: runtime.options)
         })
     }
     let gigabytes = memory ?? Self.variable("MEMORY").flatMap(Double.init)

@@ -49,7 +49,7 @@ struct ModelTunerTests {
   /// The mean divergence of a folder's model from the reference, by the ordinary forward pass.
   private func divergence(_ folder: ModelDirectory, from reference: ModelDirectory) throws -> Double {
     func probabilities(_ folder: ModelDirectory) throws -> [[Double]] {
-      let model = try ModelRegistry.load(folder, isExact: true)
+      let model = try ModelRegistry.load(folder, options: RuntimeOptions(isExact: true))
       return try TinyModel.windows(3).flatMap { window in
         let logits = try model.forward(
           [Segment(tokens: window, cache: model.makeCache(capacity: window.count))], logits: .all)

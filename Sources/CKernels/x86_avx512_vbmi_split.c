@@ -1,0 +1,83 @@
+// Splits an activation into integers for the products with small codebooks.
+
+#include "tables.h"
+
+#if defined(__x86_64__)
+
+#include "x86_avx512_vbmi.h"
+
+#include <math.h>
+
+/// The mask of those of the 16 values from `i` on that lie below `n`.
+VBMI_INLINE __mmask16 lanes_below(size_t i, size_t n) {
+  return i >= n ? 0 : n - i < 16 ? (__mmask16)((1u << (n - i)) - 1) : 0xFFFF;
+}
+
+/// The largest magnitude of block `b`.
+VBMI_INLINE float block_peak(const float *x, size_t n, size_t b) {
+  __m512 peak = _mm512_setzero_ps();
+  for (size_t i = 64 * b; i < 64 * b + 64; i += 16) {
+    peak = _mm512_max_ps(peak, _mm512_abs_ps(_mm512_maskz_loadu_ps(lanes_below(i, n), x + i)));
+  }
+  return _mm512_reduce_max_ps(peak);
+}
+
+/// The low digits (and the high ones, if wanted) of one block; adds them up.
+VBMI_INLINE void split_block(
+  const float *x, size_t n, size_t b, __m512 inverse, int is_large, ck_split_activation *split, __m512i *low_sum,
+  __m512i *high_sum) {
+  const __m512i byte = _mm512_set1_epi32(255), half = _mm512_set1_epi32(128);
+  for (size_t i = 64 * b; i < 64 * b + 64; i += 16) {
+    const __m512i value = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_maskz_loadu_ps(lanes_below(i, n), x + i), inverse));
+    __m512i low = value;
+    if (is_large) {
+      low = _mm512_sub_epi32(_mm512_and_si512(_mm512_add_epi32(value, half), byte), half);
+      const __m512i high = _mm512_srai_epi32(_mm512_sub_epi32(value, low), 8);
+      _mm_storeu_si128((__m128i *)(split->high + i), _mm512_cvtepi32_epi8(high));
+      *high_sum = _mm512_add_epi32(*high_sum, high);
+    }
+    _mm_storeu_si128((__m128i *)(split->low + i), _mm512_cvtepi32_epi8(low));
+    *low_sum = _mm512_add_epi32(*low_sum, low);
+  }
+}
+
+VBMI void ck_vbmi_split_activation(const float *x, size_t n, float large_value, ck_split_activation *split) {
+  __m512 squares = _mm512_setzero_ps(), peaks = squares;
+  for (size_t i = 0; i < n; i += 16) {
+    const __m512 value = _mm512_maskz_loadu_ps(lanes_below(i, n), x + i);
+    squares = _mm512_fmadd_ps(value, value, squares);
+    peaks = _mm512_max_ps(peaks, _mm512_abs_ps(value));
+  }
+  const float energy = _mm512_reduce_add_ps(squares), largest = _mm512_reduce_max_ps(peaks);
+  // Not finite, or huge.
+  if (!(energy < INFINITY)) {
+    ck_portable_split_activation(x, n, large_value, split);
+    return;
+  }
+  const float limit = fmaxf(large_value * sqrtf(energy / (float)(n > 0 ? n : 1)), largest / 256);
+  float rest = 0;
+  split->large = 0;
+  for (size_t b = 0; b < split->blocks; b++) {
+    const float peak = block_peak(x, n, b);
+    if (peak > limit) split->large_blocks[split->large++] = (uint16_t)b;
+    else rest = fmaxf(rest, peak);
+  }
+  const float unit = fmaxf(rest / 127, largest / 32512);
+  // The reciprocal of the least units is no number.
+  const __m512 inverse = _mm512_set1_ps(unit > 1e-37f ? 1 / unit : 0);
+  split->scale = unit;
+  __m512i low_sum = _mm512_setzero_si512(), high_sum = low_sum;
+  size_t next = 0;
+  for (size_t b = 0; b < split->blocks; b++) {
+    if (next < split->large && split->large_blocks[next] == b) {
+      next++;
+      split_block(x, n, b, inverse, 1, split, &low_sum, &high_sum);
+    } else {
+      split_block(x, n, b, inverse, 0, split, &low_sum, &high_sum);
+    }
+  }
+  split->sum_low = _mm512_reduce_add_epi32(low_sum);
+  split->sum_high = _mm512_reduce_add_epi32(high_sum);
+}
+
+#endif

@@ -1,0 +1,157 @@
+import CKernels
+import Foundation
+import Tensors
+
+/// A dense matrix that is held as int8 at run time, with a float16 scale for every 64 columns of a row; activations keep 16 bits.
+///
+/// Made from the stored weight when it is first used, by all threads. Weights are off by at most 1/254 of the largest in their
+/// 64; the sums of integers are exact, so that a token's result does not depend on the others.
+final class ByteLinear: Linear, @unchecked Sendable {
+  /// The stored form, which is used where this machine has no fast integer products.
+  private let dense: DenseLinear
+  private let lock = NSLock()
+  /// Made once; `lock` guards it.
+  private var matrix: Matrix?
+
+  /// The run-time form: bytes `[rows, blocks · 64]` and scales `[rows, blocks]`.
+  private struct Matrix: @unchecked Sendable {
+    let bytes: Tensor
+    let scales: Tensor
+    let blocks: Int
+
+    var view: ck_byte_matrix? {
+      guard let bytes = bytes.baseAddress, let scales = scales.baseAddress else { return nil }
+      return ck_byte_matrix(
+        bytes: bytes.assumingMemoryBound(to: UInt8.self), scales: scales.assumingMemoryBound(to: UInt16.self),
+        blocks: blocks)
+    }
+  }
+
+  init(_ dense: DenseLinear) { self.dense = dense }
+
+  /// Matrices with fewer weights gain nothing.
+  static let leastWeights = 1 << 20
+
+  /// Whether this machine multiplies faster in this form.
+  static func isFaster(for dense: DenseLinear) -> Bool {
+    ck_active().pointee.prefers_planes != 0 && dense.inFeatures <= 1 << 16
+      && dense.inFeatures * dense.outFeatures >= leastWeights
+  }
+
+  var inFeatures: Int { dense.inFeatures }
+  var outFeatures: Int { dense.outFeatures }
+  var storedBytes: Int { dense.storedBytes }
+
+  func apply(_ x: UnsafePointer<Float>, tokens: Int, grouping: TokenGrouping, into y: UnsafeMutablePointer<Float>) {
+    let matrix = ready()
+    guard tokens > 0, var view = matrix.view else { return }
+    let kernels = ck_active().pointee
+    let (rows, columns, blocks) = (outFeatures, inFeatures, matrix.blocks)
+    // Rows that stay in the second-level cache while all tokens are multiplied with them.
+    let chunk = max(16, (1 << 18) / (64 * blocks) / 16 * 16)
+    withDigits(x, tokens: tokens, columns: columns, blocks: blocks, kernels: kernels) { digits in
+      withUnsafePointer(to: &view) { view in
+        parallelFor((rows + chunk - 1) / chunk) { index in
+          let first = index * chunk
+          for token in 0..<tokens {
+            kernels.gemv_bytes(view, first, min(first + chunk, rows), digits + token, y + token * rows + first)
+          }
+        }
+      }
+    }
+    if let bias = dense.bias { DenseLinear.add(bias, to: y, tokens: tokens) }
+    withExtendedLifetime(matrix) {}
+  }
+
+  /// The tokens' activations in two bytes a value.
+  private func withDigits(
+    _ x: UnsafePointer<Float>, tokens: Int, columns: Int, blocks: Int, kernels: ck_kernels,
+    _ body: (UnsafePointer<ck_split_activation>) -> Void
+  ) {
+    let bytes = UnsafeMutableRawPointer.allocate(byteCount: tokens * blocks * 130, alignment: 64)
+    let splits = UnsafeMutablePointer<ck_split_activation>.allocate(capacity: tokens)
+    defer {
+      bytes.deallocate()
+      splits.deallocate()
+    }
+    let digits = bytes.bindMemory(to: Int8.self, capacity: tokens * blocks * 128)
+    let large = (bytes + tokens * blocks * 128).bindMemory(to: UInt16.self, capacity: tokens * blocks)
+    for token in 0..<tokens {
+      let own = digits + token * blocks * 128
+      (splits + token).initialize(
+        to: ck_split_activation(
+          low: own, high: own + blocks * 64, large_blocks: large + token * blocks, blocks: blocks, large: 0, scale: 0,
+          sum_low: 0, sum_high: 0))
+      kernels.split_activation(x + token * columns, columns, 0, splits + token)
+    }
+    body(splits)
+  }
+
+  private func ready() -> Matrix {
+    lock.withLock {
+      if let matrix { return matrix }
+      let made = Self.make(dense.weight)
+      matrix = made
+      return made
+    }
+  }
+
+  private static func make(_ weight: Tensor) -> Matrix {
+    let kernels = ck_active().pointee
+    let (rows, columns) = (weight.shape[0], weight.shape[1])
+    let blocks = (columns + 63) / 64
+    // The kernel may read 32 bytes behind the last scale.
+    let scales = Tensor(dtype: .float16, shape: [rows * blocks + 16]) {
+      $0.initializeMemory(as: UInt8.self, repeating: 0)
+    }
+    let bytes = Tensor(dtype: .uint8, shape: [rows, blocks * 64]) { bytes in
+      guard let bytes = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self),
+        let halves = scales.baseAddress.map({ UnsafeMutableRawPointer(mutating: $0) })?.assumingMemoryBound(
+          to: UInt16.self)
+      else { return }
+      let rowsPerTask = 64
+      parallelFor((rows + rowsPerTask - 1) / rowsPerTask) { task in
+        withScratch(count: blocks * 65) { values in
+          values.update(repeating: 0, count: blocks * 65)
+          let factors = values + blocks * 64
+          for row in (task * rowsPerTask)..<min((task + 1) * rowsPerTask, rows) {
+            weight.withUnsafeBytes { stored in
+              let size = columns * weight.dtype.byteCount
+              FloatConversion.widen(
+                UnsafeRawBufferPointer(rebasing: stored[(row * size)..<((row + 1) * size)]), dtype: weight.dtype,
+                into: UnsafeMutableBufferPointer(start: values, count: columns))
+            }
+            for block in 0..<blocks { factors[block] = scale(of: values + 64 * block) }
+            // What the kernel will read back.
+            kernels.f32_to_f16(factors, halves + row * blocks, blocks)
+            kernels.f16_to_f32(halves + row * blocks, factors, blocks)
+            for block in 0..<blocks {
+              write(values + 64 * block, scale: factors[block], to: bytes + (row * blocks + block) * 64)
+            }
+          }
+        }
+      }
+    }
+    return Matrix(bytes: bytes, scales: scales, blocks: blocks)
+  }
+
+  /// The unit of 64 values, NaN if one of them is no number.
+  private static func scale(of values: UnsafePointer<Float>) -> Float {
+    var largest: Float = 0
+    for c in 0..<64 {
+      guard values[c].isFinite else { return .nan }
+      largest = max(largest, abs(values[c]))
+    }
+    return largest / 127
+  }
+
+  /// Writes 64 values as bytes around 128; with a scale that is no number, bytes that show it.
+  private static func write(_ values: UnsafePointer<Float>, scale: Float, to bytes: UnsafeMutablePointer<UInt8>) {
+    let inverse = scale > 0 && scale.isFinite ? 1 / scale : 0
+    for c in 0..<64 {
+      // A scale that was rounded down takes the largest value beyond the last byte.
+      let integer = scale.isFinite ? max(-127, min(127, (values[c] * inverse).rounded(.toNearestOrEven))) : 1
+      bytes[c] = UInt8(Int(integer) + 128)
+    }
+  }
+}

@@ -1,0 +1,24 @@
+/// How a model computes: in what form weights are held at run time.
+public struct RuntimeOptions: Sendable, Equatable {
+  /// The form of the output head.
+  public enum HeadForm: String, Sendable, CaseIterable {
+    /// As stored.
+    case native
+    /// Bytes with a scale for every 64 weights, where this machine has the instructions for it, else as stored.
+    case int8
+  }
+
+  /// Whether products use weights and activations in float32 throughout, even where integers are faster.
+  public var isExact: Bool
+  /// The form of the head; nil for int8 where the model's matrices are quantized, else as stored. With `isExact` it is as stored.
+  public var head: HeadForm?
+
+  /// Options; as they are, the fastest.
+  public init(isExact: Bool = false, head: HeadForm? = nil) {
+    self.isExact = isExact
+    self.head = head
+  }
+
+  /// Whether the head of a model is held as int8.
+  func usesByteHead(isQuantized: Bool) -> Bool { !isExact && (head ?? (isQuantized ? .int8 : .native)) == .int8 }
+}
