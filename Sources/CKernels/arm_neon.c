@@ -792,6 +792,7 @@ static const ck_kernels table = {
   .vq_gemv = vq_gemv,
   .prefers_planes = 0,
   .split_activation = ck_portable_split_activation,
+  .byte_row = ck_portable_byte_row,
   .gemv_bytes = ck_portable_gemv_bytes,
   .vq_planes = ck_portable_vq_planes,
   .vq_planes_many = ck_portable_vq_planes_many,

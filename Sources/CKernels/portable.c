@@ -160,6 +160,7 @@ static void vq_panel(
 void ck_portable_split_activation(const float *x, size_t n, float large_value, ck_split_activation *split) {
   double energy = 0;
   float largest = 0;
+  split->values = x;
   for (size_t i = 0; i < n; i++) {
     energy += (double)x[i] * x[i];
     if (fabsf(x[i]) > largest) largest = fabsf(x[i]);
@@ -191,6 +192,27 @@ void ck_portable_split_activation(const float *x, size_t n, float large_value, c
       if (!is_large) continue;
       split->high[i] = (int8_t)((value - low) / 256);
       split->sum_high += split->high[i];
+    }
+  }
+}
+
+void ck_portable_byte_row(const float *values, size_t blocks, uint8_t *bytes, uint16_t *scales) {
+  for (size_t b = 0; b < blocks; b++) {
+    const float *block = values + 64 * b;
+    float largest = 0;
+    int finite = 1;
+    for (size_t i = 0; i < 64; i++) {
+      const float magnitude = fabsf(block[i]);
+      finite = finite && magnitude < INFINITY;
+      if (magnitude > largest) largest = magnitude;
+    }
+    scales[b] = finite ? f16_bits(largest / 127) : 0x7E00;
+    const float scale = f16_value(scales[b]);
+    const float inverse = scale > 0 && scale < INFINITY ? 1 / scale : 0;
+    for (size_t i = 0; i < 64; i++) {
+      // A scale that was rounded down takes the largest value beyond the last byte.
+      const float value = finite ? fmaxf(-127, fminf(127, block[i] * inverse)) : 1;
+      bytes[64 * b + i] = (uint8_t)((int)lrintf(value) + 128);
     }
   }
 }
@@ -237,12 +259,27 @@ static uint8_t residual_code(const ck_vq_planes *m, const uint8_t *row, size_t c
   return j < 32 ? rest[j] & 15 : rest[j - 32] >> 4;
 }
 
-/// The value of both stages in their common unit, as the other tables round it.
-static int joint_value(const ck_vq_planes *m, int main, int rest) {
-  // Two factors of 256 and 32768, rounded at 2^15.
-  const int sum = ((main * 256 * m->joint_main + (1 << 14)) >> 15) + ((rest * 256 * m->joint_rest + (1 << 14)) >> 15);
+void ck_add_escapes(
+  const ck_escapes *escapes, size_t vector_length, size_t first, size_t last, const float *x, float *y) {
+  if (!escapes->starts) return;
+  for (size_t n = first; n < last; n++) {
+    float *target = y + (n - first) * vector_length;
+    for (size_t i = escapes->starts[n]; i < escapes->starts[n + 1]; i++) {
+      const float value = x[escapes->list[i].column];
+      const float *rest = escapes->values + escapes->list[i].entry * vector_length;
+      for (size_t e = 0; e < vector_length; e++) target[e] += value * rest[e];
+    }
+  }
+}
+
+/// The sum of both stages in their common unit.
+static int joint_value(const ck_vq_planes *m, size_t e, uint8_t main, uint8_t rest) {
+  const size_t part = 256 * m->vector_length;
+  const uint8_t *at = m->joint + 256 * e;
+  const int a = 256 * (at[main] - 128) + at[part + main], b = 256 * (at[2 * part + rest] - 128) + at[3 * part + rest];
+  const int sum = a + b > 32767 - 128 ? 32767 - 128 : a + b;
   const int value = (sum + 128) >> 8;
-  return value > 127 ? 127 : value < -128 ? -128 : value;
+  return value < -128 ? -128 : value;
 }
 
 static void planes_product(
@@ -257,11 +294,13 @@ static void planes_product(
         if (is_large) next++;
         for (size_t c = 64 * b; c < 64 * b + 64; c++) {
           const int64_t whole = x->low[c] + (is_large ? 256 * x->high[c] : 0);
-          int main = m->main[e * 256 + main_code(m, row, c)] - 128;
-          const int rest = m->residual ? m->residual[e * 256 + residual_code(m, row, c)] - 128 : 0;
-          if (joint) main = joint_value(m, main, rest);
-          main_sum += whole * main;
-          residual_sum += whole * rest;
+          const uint8_t code = main_code(m, row, c), rest = m->residual ? residual_code(m, row, c) : 0;
+          if (joint) {
+            main_sum += whole * joint_value(m, e, code, rest);
+            continue;
+          }
+          main_sum += whole * (m->main[e * 256 + code] - 128);
+          if (m->residual) residual_sum += whole * (m->residual[e * 256 + rest] - 128);
         }
       }
       float value = (joint ? m->joint_scale : m->main_scale) * (float)main_sum;
@@ -269,6 +308,7 @@ static void planes_product(
       y[(n - first) * m->vector_length + e] += x->scale * value;
     }
   }
+  ck_add_escapes(joint ? &m->joint_escapes : &m->escapes, m->vector_length, first, last, x->values, y);
 }
 
 void ck_portable_vq_planes(
@@ -456,6 +496,7 @@ const ck_kernels ck_portable_table = {
   .vq_gemv = vq_gemv,
   .prefers_planes = 0,
   .split_activation = ck_portable_split_activation,
+  .byte_row = ck_portable_byte_row,
   .gemv_bytes = ck_portable_gemv_bytes,
   .vq_planes = ck_portable_vq_planes,
   .vq_planes_many = ck_portable_vq_planes_many,

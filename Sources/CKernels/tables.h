@@ -14,6 +14,7 @@ const ck_kernels *ck_neon_table(void);
 
 // Portable kernels that other tables keep.
 void ck_portable_split_activation(const float *x, size_t n, float large_value, ck_split_activation *split);
+void ck_portable_byte_row(const float *values, size_t blocks, uint8_t *bytes, uint16_t *scales);
 void ck_portable_gemv_bytes(
   const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, float *y);
 void ck_portable_vq_planes(
@@ -21,6 +22,9 @@ void ck_portable_vq_planes(
 void ck_portable_vq_planes_many(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens,
   int joint, float *y, size_t y_stride, void *scratch);
+// Adds the escapes of rows [first, last).
+void ck_add_escapes(
+  const ck_escapes *escapes, size_t vector_length, size_t first, size_t last, const float *x, float *y);
 void ck_portable_product_bf16(
   const float *a, size_t a_stride, int a_transposed, const float *b, size_t b_stride, int b_transposed, float alpha,
   float *c, size_t c_stride, size_t m, size_t n, size_t k, int adding, void *scratch);

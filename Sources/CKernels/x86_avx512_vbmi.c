@@ -157,6 +157,7 @@ VBMI static void vq_planes(
     case REST128: PASSES(REST128, 2); break;
     case REST256: PASSES(REST256, 2); break;
   }
+  ck_vbmi_add_escapes(&m->escapes, m->vector_length, first, last, x->values, y);
 }
 
 static ck_kernels table;
@@ -167,6 +168,7 @@ static void fill_table(void) {
   table.name = "avx512vbmi";
   table.prefers_planes = 1;
   table.split_activation = ck_vbmi_split_activation;
+  table.byte_row = ck_vbmi_byte_row;
   table.gemv_bytes = ck_vbmi_gemv_bytes;
   table.vq_planes = vq_planes;
   table.vq_planes_many = ck_vbmi_vq_planes_many;

@@ -151,8 +151,11 @@ VBMI_INLINE __m128 plane_outputs(
 
 // Kernels of the other files.
 void ck_vbmi_split_activation(const float *x, size_t n, float large_value, ck_split_activation *split);
+void ck_vbmi_byte_row(const float *values, size_t blocks, uint8_t *bytes, uint16_t *scales);
 void ck_vbmi_gemv_bytes(
   const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, float *y);
+void ck_vbmi_add_escapes(
+  const ck_escapes *escapes, size_t vector_length, size_t first, size_t last, const float *x, float *y);
 void ck_vbmi_vq_planes_many(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens,
   int joint, float *y, size_t y_stride, void *scratch);

@@ -6,6 +6,8 @@
 
 #include "x86_avx512_vbmi.h"
 
+#include <math.h>
+
 /// Most blocks of a row: 65536 columns.
 enum { MOST_BLOCKS = 1024 };
 
@@ -96,6 +98,33 @@ VBMI void ck_vbmi_gemv_bytes(
   fill_biases(x, &biases);
   if (x->large == x->blocks) rows_products(w, first, last, x, &biases, 1, y);
   else rows_products(w, first, last, x, &biases, 0, y);
+}
+
+VBMI void ck_vbmi_byte_row(const float *values, size_t blocks, uint8_t *bytes, uint16_t *scales) {
+  for (size_t b = 0; b < blocks; b++) {
+    __m512 value[4], peak = _mm512_setzero_ps();
+    __mmask16 bad = 0;
+    for (int i = 0; i < 4; i++) {
+      value[i] = _mm512_loadu_ps(values + 64 * b + 16 * i);
+      const __m512 magnitude = _mm512_abs_ps(value[i]);
+      bad |= _mm512_cmp_ps_mask(magnitude, _mm512_set1_ps(INFINITY), _CMP_NLT_UQ);
+      peak = _mm512_max_ps(peak, magnitude);
+    }
+    if (bad) {
+      ck_portable_byte_row(values + 64 * b, 1, bytes + 64 * b, scales + b);
+      continue;
+    }
+    scales[b] = (uint16_t)_mm_extract_epi16(
+      _mm_cvtps_ph(_mm_set_ss(_mm512_reduce_max_ps(peak) / 127), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC), 0);
+    const float scale = _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(scales[b])));
+    const __m512 inverse = _mm512_set1_ps(scale > 0 && scale < INFINITY ? 1 / scale : 0);
+    for (int i = 0; i < 4; i++) {
+      const __m512 bounded = _mm512_max_ps(
+        _mm512_set1_ps(-127), _mm512_min_ps(_mm512_set1_ps(127), _mm512_mul_ps(value[i], inverse)));
+      const __m512i integer = _mm512_add_epi32(_mm512_cvtps_epi32(bounded), _mm512_set1_epi32(128));
+      _mm_storeu_si128((__m128i *)(bytes + 64 * b + 16 * i), _mm512_cvtepi32_epi8(integer));
+    }
+  }
 }
 
 #endif

@@ -12,27 +12,10 @@
 /// Outputs that are looked up together, and activations that share their loads.
 enum { OUTPUTS = 8, TOGETHER = 3 };
 
-/// 64 main and 64 residual bytes in one unit, biased by 128: `(main - 128) * joint_main + (rest - 128) * joint_rest`.
-VBMI_INLINE __m512i join(const ck_vq_planes *m, __m512i main, __m512i rest) {
-  const __m512i zero = _mm512_setzero_si512(), bias = _mm512_set1_epi8(-128);
-  const __m512i main_factor = _mm512_set1_epi16(m->joint_main), rest_factor = _mm512_set1_epi16(m->joint_rest);
-  const __m512i a = _mm512_xor_si512(main, bias), b = _mm512_xor_si512(rest, bias);
-  __m512i halves[2];
-  for (int i = 0; i < 2; i++) {
-    // 256 times the value, in 16 bits.
-    const __m512i wide_a = i ? _mm512_unpackhi_epi8(zero, a) : _mm512_unpacklo_epi8(zero, a);
-    const __m512i wide_b = i ? _mm512_unpackhi_epi8(zero, b) : _mm512_unpacklo_epi8(zero, b);
-    const __m512i sum = _mm512_adds_epi16(
-      _mm512_mulhrs_epi16(wide_a, main_factor), _mm512_mulhrs_epi16(wide_b, rest_factor));
-    halves[i] = _mm512_srai_epi16(_mm512_adds_epi16(sum, _mm512_set1_epi16(128)), 8);
-  }
-  return _mm512_xor_si512(_mm512_packs_epi16(halves[0], halves[1]), bias);
-}
-
-/// The bytes of one element of a row, in order of columns: of the main stage and of the residual one, or of both in one unit.
+/// The bytes of one element of a row, in order of columns, of the main stage and of the residual one.
 VBMI_INLINE void look_up_row(
   main_kind kind, residual_kind rest_kind, const ck_vq_planes *m, const uint8_t *row, size_t e, size_t blocks,
-  int joint, uint8_t *main, uint8_t *rest) {
+  uint8_t *main, uint8_t *rest) {
   const byte_table table = load_table(kind, m->main + 256 * e);
   byte_table rest_table = table;
   if (rest_kind != NO_RESIDUAL) rest_table = load_residual(rest_kind, m->residual + 256 * e);
@@ -48,19 +31,59 @@ VBMI_INLINE void look_up_row(
     }
     for (int i = 0; i < count; i++, b++) {
       const __mmask64 upper = kind == BYTES256 ? _mm512_movepi8_mask(codes[i]) : 0;
-      const __m512i values = look_up(kind, &table, codes[i], upper);
-      if (rest_kind == NO_RESIDUAL) {
-        _mm512_store_si512(main + 64 * b, values);
-        continue;
-      }
+      _mm512_store_si512(main + 64 * b, look_up(kind, &table, codes[i], upper));
+      if (rest_kind == NO_RESIDUAL) continue;
       const __mmask64 rest_upper = rest_kind == REST256 ? _mm512_movepi8_mask(rest_codes[i]) : 0;
-      const __m512i rest_values = look_up_residual(rest_kind, &rest_table, rest_codes[i], rest_upper);
-      if (joint) {
-        _mm512_store_si512(main + 64 * b, join(m, values, rest_values));
-      } else {
-        _mm512_store_si512(main + 64 * b, values);
-        _mm512_store_si512(rest + 64 * b, rest_values);
-      }
+      _mm512_store_si512(rest + 64 * b, look_up_residual(rest_kind, &rest_table, rest_codes[i], rest_upper));
+    }
+  }
+}
+
+/// 256 times one element of every centroid, in two bytes.
+typedef struct { byte_table main_high, main_low, rest_high, rest_low; } joint_tables;
+
+/// 64 sums of both stages, rounded to bytes and biased by 128.
+VBMI_INLINE __m512i joint_bytes(
+  main_kind kind, residual_kind rest_kind, const joint_tables *tables, __m512i codes, __m512i rest) {
+  const __mmask64 upper = kind == BYTES256 ? _mm512_movepi8_mask(codes) : 0;
+  const __mmask64 rest_upper = rest_kind == REST256 ? _mm512_movepi8_mask(rest) : 0;
+  const __m512i bias = _mm512_set1_epi8(-128), half = _mm512_set1_epi16(128);
+  const __m512i main_high = _mm512_xor_si512(look_up(kind, &tables->main_high, codes, upper), bias);
+  const __m512i main_low = look_up(kind, &tables->main_low, codes, upper);
+  const __m512i rest_high = _mm512_xor_si512(look_up_residual(rest_kind, &tables->rest_high, rest, rest_upper), bias);
+  const __m512i rest_low = look_up_residual(rest_kind, &tables->rest_low, rest, rest_upper);
+  const __m512i first = _mm512_adds_epi16(
+    _mm512_unpacklo_epi8(main_low, main_high), _mm512_unpacklo_epi8(rest_low, rest_high));
+  const __m512i second = _mm512_adds_epi16(
+    _mm512_unpackhi_epi8(main_low, main_high), _mm512_unpackhi_epi8(rest_low, rest_high));
+  const __m512i packed = _mm512_packs_epi16(
+    _mm512_srai_epi16(_mm512_adds_epi16(first, half), 8), _mm512_srai_epi16(_mm512_adds_epi16(second, half), 8));
+  return _mm512_xor_si512(packed, bias);
+}
+
+/// As `look_up_row`, with both stages in one unit.
+VBMI_INLINE void look_up_joint_row(
+  main_kind kind, residual_kind rest_kind, const ck_vq_planes *m, const uint8_t *row, size_t e, size_t blocks,
+  uint8_t *main) {
+  const size_t part = 256 * (size_t)m->vector_length;
+  const uint8_t *at = m->joint + 256 * e;
+  joint_tables tables;
+  tables.main_high = load_table(kind, at);
+  tables.main_low = load_table(kind, at + part);
+  tables.rest_high = load_residual(rest_kind, at + 2 * part);
+  tables.rest_low = load_residual(rest_kind, at + 3 * part);
+  for (size_t b = 0; b < blocks;) {
+    __m512i codes[4], rest_codes[4];
+    int count = 1;
+    if (b + 4 <= blocks) {
+      count = 4;
+      codes_of_four(
+        kind, rest_kind, row + b / 4 * (main_bytes_of_four(kind) + rest_bytes_of_four(rest_kind)), codes, rest_codes);
+    } else {
+      codes_of_block(kind, rest_kind, row, b, blocks, codes, rest_codes);
+    }
+    for (int i = 0; i < count; i++, b++) {
+      _mm512_store_si512(main + 64 * b, joint_bytes(kind, rest_kind, &tables, codes[i], rest_codes[i]));
     }
   }
 }
@@ -71,7 +94,8 @@ typedef void (*look_up_function)(
 #define LOOK_UP(kind, rest_kind) \
   VBMI static void look_up_##kind##_##rest_kind( \
     const ck_vq_planes *m, const uint8_t *row, size_t e, size_t blocks, int joint, uint8_t *main, uint8_t *rest) { \
-    look_up_row(kind, rest_kind, m, row, e, blocks, joint, main, rest); \
+    if (joint && rest_kind != NO_RESIDUAL) look_up_joint_row(kind, rest_kind, m, row, e, blocks, main); \
+    else look_up_row(kind, rest_kind, m, row, e, blocks, main, rest); \
   }
 #define LOOK_UPS(kind) \
   LOOK_UP(kind, NO_RESIDUAL) \
@@ -197,6 +221,10 @@ VBMI void ck_vbmi_vq_planes_many(
     }
     if (tokens - t == 2) add_outputs(&w, 2, wanted, x + t * x_stride, x_stride, y + t * y_stride + o, y_stride);
     if (tokens - t == 1) add_outputs(&w, 1, wanted, x + t * x_stride, x_stride, y + t * y_stride + o, y_stride);
+  }
+  for (size_t t = 0; t < tokens; t++) {
+    ck_vbmi_add_escapes(
+      joint ? &m->joint_escapes : &m->escapes, v, first, last, x[t * x_stride].values, y + t * y_stride);
   }
 }
 

@@ -1,4 +1,4 @@
-// Splits an activation into integers for the products with small codebooks.
+// Splits an activation into integers for the products with small codebooks, and adds what bytes cannot say.
 
 #include "tables.h"
 
@@ -56,6 +56,7 @@ VBMI void ck_vbmi_split_activation(const float *x, size_t n, float large_value, 
   }
   const float limit = fmaxf(large_value * sqrtf(energy / (float)(n > 0 ? n : 1)), largest / 256);
   float rest = 0;
+  split->values = x;
   split->large = 0;
   for (size_t b = 0; b < split->blocks; b++) {
     const float peak = block_peak(x, n, b);
@@ -78,6 +79,34 @@ VBMI void ck_vbmi_split_activation(const float *x, size_t n, float large_value, 
   }
   split->sum_low = _mm512_reduce_add_epi32(low_sum);
   split->sum_high = _mm512_reduce_add_epi32(high_sum);
+}
+
+/// The escapes of one row, for vectors of up to 16 elements.
+VBMI_INLINE void add_row_escapes(
+  const ck_escapes *escapes, size_t vector_length, size_t begin, size_t end, const float *x, float *y) {
+  const __mmask16 lanes = lanes_below(0, vector_length);
+  __m512 sum = _mm512_maskz_loadu_ps(lanes, y);
+  for (size_t i = begin; i < end; i++) {
+    const ck_escape own = escapes->list[i];
+    sum = _mm512_fmadd_ps(
+      _mm512_set1_ps(x[own.column]), _mm512_maskz_loadu_ps(lanes, escapes->values + own.entry * vector_length), sum);
+  }
+  _mm512_mask_storeu_ps(y, lanes, sum);
+}
+
+VBMI void ck_vbmi_add_escapes(
+  const ck_escapes *escapes, size_t vector_length, size_t first, size_t last, const float *x, float *y) {
+  if (!escapes->starts) return;
+  if (vector_length > 16) {
+    ck_add_escapes(escapes, vector_length, first, last, x, y);
+    return;
+  }
+  size_t begin = escapes->starts[first];
+  for (size_t n = first; n < last; n++) {
+    const size_t end = escapes->starts[n + 1];
+    if (begin < end) add_row_escapes(escapes, vector_length, begin, end, x, y + (n - first) * vector_length);
+    begin = end;
+  }
 }
 
 #endif

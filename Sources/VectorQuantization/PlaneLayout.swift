@@ -1,17 +1,20 @@
 import CKernels
+import Synchronization
 import Tensors
 
 /// How the codes of a row lie for the integer kernel (see `ck_vq_planes`), and how they get there.
 struct PlaneLayout {
   let paddedColumns: Int
-  let isNibbles: Bool
-  private let columns: Int
+  private let matrix: ck_vq_matrix
+  private let rows: Int
   private let hasResidual: Bool
+  private let isNibbles: Bool
   private let isPacked: Bool
 
-  init(columns: Int, mainCount: Int, residualCount: Int) {
-    self.columns = columns
-    paddedColumns = (columns + 63) / 64 * 64
+  init(_ matrix: ck_vq_matrix, rows: Int, mainCount: Int, residualCount: Int) {
+    self.matrix = matrix
+    self.rows = rows
+    paddedColumns = (matrix.columns + 63) / 64 * 64
     hasResidual = residualCount > 0
     isNibbles = hasResidual && residualCount <= 16
     isPacked = mainCount <= 64
@@ -24,26 +27,77 @@ struct PlaneLayout {
   /// Bytes of a row.
   var rowBytes: Int { blocks / 4 * (mainBytesOfFour + 4 * restBytes) + blocks % 4 * (64 + restBytes) }
 
-  /// The packed codes of `matrix` in this layout, row after row.
-  func codes(_ matrix: ck_vq_matrix, rows: Int) -> Tensor {
-    let kernels = ck_active().pointee
-    return Tensor(dtype: .uint8, shape: [rows, rowBytes]) { bytes in
+  /// The codes in this layout, row after row, and how often each occurs.
+  func codes() -> (planes: Tensor, usage: [Int]) {
+    let usage = Mutex([Int](repeating: 0, count: 1 << Int(matrix.code_bits)))
+    let planes = Tensor(dtype: .uint8, shape: [rows, rowBytes]) { bytes in
       guard let target = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
-      let rowsPerTask = 64
-      parallelFor((rows + rowsPerTask - 1) / rowsPerTask) { task in
-        withUnsafeTemporaryAllocation(of: UInt32.self, capacity: paddedColumns) { unpacked in
-          unpacked.initialize(repeating: 0)
-          guard let codes = unpacked.baseAddress else { return }
-          for row in (task * rowsPerTask)..<min((task + 1) * rowsPerTask, rows) {
-            kernels.unpack_codes(matrix.codes + row * matrix.row_stride, 0, matrix.code_bits, columns, codes)
-            write(codes, mainBits: matrix.main_bits, to: target + row * rowBytes)
+      inTasks { tasked in
+        var uses = [UInt32](repeating: 0, count: 1 << Int(matrix.code_bits))
+        uses.withUnsafeMutableBufferPointer { uses in
+          unpack(tasked) { row, codes in
+            for c in 0..<matrix.columns { uses[Int(codes[c])] += 1 }
+            write(codes, to: target + row * rowBytes)
           }
         }
+        usage.withLock { usage in
+          for (code, count) in uses.enumerated() where count > 0 { usage[code] += Int(count) }
+        }
+      }
+    }
+    return (planes, usage.withLock { $0 })
+  }
+
+  /// The escapes of all rows: `entries` gets a code and adds those entries of `values` that it needs.
+  ///
+  /// - Parameter usage: how often each code occurs.
+  func escapes(
+    values: [Float], vectorLength: Int, usage: [Int], entries: (_ code: Int, _ add: (UInt16) -> Void) -> Void
+  ) -> PlaneEscapes? {
+    var isEscape = [Bool](repeating: false, count: usage.count)
+    for code in usage.indices where usage[code] > 0 { entries(code) { _ in isEscape[code] = true } }
+    guard isEscape.contains(true) else { return nil }
+    let found = Mutex([[ck_escape]](repeating: [], count: rows))
+    isEscape.withUnsafeBufferPointer { isEscape in
+      inTasks { tasked in
+        var own: [(Int, [ck_escape])] = []
+        unpack(tasked) { row, codes in
+          var list: [ck_escape] = []
+          for c in 0..<matrix.columns where isEscape[Int(codes[c])] {
+            entries(Int(codes[c])) { list.append(ck_escape(column: UInt16(c), entry: $0)) }
+          }
+          if !list.isEmpty { own.append((row, list)) }
+        }
+        found.withLock { found in
+          for (row, list) in own { found[row] = list }
+        }
+      }
+    }
+    return PlaneEscapes(rows: found.withLock { $0 }, values: values, vectorLength: vectorLength)
+  }
+
+  private func inTasks(_ body: (Range<Int>) -> Void) {
+    let rowsPerTask = max(64, rows / (4 * WorkerPool.shared.threadCount))
+    parallelFor((rows + rowsPerTask - 1) / rowsPerTask) { task in
+      body((task * rowsPerTask)..<min((task + 1) * rowsPerTask, rows))
+    }
+  }
+
+  /// Hands over the codes of some rows, main and residual together, padded with 0.
+  private func unpack(_ rows: Range<Int>, _ body: (Int, UnsafePointer<UInt32>) -> Void) {
+    let kernels = ck_active().pointee
+    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: paddedColumns) { unpacked in
+      unpacked.initialize(repeating: 0)
+      guard let codes = unpacked.baseAddress else { return }
+      for row in rows {
+        kernels.unpack_codes(matrix.codes + row * matrix.row_stride, 0, matrix.code_bits, matrix.columns, codes)
+        body(row, codes)
       }
     }
   }
 
-  private func write(_ codes: UnsafePointer<UInt32>, mainBits: UInt32, to row: UnsafeMutablePointer<UInt8>) {
+  private func write(_ codes: UnsafePointer<UInt32>, to row: UnsafeMutablePointer<UInt8>) {
+    let mainBits = matrix.main_bits
     let mask = UInt32(1) << mainBits - 1
     var target = row
     var block = 0

@@ -29,7 +29,7 @@ final class SplitActivations {
         let split = splits + token * parts.count + index
         split.initialize(
           to: ck_split_activation(
-            low: bytes + 2 * next, high: bytes + 2 * next + padded[index], large_blocks: blocks + next / 64,
+            values: x, low: bytes + 2 * next, high: bytes + 2 * next + padded[index], large_blocks: blocks + next / 64,
             blocks: padded[index] / 64, large: 0, scale: 0, sum_low: 0, sum_high: 0))
         kernels.split_activation(x + token * inFeatures + part.firstColumn, part.columnCount, CK_LARGE_VALUE, split)
         next += padded[index]

@@ -55,6 +55,18 @@ typedef struct {
   const float *CK_NULLABLE residual_table;
 } ck_vq_matrix;
 
+/// What bytes cannot say: centroids with an element far beyond the others, which would make the unit of all coarse, are kept
+/// clamped, and where they are used the rest is added in float32.
+///
+/// Row `n` has the entries [starts[n], starts[n + 1]) of `list`; each adds `x[column] * values[entry * vector_length + e]` to
+/// output `e` of the row's vector. NULL pointers mean that there are none.
+typedef struct { uint16_t column; uint16_t entry; } ck_escape;
+typedef struct {
+  const uint32_t *CK_NULLABLE starts;
+  const ck_escape *CK_NULLABLE list;
+  const float *CK_NULLABLE values;
+} ck_escapes;
+
 /// A vector-quantized matrix of small codebooks in the order in which the integer kernel reads it: at most 256 centroids
 /// in each stage, kept as bytes with a scale per stage.
 ///
@@ -77,11 +89,12 @@ typedef struct {
   const uint8_t *CK_NULLABLE residual;
   float main_scale;
   float residual_scale;
-  /// Both stages in one unit: `joint_scale * (joint_main * (main - 128) + joint_rest * (residual - 128)) / 32768`, whose
-  /// factor of `joint_scale` is at most 127.
+  ck_escapes escapes;
+  /// Both stages in one unit: `[4][vector_length][256]`, high and low bytes of 256 times the main, then of 256 times the
+  /// residual element, biased by 128 in the high byte. A sum is rounded to the nearest byte (halves upwards) and clamped. NULL without a residual.
+  const uint8_t *CK_NULLABLE joint;
   float joint_scale;
-  int16_t joint_main;
-  int16_t joint_rest;
+  ck_escapes joint_escapes;
 } ck_vq_planes;
 
 /// An activation as integers of one scale: a byte for each column, and a second, higher one in the few blocks of 64 columns
@@ -89,7 +102,9 @@ typedef struct {
 ///
 /// `x[c] = scale * (256 * high[c] + low[c])` to within half a scale. Only blocks named by `large_blocks` (`large` of them,
 /// rising) have a high byte; elsewhere `high` is not read. `sum_low` and `sum_high` are the sums of the bytes.
+/// `values` are the values themselves.
 typedef struct {
+  const float *values;
   int8_t *low;
   int8_t *high;
   uint16_t *large_blocks;
@@ -198,10 +213,13 @@ typedef struct {
 
   // Whether `vq_planes` is much faster than `vq_gemv` here, so that building planes pays.
   int prefers_planes;
-  // Fills `split` (whose three arrays hold `blocks` blocks of 64 columns) with n <= 64 * blocks values; what follows them is
+  // Fills `split` (whose three arrays of integers hold `blocks` blocks of 64 columns) with n <= 64 * blocks values; what follows them is
   // 0. The scale is NaN if a value is not finite, so that the outputs are no numbers either. A block is large if it holds a
   // value beyond `large_value` times the root mean square: see CK_LARGE_VALUE; with 0 every value has 16 bits.
   void (*split_activation)(const float *x, size_t n, float large_value, ck_split_activation *split);
+  // One row of a `ck_byte_matrix` from `blocks` blocks of 64 values: the unit of a block is 1/127 of its largest value. Where a
+  // value is not finite, neither is the scale.
+  void (*byte_row)(const float *values, size_t blocks, uint8_t *bytes, uint16_t *scales);
   // y[r - first] = sum over c of w[r, c] * x[c] for rows [first, last), from an activation whose blocks of values all are
   // large. At most 65536 columns.
   void (*gemv_bytes)(

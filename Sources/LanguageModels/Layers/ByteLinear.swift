@@ -80,7 +80,8 @@ final class ByteLinear: Linear, @unchecked Sendable {
       let own = digits + token * blocks * 128
       (splits + token).initialize(
         to: ck_split_activation(
-          low: own, high: own + blocks * 64, large_blocks: large + token * blocks, blocks: blocks, large: 0, scale: 0,
+          values: x, low: own, high: own + blocks * 64, large_blocks: large + token * blocks, blocks: blocks, large: 0,
+          scale: 0,
           sum_low: 0, sum_high: 0))
       kernels.split_activation(x + token * columns, columns, 0, splits + token)
     }
@@ -111,9 +112,8 @@ final class ByteLinear: Linear, @unchecked Sendable {
       else { return }
       let rowsPerTask = 64
       parallelFor((rows + rowsPerTask - 1) / rowsPerTask) { task in
-        withScratch(count: blocks * 65) { values in
-          values.update(repeating: 0, count: blocks * 65)
-          let factors = values + blocks * 64
+        withScratch(count: blocks * 64) { values in
+          values.update(repeating: 0, count: blocks * 64)
           for row in (task * rowsPerTask)..<min((task + 1) * rowsPerTask, rows) {
             weight.withUnsafeBytes { stored in
               let size = columns * weight.dtype.byteCount
@@ -121,37 +121,11 @@ final class ByteLinear: Linear, @unchecked Sendable {
                 UnsafeRawBufferPointer(rebasing: stored[(row * size)..<((row + 1) * size)]), dtype: weight.dtype,
                 into: UnsafeMutableBufferPointer(start: values, count: columns))
             }
-            for block in 0..<blocks { factors[block] = scale(of: values + 64 * block) }
-            // What the kernel will read back.
-            kernels.f32_to_f16(factors, halves + row * blocks, blocks)
-            kernels.f16_to_f32(halves + row * blocks, factors, blocks)
-            for block in 0..<blocks {
-              write(values + 64 * block, scale: factors[block], to: bytes + (row * blocks + block) * 64)
-            }
+            kernels.byte_row(values, blocks, bytes + row * blocks * 64, halves + row * blocks)
           }
         }
       }
     }
     return Matrix(bytes: bytes, scales: scales, blocks: blocks)
-  }
-
-  /// The unit of 64 values, NaN if one of them is no number.
-  private static func scale(of values: UnsafePointer<Float>) -> Float {
-    var largest: Float = 0
-    for c in 0..<64 {
-      guard values[c].isFinite else { return .nan }
-      largest = max(largest, abs(values[c]))
-    }
-    return largest / 127
-  }
-
-  /// Writes 64 values as bytes around 128; with a scale that is no number, bytes that show it.
-  private static func write(_ values: UnsafePointer<Float>, scale: Float, to bytes: UnsafeMutablePointer<UInt8>) {
-    let inverse = scale > 0 && scale.isFinite ? 1 / scale : 0
-    for c in 0..<64 {
-      // A scale that was rounded down takes the largest value beyond the last byte.
-      let integer = scale.isFinite ? max(-127, min(127, (values[c] * inverse).rounded(.toNearestOrEven))) : 1
-      bytes[c] = UInt8(Int(integer) + 128)
-    }
   }
 }

@@ -1,0 +1,131 @@
+import CKernels
+import Tensors
+
+/// Centroids as bytes of one unit, which a few of them do not fit.
+///
+/// A unit for the largest element of all would be coarse: in a codebook of real weights that is 10 or 20 times the root mean
+/// square, but in a centroid that few codes name. Such centroids are clamped; where they are used, the rest is added apart.
+struct CentroidBytes {
+  /// The largest share of codes that may name a clamped centroid.
+  static let clampedShare = 0.004
+
+  /// What one unit stands for.
+  let unit: Float
+  /// `[vectorLength, 256]`, biased by 128.
+  let bytes: Tensor
+  /// What clamping took away, `[count, vectorLength]`, and from which centroids it took anything.
+  let rest: [Float]
+  let isClamped: [Bool]
+
+  /// - Parameter usage: how many codes name each centroid.
+  init(_ values: [Float], vectorLength: Int, usage: [Int]) {
+    let count = values.count / vectorLength
+    let peaks = (0..<count).map { Self.peak(values[($0 * vectorLength)..<(($0 + 1) * vectorLength)]) }
+    let limit = Self.limit(peaks, usage: usage)
+    let unit = limit / 127
+    self.unit = unit
+    isClamped = peaks.map { $0 > limit }
+    rest = values.map { $0 - max(-limit, min(limit, $0)) }
+    let inverse = unit > 0 ? 1 / unit : 0
+    bytes = Tensor(dtype: .uint8, shape: [vectorLength, 256]) { bytes in
+      for (index, value) in values.enumerated() {
+        let integer = (max(-limit, min(limit, value)) * inverse).rounded(.toNearestOrEven)
+        bytes[index % vectorLength * 256 + index / vectorLength] = UInt8(Int(max(-127, min(127, integer))) + 128)
+      }
+    }
+  }
+
+  static func peak(_ values: some Sequence<Float>) -> Float { values.reduce(0) { max($0, abs($1)) } }
+
+  /// The least value, to one part in 256 of the largest, such that at most `clampedShare` of all uses lie beyond it.
+  static func limit(_ peaks: [Float], usage: [Int]) -> Float {
+    let largest = peaks.max() ?? 0
+    let bins = 256
+    var uses = [Int](repeating: 0, count: bins + 1)
+    let factor = largest > 0 ? Float(bins) / largest : 0
+    for (peak, count) in zip(peaks, usage) { uses[Int(min(Float(bins), (peak * factor).rounded(.up)))] += count }
+    var allowed = Int(Double(usage.reduce(0, +)) * clampedShare)
+    var bin = bins
+    while bin > 1, uses[bin] <= allowed {
+      allowed -= uses[bin]
+      bin -= 1
+    }
+    // The edge of a bin may round to less than what lies in it.
+    let edge = largest * Float(bin) / Float(bins)
+    return bin == bins ? largest : edge
+  }
+}
+
+/// Sums of a main and a residual centroid as bytes of one unit, for products in which both stages share the work.
+struct JointBytes {
+  /// What one unit stands for.
+  let unit: Float
+  /// `[4, vectorLength, 256]` as `ck_vq_planes` has it.
+  let bytes: Tensor
+  /// The entry of each pair `main | residual << mainBits` that does not fit the unit, and what its bytes leave over,
+  /// `[entries, vectorLength]`.
+  let entries: [UInt16?]
+  let rest: [Float]
+
+  /// - Parameter usage: how many codes name each pair.
+  init(main: [Float], residual: [Float], vectorLength: Int, mainBits: Int, usage: [Int]) {
+    let v = vectorLength
+    let peaks = Self.peaks(main, residual, vectorLength: v, mainBits: mainBits, usage: usage)
+    let limit = CentroidBytes.limit(peaks, usage: usage)
+    let unit = limit / 127
+    self.unit = unit
+    let inverse = unit > 0 ? 256 / unit : 0
+    func integers(_ values: [Float]) -> [Int32] {
+      values.map { Int32(max(-32767, min(32767, ($0 * inverse).rounded(.toNearestOrEven)))) }
+    }
+    let (wideMain, wideRest) = (integers(main), integers(residual))
+    bytes = Tensor(dtype: .uint8, shape: [4, v, 256]) { bytes in
+      for (part, values) in [wideMain, wideRest].enumerated() {
+        for (index, value) in values.enumerated() {
+          let at = index % v * 256 + index / v
+          bytes[2 * part * v * 256 + at] = UInt8((value >> 8) + 128)
+          bytes[(2 * part + 1) * v * 256 + at] = UInt8(value & 255)
+        }
+      }
+    }
+    // A centroid beyond 16 bits takes all its pairs along.
+    func wide(_ values: [Float]) -> [Bool] {
+      (0..<(values.count / v)).map { CentroidBytes.peak(values[($0 * v)..<(($0 + 1) * v)]) * inverse > 32767 }
+    }
+    let (mainIsWide, restIsWide) = (wide(main), wide(residual))
+    var entries = [UInt16?](repeating: nil, count: usage.count)
+    var rest: [Float] = []
+    for pair in usage.indices where usage[pair] > 0 {
+      let (k, r) = (pair & (1 << mainBits - 1), pair >> mainBits)
+      guard peaks[pair] > limit || mainIsWide[k] || restIsWide[r] else { continue }
+      let (a, b) = (k * v, r * v)
+      entries[pair] = UInt16(rest.count / v)
+      for e in 0..<v {
+        let sum = max(-32768, min(32767, wideMain[a + e] + wideRest[b + e]))
+        let byte = min(32767, sum + 128) >> 8
+        rest.append(main[a + e] + residual[b + e] - unit * Float(byte))
+      }
+    }
+    self.entries = entries
+    self.rest = rest
+  }
+
+  /// The largest element of each pair that is used.
+  private static func peaks(
+    _ main: [Float], _ residual: [Float], vectorLength: Int, mainBits: Int, usage: [Int]
+  ) -> [Float] {
+    [Float](unsafeUninitializedCapacity: usage.count) { peaks, initialized in
+      main.withUnsafeBufferPointer { main in
+        residual.withUnsafeBufferPointer { residual in
+          for (pair, count) in usage.enumerated() {
+            let (a, b) = ((pair & (1 << mainBits - 1)) * vectorLength, (pair >> mainBits) * vectorLength)
+            var peak: Float = 0
+            for e in 0..<(count > 0 ? vectorLength : 0) { peak = max(peak, abs(main[a + e] + residual[b + e])) }
+            peaks[pair] = peak
+          }
+        }
+      }
+      initialized = usage.count
+    }
+  }
+}
