@@ -16,13 +16,15 @@ public struct DecoderModel: CausalLanguageModel {
   /// `[vocabularySize, hiddenSize]`; the embedding itself if tied.
   let head: any Linear
   let rotaries: [RotaryEmbedding]
+  private let preparation = LayerPreparation()
 
   /// Reads a model; tensors stay mapped where their form allows.
   public init(
     _ configuration: ModelConfiguration, source: any TensorSource, settings: QuantizationSettings?,
     options: RuntimeOptions = RuntimeOptions()
   ) throws {
-    let loader = ParameterLoader(source: source, settings: settings, isExact: options.isExact)
+    var loader = ParameterLoader(source: source, settings: settings, isExact: options.isExact)
+    loader.preparation = preparation
     self.configuration = configuration
     rotaries = configuration.rotaries.map(RotaryEmbedding.init)
     embedding = try loader.embedding(configuration)
@@ -61,6 +63,7 @@ public struct DecoderModel: CausalLanguageModel {
   /// The residual stream of the new tokens after the last block, `[tokens, hiddenSize]`; extends the caches.
   package func hiddenStates(_ segments: [Segment], grouping: TokenGrouping = .fastest) throws -> [Float] {
     try Self.check(segments, configuration)
+    preparation.run()
     // A sequence that outgrows one set of rotary frequencies is run again from its start with the next.
     let whole = segments.map { segment in
       needsRestart(segment) ? Segment(tokens: segment.cache.tokens + segment.tokens, cache: segment.cache) : segment

@@ -9,6 +9,9 @@ package struct ParameterLoader: Sendable {
   /// Whether vector-quantized products use centroids and activations in float32 throughout.
   package let isExact: Bool
 
+  /// Where layers are noted whose run-time forms can be made together.
+  var preparation: LayerPreparation?
+
   package init(source: any TensorSource, settings: QuantizationSettings?, isExact: Bool = false) {
     self.source = source
     self.settings = settings
@@ -36,8 +39,11 @@ package struct ParameterLoader: Sendable {
   /// The matrix `module.weight`, or its vector-quantized form; a bias where `bias` says so or one is stored.
   package func linear(_ module: String, outFeatures: Int, inFeatures: Int, bias: Bool) throws -> any Linear {
     if source.contains(module + ".centroids.weight") {
-      return QuantizedLinear(
+      let layer = QuantizedLinear(
         try quantized(module, outFeatures: outFeatures, inFeatures: inFeatures), isExact: isExact)
+      // Of the experts few may ever be asked.
+      if !module.contains(".experts.") { preparation?.add(layer) }
+      return layer
     }
     let biasName = module + ".bias"
     let values = bias || source.contains(biasName) ? try vector(biasName, count: outFeatures) : nil

@@ -30,6 +30,9 @@ public struct Tensor: Sendable {
       }
     }
 
+    /// The mapped file that the bytes lie in.
+    var file: MappedFile? { owner as? MappedFile ?? (owner as? Storage)?.file }
+
     private static func distance(from end: UnsafeRawPointer?, to whole: UnsafeRawBufferPointer) -> Int {
       guard let end, let base = whole.baseAddress else { return 0 }
       return max(0, base + whole.count - end)
@@ -96,6 +99,9 @@ public struct Tensor: Sendable {
     defer { withExtendedLifetime(storage) {} }
     return try body(storage.bytes)
   }
+
+  /// Takes what was read of a mapped file out of the process's memory; nothing else changes. Memory of its own stays.
+  package func releasePages() { storage.file?.releasePages(storage.bytes) }
 
   /// The address of the first element; valid while this tensor (or a copy of it) lives.
   public var baseAddress: UnsafeRawPointer? { storage.bytes.baseAddress }

@@ -30,7 +30,7 @@ struct PlaneLayout {
   /// The codes in this layout, row after row, and how often each occurs.
   func codes() -> (planes: Tensor, usage: [Int]) {
     let usage = Mutex([Int](repeating: 0, count: 1 << Int(matrix.code_bits)))
-    let planes = Tensor(dtype: .uint8, shape: [rows, rowBytes]) { bytes in
+    let planes = HugePageMemory.tensor(dtype: .uint8, shape: [rows, rowBytes]) { bytes in
       guard let target = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
       inTasks { tasked in
         var uses = [UInt32](repeating: 0, count: 1 << Int(matrix.code_bits))

@@ -45,6 +45,8 @@ public final class VectorQuantizedKernel: Sendable {
     }
     self.parts = parts
     hasPlanes = parts.suffix(settings.groupCount).allSatisfy { $0.planes != nil }
+    // Planes replace the codes for any number of tokens.
+    if hasPlanes { layer.indices.tensor.releasePages() }
     input = ActivationTransform(layer)
     output = OutputTransform(layer)
   }

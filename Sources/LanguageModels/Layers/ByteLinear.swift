@@ -105,12 +105,12 @@ final class ByteLinear: Linear, @unchecked Sendable {
     let scales = Tensor(dtype: .float16, shape: [rows * blocks + 16]) {
       $0.initializeMemory(as: UInt8.self, repeating: 0)
     }
-    let bytes = Tensor(dtype: .uint8, shape: [rows, blocks * 64]) { bytes in
+    let bytes = HugePageMemory.tensor(dtype: .uint8, shape: [rows, blocks * 64]) { bytes in
       guard let bytes = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self),
         let halves = scales.baseAddress.map({ UnsafeMutableRawPointer(mutating: $0) })?.assumingMemoryBound(
           to: UInt16.self)
       else { return }
-      let rowsPerTask = 64
+      let rowsPerTask = 512
       parallelFor((rows + rowsPerTask - 1) / rowsPerTask) { task in
         withScratch(count: blocks * 64) { values in
           values.update(repeating: 0, count: blocks * 64)
@@ -124,6 +124,7 @@ final class ByteLinear: Linear, @unchecked Sendable {
             kernels.byte_row(values, blocks, bytes + row * blocks * 64, halves + row * blocks)
           }
         }
+        weight.rows((task * rowsPerTask)..<min((task + 1) * rowsPerTask, rows)).releasePages()
       }
     }
     return Matrix(bytes: bytes, scales: scales, blocks: blocks)

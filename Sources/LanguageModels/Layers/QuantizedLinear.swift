@@ -39,6 +39,9 @@ public final class QuantizedLinear: Linear, @unchecked Sendable {
     ready().multiply(x, tokens: tokens, into: y, byTiles: byTiles)
   }
 
+  /// Makes the run-time form, if that has not happened yet.
+  func prepare() { _ = ready() }
+
   private func ready() -> VectorQuantizedKernel {
     lock.withLock {
       if let kernel { return kernel }
