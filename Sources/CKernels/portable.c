@@ -196,6 +196,8 @@ void ck_portable_split_activation(const float *x, size_t n, float large_value, c
   }
 }
 
+uint16_t ck_portable_bf16_bits(float value) { return bf16_bits(value); }
+
 void ck_portable_byte_row(const float *values, size_t blocks, uint8_t *bytes, uint16_t *scales) {
   for (size_t b = 0; b < blocks; b++) {
     const float *block = values + 64 * b;
@@ -206,9 +208,10 @@ void ck_portable_byte_row(const float *values, size_t blocks, uint8_t *bytes, ui
       finite = finite && magnitude < INFINITY;
       if (magnitude > largest) largest = magnitude;
     }
-    scales[b] = finite ? f16_bits(largest / 127) : 0x7E00;
-    const float scale = f16_value(scales[b]);
-    const float inverse = scale > 0 && scale < INFINITY ? 1 / scale : 0;
+    scales[b] = finite ? bf16_bits(largest / 127) : 0x7FC0;
+    const float scale = bits_to_float((uint32_t)scales[b] << 16);
+    // The reciprocal of the least units is no number.
+    const float inverse = finite && scale > 1e-37f ? 1 / scale : 0;
     for (size_t i = 0; i < 64; i++) {
       // A scale that was rounded down takes the largest value beyond the last byte.
       const float value = finite ? fmaxf(-127, fminf(127, block[i] * inverse)) : 1;
@@ -229,7 +232,7 @@ void ck_portable_gemv_bytes(
       for (size_t c = 64 * b; c < 64 * b + 64; c++) {
         products += (x->low[c] + (is_large ? 256 * x->high[c] : 0)) * (w->bytes[64 * r * w->blocks + c] - 128);
       }
-      sum += f16_value(w->scales[r * w->blocks + b]) * (float)products;
+      sum += bits_to_float((uint32_t)w->scales[r * w->blocks + b] << 16) * (float)products;
     }
     y[r - first] = x->scale * sum;
   }

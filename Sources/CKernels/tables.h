@@ -14,6 +14,7 @@ const ck_kernels *ck_neon_table(void);
 
 // Portable kernels that other tables keep.
 void ck_portable_split_activation(const float *x, size_t n, float large_value, ck_split_activation *split);
+uint16_t ck_portable_bf16_bits(float value);
 void ck_portable_byte_row(const float *values, size_t blocks, uint8_t *bytes, uint16_t *scales);
 void ck_portable_gemv_bytes(
   const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, float *y);

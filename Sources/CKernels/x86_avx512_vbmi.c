@@ -13,7 +13,7 @@
 enum { ROW_BLOCK = 16 };
 
 /// How far ahead of the codes that are read the next ones are asked for, in bytes.
-enum { AHEAD = 2048 };
+enum { AHEAD = 8192 };
 
 /// The tables of up to four elements.
 typedef struct { byte_table main[4], residual[4]; } pass_tables;

@@ -12,7 +12,7 @@
 enum { MOST_BLOCKS = 1024 };
 
 /// How far ahead of the bytes that are read the next ones are asked for.
-enum { AHEAD = 2048 };
+enum { AHEAD = 8192 };
 
 /// -128 times the sums of the digits of every block: the bytes of the matrix are biased by 128.
 typedef struct { int32_t low[MOST_BLOCKS], high[MOST_BLOCKS]; } block_biases;
@@ -52,7 +52,8 @@ VBMI_INLINE __m512 row_product(
   __m512 sum = _mm512_setzero_ps();
   size_t next = 0;
   for (size_t start = 0; start < w->blocks; start += 16) {
-    const __m512 factors = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(scales + start)));
+    const __m512 factors = _mm512_castsi512_ps(_mm512_slli_epi32(
+      _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(scales + start))), 16));
     const size_t end = w->blocks - start < 16 ? w->blocks : start + 16;
     for (size_t b = start; b < end; b++) {
       _mm_prefetch((const char *)bytes + 64 * b + AHEAD, _MM_HINT_T0);
@@ -114,10 +115,9 @@ VBMI void ck_vbmi_byte_row(const float *values, size_t blocks, uint8_t *bytes, u
       ck_portable_byte_row(values + 64 * b, 1, bytes + 64 * b, scales + b);
       continue;
     }
-    scales[b] = (uint16_t)_mm_extract_epi16(
-      _mm_cvtps_ph(_mm_set_ss(_mm512_reduce_max_ps(peak) / 127), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC), 0);
-    const float scale = _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(scales[b])));
-    const __m512 inverse = _mm512_set1_ps(scale > 0 && scale < INFINITY ? 1 / scale : 0);
+    scales[b] = ck_portable_bf16_bits(_mm512_reduce_max_ps(peak) / 127);
+    const float scale = _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128(scales[b] << 16)));
+    const __m512 inverse = _mm512_set1_ps(scale > 1e-37f ? 1 / scale : 0);
     for (int i = 0; i < 4; i++) {
       const __m512 bounded = _mm512_max_ps(
         _mm512_set1_ps(-127), _mm512_min_ps(_mm512_set1_ps(127), _mm512_mul_ps(value[i], inverse)));

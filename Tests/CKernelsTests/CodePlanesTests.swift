@@ -44,6 +44,7 @@ struct CodePlanesTests {
               exact += Double(split.split.scale) * Double(whole) * stages
               magnitude += Double(split.split.scale) * 32768 * 128 * 0.375
             }
+            exact += fixture.escaped(n, e, split.split.values, vectorLength: shape.vectorLength)
             let difference = abs(Double(y[n * shape.vectorLength + e]) - exact)
             #expect(difference <= 0x1p-20 * magnitude, "\(shape), row \(n), element \(e)")
           }
@@ -135,27 +136,15 @@ struct CodePlanesTests {
             for e in 0..<shape.vectorLength {
               var (exact, magnitude) = (1.0, 1.0)
               for c in 0..<shape.padded {
-                let sum = 0.25 * Double(fixture.main(n, c, e)) + 0.125 * Double(fixture.residual(n, c, e))
-                // Where the factors, of 15 bits, leave it open which way is nearer, either may be taken.
-                let value = Double(splits[token].value(c)) * 0.01
-                exact += value * sum
-                magnitude += abs(value) * (shape.residualCount > 0 ? 0.51 * unit : 0) + abs(value * sum) * 1e-4
+                exact += Double(splits[token].value(c) * fixture.joint(n, c, e)) * unit * 0.01
+                magnitude += abs(Double(splits[token].value(c) * 128)) * unit * 0.01
               }
+              exact += fixture.escaped(n, e, splits[token].split.values, vectorLength: shape.vectorLength)
               let difference = abs(Double(y[token * count + n * shape.vectorLength + e]) - exact)
-              #expect(difference <= magnitude, "\(shape), token \(token), row \(n), element \(e)")
+              #expect(difference <= 0x1p-20 * magnitude, "\(shape), token \(token), row \(n), element \(e)")
             }
           }
         }
-        // All tables round alike.
-        let mine = y.values(4 * count)
-        let other = arena.place([Float](repeating: 1, count: 4 * count))
-        withUnsafePointer(to: fixture.planes) { planes in
-          splits.map(\.split).withUnsafeBufferPointer { splits in
-            guard let base = splits.baseAddress, let portable = ck_kernels_for(CK_PORTABLE) else { return }
-            portable.pointee.vq_planes_many(planes, 0, rows, base, 1, 4, 1, other, count, scratch)
-          }
-        }
-        for (a, b) in zip(mine, other.values(4 * count)) { #expect(abs(a - b) <= 1e-5 * max(1, abs(b))) }
       }
     }
   }
@@ -231,8 +220,9 @@ private final class SplitFixture {
   init(columns: Int, _ arena: Arena) {
     let blocks = (columns + 63) / 64
     let bytes = [Int8](repeating: 7, count: 64 * blocks)
+    let values = arena.place((0..<(64 * blocks)).map { Float($0 % 7) - 3 }, offset: 1)
     split = ck_split_activation(
-      low: arena.place(bytes, offset: 1), high: arena.place(bytes, offset: 3),
+      values: values, low: arena.place(bytes, offset: 1), high: arena.place(bytes, offset: 3),
       large_blocks: arena.place([UInt16](repeating: 0, count: blocks), offset: 1), blocks: blocks, large: 0, scale: 0,
       sum_low: 0, sum_high: 0)
   }
@@ -262,6 +252,9 @@ private struct PlanesFixture {
   private let codes: [UInt8]
   private let residualCodes: [UInt8]
   private let tables: [[UInt8]]
+  private let jointTables: [UInt8]
+  private let escapes: [[(Int, Int)]]
+  private let escapeValues: [Float]
   private let padded: Int
 
   init(_ shape: CodePlanesTests.Shape, rows: Int, _ arena: Arena) {
@@ -273,6 +266,8 @@ private struct PlanesFixture {
       hasResidual ? UInt8.random(in: 0...UInt8(shape.residualCount - 1), using: &generator) : 0
     }
     tables = (0..<(hasResidual ? 2 : 1)).map { _ in generator.bytes(shape.vectorLength * 256) }
+    // Sums go beyond what a byte holds now and then.
+    jointTables = generator.bytes(4 * shape.vectorLength * 256)
     let isNibbles = hasResidual && shape.residualCount <= 16
     var bytes: [UInt8] = []
     for n in 0..<rows {
@@ -293,12 +288,42 @@ private struct PlanesFixture {
         c += width
       }
     }
+    // Two rows without escapes, the others with some.
+    let width = padded
+    escapes = (0..<rows).map { n in
+      (0..<(n % 3 == 1 ? 0 : n % 4)).map { (Int.random(in: 0..<width, using: &generator), $0) }
+    }
+    escapeValues = generator.floats(4 * shape.vectorLength, in: -50...50)
+    var starts: [UInt32] = [0]
+    for row in escapes { starts.append(starts[starts.count - 1] + UInt32(row.count)) }
+    var list: [UInt32] = escapes.flatMap { row in row.map { UInt32($0.0) | UInt32($0.1) << 16 } }
+    list.append(0)
+    let view = UnsafeMutableRawPointer(arena.place(list)).assumingMemoryBound(to: ck_escape.self)
+    let stored = ck_escapes(starts: arena.place(starts), list: view, values: arena.place(escapeValues, offset: 1))
     planes = ck_vq_planes(
       codes: arena.place(bytes, offset: 1), row_stride: bytes.count / rows, columns: padded,
       vector_length: UInt32(shape.vectorLength), main_count: UInt32(shape.mainCount),
       residual_count: UInt32(shape.residualCount), main: arena.place(tables[0]),
       residual: hasResidual ? UnsafePointer(arena.place(tables[1])) : nil, main_scale: 0.25, residual_scale: 0.125,
-      joint_scale: 0.375, joint_main: 21845, joint_rest: 10922)
+      escapes: stored, joint: hasResidual ? UnsafePointer(arena.place(jointTables)) : nil, joint_scale: 0.375,
+      joint_escapes: stored)
+  }
+
+  /// What the escapes of a row add to one of its outputs.
+  func escaped(_ n: Int, _ e: Int, _ x: UnsafePointer<Float>, vectorLength: Int) -> Double {
+    escapes[n].reduce(0) { $0 + Double(x[$1.0]) * Double(escapeValues[$1.1 * vectorLength + e]) }
+  }
+
+  /// The rounded sum of both stages.
+  func joint(_ n: Int, _ c: Int, _ e: Int) -> Int {
+    guard tables.count == 2 else { return main(n, c, e) }
+    let part = jointTables.count / 4
+    func wide(_ stage: Int, _ code: UInt8) -> Int {
+      let at = 256 * e + Int(code)
+      return 256 * (Int(jointTables[2 * stage * part + at]) - 128) + Int(jointTables[(2 * stage + 1) * part + at])
+    }
+    let sum = wide(0, codes[n * padded + c]) + wide(1, residualCodes[n * padded + c])
+    return max(-128, min(127, (sum + 128) >> 8))
   }
 
   func main(_ n: Int, _ c: Int, _ e: Int) -> Int { Int(tables[0][e * 256 + Int(codes[n * padded + c])]) - 128 }

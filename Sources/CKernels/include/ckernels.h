@@ -124,7 +124,7 @@ typedef struct {
 #define CK_PLANES_SCRATCH(columns) (16 * ((columns) + 128))
 
 /// A dense matrix as bytes: `w[r, c] = scales[r * blocks + c / 64] * (bytes[r * 64 * blocks + c] - 128)`, in blocks of 64
-/// columns; what pads a row is 128. Scales are float16; 32 bytes behind the last may be read.
+/// columns; what pads a row is 128. Scales are bfloat16; 32 bytes behind the last may be read.
 typedef struct {
   const uint8_t *bytes;
   const uint16_t *scales;

@@ -2,9 +2,9 @@ import CKernels
 import Foundation
 import Tensors
 
-/// A dense matrix that is held as int8 at run time, with a float16 scale for every 64 columns of a row; activations keep 16 bits.
+/// A dense matrix that is held as int8 at run time, with a bfloat16 scale for every 64 columns of a row; activations keep 16 bits.
 ///
-/// Made from the stored weight when it is first used, by all threads. Weights are off by at most 1/254 of the largest in their
+/// Made from the stored weight when it is first used, by all threads. Weights are off by at most 1/160 of the largest in their
 /// 64; the sums of integers are exact, so that a token's result does not depend on the others.
 final class ByteLinear: Linear, @unchecked Sendable {
   /// The stored form, which is used where this machine has no fast integer products.
@@ -102,7 +102,7 @@ final class ByteLinear: Linear, @unchecked Sendable {
     let (rows, columns) = (weight.shape[0], weight.shape[1])
     let blocks = (columns + 63) / 64
     // The kernel may read 32 bytes behind the last scale.
-    let scales = Tensor(dtype: .float16, shape: [rows * blocks + 16]) {
+    let scales = Tensor(dtype: .bfloat16, shape: [rows * blocks + 16]) {
       $0.initializeMemory(as: UInt8.self, repeating: 0)
     }
     let bytes = HugePageMemory.tensor(dtype: .uint8, shape: [rows, blocks * 64]) { bytes in
