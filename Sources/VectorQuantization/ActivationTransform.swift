@@ -19,7 +19,7 @@ struct ActivationTransform: Sendable {
     let isInput = layer.settings.normAxis == .input
     let original = isInput ? layer.scale?.modelFloats ?? [] : []
     scale = columns.isEmpty || original.isEmpty ? original : columns.map { original[Int($0)] }
-    shift = isInput ? layer.shift?.modelFloats ?? [] : []
+    shift = isInput ? layer.shift?.unlessZero ?? [] : []
     needsSum = !isInput && layer.shift != nil
   }
 
@@ -60,7 +60,7 @@ struct OutputTransform: Sendable {
     scale = isOutput ? layer.scale?.modelFloats ?? [] : []
     shift = isOutput ? layer.shift?.modelFloats ?? [] : []
     bias = layer.bias?.modelFloats ?? []
-    addsOffset = !isOutput && layer.shift != nil
+    addsOffset = !isOutput && layer.shift?.unlessZero != nil
   }
 
   /// Finishes `outputs` of one token, the first at `y[0]`; `offset` is what `ActivationTransform.apply` returned.
@@ -74,5 +74,13 @@ struct OutputTransform: Sendable {
     if !bias.isEmpty {
       for o in 0..<outputs.count { y[o] += bias[first + o] }
     }
+  }
+}
+
+extension Tensor {
+  /// The values, or nil if all are 0.
+  fileprivate var unlessZero: [Float]? {
+    let values = modelFloats
+    return values.allSatisfy { $0 == 0 } ? nil : values
   }
 }

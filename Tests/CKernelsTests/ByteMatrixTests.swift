@@ -4,7 +4,9 @@ import Testing
 /// Dense matrices of bytes: what is written, and products with activations of 16 bits.
 @Suite("Byte matrices")
 struct ByteMatrixTests {
-  @Test("Values come back within three quarters of a unit; a block with no number has no scale", arguments: KernelVariant.all)
+  @Test(
+    "Values come back within three quarters of a unit; a block with no number has no scale",
+    arguments: KernelVariant.all)
   func rows(variant: KernelVariant) {
     withArena { arena in
       var generator = SeededGenerator(state: 3)
