@@ -31,6 +31,7 @@ def make_files(bin, folder, source):
     for type in TYPES:
         path = folder / f"{source.stem}-{type}.gguf"
         if not path.exists():
+            print(f"llama.cpp makes {path.name}", file=sys.stderr, flush=True)
             options = []
             if type in NEEDS_STATISTICS:
                 if not statistics_file.exists():
@@ -87,6 +88,7 @@ def main():
         results = {name: {"prompt": [], "decode": []} for name, _, _ in rows}
         for number in range(ROUNDS):
             order = rows[number % len(rows):] + rows[:number % len(rows)]
+            print(f"{threads} threads, round {number + 1} of {ROUNDS}", file=sys.stderr, flush=True)
             for name, path, bench in order:
                 values = bench(bin, path, threads) if bench is llama else bench(path, threads)
                 for test, value in values.items():

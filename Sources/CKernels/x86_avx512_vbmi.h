@@ -106,6 +106,20 @@ VBMI_INLINE const uint8_t *single_block(
     + b % 4 * (64 + rest_bytes_of_four(rest_kind) / 4);
 }
 
+/// The codes of four blocks from `b` on, or of one where no whole four are left; returns how many.
+VBMI_INLINE int next_codes(
+  main_kind kind, residual_kind rest_kind, const uint8_t *row, size_t b, size_t blocks, __m512i *codes, __m512i *rest) {
+  if (b + 4 <= blocks) {
+    codes_of_four(
+      kind, rest_kind, row + b / 4 * (main_bytes_of_four(kind) + rest_bytes_of_four(rest_kind)), codes, rest);
+    return 4;
+  }
+  const uint8_t *from = single_block(kind, rest_kind, row, b);
+  *codes = _mm512_loadu_si512(from);
+  *rest = residual_codes(rest_kind, from + 64);
+  return 1;
+}
+
 /// The codes of any block.
 VBMI_INLINE void codes_of_block(
   main_kind kind, residual_kind rest_kind, const uint8_t *row, size_t b, size_t blocks, __m512i *codes, __m512i *rest) {

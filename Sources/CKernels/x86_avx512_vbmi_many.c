@@ -21,14 +21,7 @@ VBMI_INLINE void look_up_row(
   if (rest_kind != NO_RESIDUAL) rest_table = load_residual(rest_kind, m->residual + 256 * e);
   for (size_t b = 0; b < blocks;) {
     __m512i codes[4], rest_codes[4];
-    int count = 1;
-    if (b + 4 <= blocks) {
-      count = 4;
-      codes_of_four(
-        kind, rest_kind, row + b / 4 * (main_bytes_of_four(kind) + rest_bytes_of_four(rest_kind)), codes, rest_codes);
-    } else {
-      codes_of_block(kind, rest_kind, row, b, blocks, codes, rest_codes);
-    }
+    const int count = next_codes(kind, rest_kind, row, b, blocks, codes, rest_codes);
     for (int i = 0; i < count; i++, b++) {
       const __mmask64 upper = kind == BYTES256 ? _mm512_movepi8_mask(codes[i]) : 0;
       _mm512_store_si512(main + 64 * b, look_up(kind, &table, codes[i], upper));
@@ -74,14 +67,7 @@ VBMI_INLINE void look_up_joint_row(
   tables.rest_low = load_residual(rest_kind, at + 3 * part);
   for (size_t b = 0; b < blocks;) {
     __m512i codes[4], rest_codes[4];
-    int count = 1;
-    if (b + 4 <= blocks) {
-      count = 4;
-      codes_of_four(
-        kind, rest_kind, row + b / 4 * (main_bytes_of_four(kind) + rest_bytes_of_four(rest_kind)), codes, rest_codes);
-    } else {
-      codes_of_block(kind, rest_kind, row, b, blocks, codes, rest_codes);
-    }
+    const int count = next_codes(kind, rest_kind, row, b, blocks, codes, rest_codes);
     for (int i = 0; i < count; i++, b++) {
       _mm512_store_si512(main + 64 * b, joint_bytes(kind, rest_kind, &tables, codes[i], rest_codes[i]));
     }

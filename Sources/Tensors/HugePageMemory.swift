@@ -7,8 +7,8 @@ import Synchronization
   import Darwin
 #endif
 
-/// Memory for what is read from end to end for every token, in pages of 2 MiB where the system has them: a core then reads a
-/// third faster.
+/// Memory for what is read from end to end for every token, in pages of 2 MiB where the system has them: fewer addresses are
+/// to be translated.
 ///
 /// Small tensors share chunks; a chunk lives as long as one of its tensors.
 package enum HugePageMemory {
@@ -23,7 +23,7 @@ package enum HugePageMemory {
       let whole = (byteCount + pageBytes - 1) / pageBytes * pageBytes
       base = .allocate(byteCount: whole, alignment: pageBytes)
       #if os(Linux)
-        madvise(base, whole, 14)  // MADV_HUGEPAGE, which the headers that Swift sees leave out
+        madvise(base, whole, MADV_HUGEPAGE)
       #endif
     }
 

@@ -22,7 +22,7 @@ struct CentroidBytes {
     let count = values.count / vectorLength
     let peaks = (0..<count).map { Self.peak(values[($0 * vectorLength)..<(($0 + 1) * vectorLength)]) }
     let limit = Self.limit(peaks, usage: usage)
-    let unit = limit / 127
+    let unit = Self.unit(limit)
     self.unit = unit
     isClamped = peaks.map { $0 > limit }
     rest = values.map { $0 - max(-limit, min(limit, $0)) }
@@ -35,6 +35,9 @@ struct CentroidBytes {
     }
   }
 
+  /// What a byte of 127 for `limit` makes one unit; 0 where its reciprocal would be no number.
+  static func unit(_ limit: Float) -> Float { limit / 127 > 1e-35 ? limit / 127 : 0 }
+
   static func peak(_ values: some Sequence<Float>) -> Float { values.reduce(0) { max($0, abs($1)) } }
 
   /// The least value, to one part in 256 of the largest, such that at most `clampedShare` of all uses lie beyond it.
@@ -42,17 +45,15 @@ struct CentroidBytes {
     let largest = peaks.max() ?? 0
     let bins = 256
     var uses = [Int](repeating: 0, count: bins + 1)
-    let factor = largest > 0 ? Float(bins) / largest : 0
-    for (peak, count) in zip(peaks, usage) { uses[Int(min(Float(bins), (peak * factor).rounded(.up)))] += count }
+    guard largest > 0 else { return 0 }
+    for (peak, count) in zip(peaks, usage) { uses[Int((peak / largest * Float(bins)).rounded(.up))] += count }
     var allowed = Int(Double(usage.reduce(0, +)) * clampedShare)
     var bin = bins
     while bin > 1, uses[bin] <= allowed {
       allowed -= uses[bin]
       bin -= 1
     }
-    // The edge of a bin may round to less than what lies in it.
-    let edge = largest * Float(bin) / Float(bins)
-    return bin == bins ? largest : edge
+    return bin == bins ? largest : largest * (Float(bin) / Float(bins))
   }
 }
 
@@ -72,7 +73,7 @@ struct JointBytes {
     let v = vectorLength
     let peaks = Self.peaks(main, residual, vectorLength: v, mainBits: mainBits, usage: usage)
     let limit = CentroidBytes.limit(peaks, usage: usage)
-    let unit = limit / 127
+    let unit = CentroidBytes.unit(limit)
     self.unit = unit
     let inverse = unit > 0 ? 256 / unit : 0
     func integers(_ values: [Float]) -> [Int32] {

@@ -15,14 +15,17 @@ struct CodePlanes: @unchecked Sendable {
   /// Parts with fewer codes gain nothing.
   static let leastCodes = 1 << 14
 
+  /// Larger elements of centroids, and what is no number, are left to floating point.
+  static let largestElement: Float = 1e30
+
   /// Planes for `codes` (packed rows as `ck_vq_matrix` reads them), or nil where they are of no use: large codebooks, few
-  /// codes, centroids that are no numbers (which integers cannot say), or a machine without byte permutes.
+  /// codes, centroids that integers cannot say, or a machine without byte permutes.
   init?(_ matrix: ck_vq_matrix, rows: Int, main: [Float], residual: [Float]?, vectorLength: Int, kernels: ck_kernels) {
     let mainCount = main.count / vectorLength
     let residualCount = (residual?.count ?? 0) / vectorLength
     guard kernels.prefers_planes != 0, mainCount <= 256, residualCount <= 256,
-      rows * matrix.columns >= Self.leastCodes, matrix.columns <= 1 << 16, main.allSatisfy(\.isFinite),
-      residual?.allSatisfy(\.isFinite) ?? true
+      rows * matrix.columns >= Self.leastCodes, matrix.columns <= 1 << 16,
+      (main + (residual ?? [])).allSatisfy({ abs($0) < Self.largestElement })
     else { return nil }
     let layout = PlaneLayout(matrix, rows: rows, mainCount: mainCount, residualCount: residualCount)
     let (codes, usage) = layout.codes()

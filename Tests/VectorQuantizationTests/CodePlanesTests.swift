@@ -99,6 +99,22 @@ struct CodePlanesTests {
   }
 
   @Test(
+    "Centroids at the ends of what float32 holds are taken or left, and nothing stops",
+    arguments: [Float.leastNonzeroMagnitude, .leastNormalMagnitude, 1e-20, 1, 9e29])
+  func extremeCentroids(value: Float) {
+    let usage = [Int](repeating: 1, count: 4)
+    let bytes = CentroidBytes([value, 0, -value, value / 2], vectorLength: 1, usage: usage)
+    #expect(bytes.unit.isFinite && bytes.unit <= value)
+    for (code, centroid) in [value, 0, -value, value / 2].enumerated() {
+      let stored = Float(Int(bytes.bytes.address(as: UInt8.self)[code]) - 128) * bytes.unit + bytes.rest[code]
+      #expect(abs(stored - centroid) <= max(0.51 * bytes.unit, 1e-33))
+    }
+    let joint = JointBytes(
+      main: [value, -value], residual: [0, value / 4], vectorLength: 1, mainBits: 1, usage: usage)
+    #expect(joint.unit.isFinite && joint.unit >= 0)
+  }
+
+  @Test(
     "A centroid that is no number gives outputs that are no numbers, and nothing stops",
     arguments: [Float.nan, .infinity])
   func centroidsThatAreNoNumbers(value: Float) throws {

@@ -10,6 +10,7 @@ let benchmarks: @Sendable () -> Void = {
     let name = String(cString: kernels.name)
     addDense(kernels, name)
     addVectorQuantized(kernels, name)
+    addPlanes(kernels, name)
     addSmall(kernels, name)
     addNearestCentroid(kernels, name)
     addSecondMoment(kernels, name)

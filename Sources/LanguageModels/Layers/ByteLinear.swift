@@ -81,8 +81,7 @@ final class ByteLinear: Linear, @unchecked Sendable {
       (splits + token).initialize(
         to: ck_split_activation(
           values: x, low: own, high: own + blocks * 64, large_blocks: large + token * blocks, blocks: blocks, large: 0,
-          scale: 0,
-          sum_low: 0, sum_high: 0))
+          scale: 0, sum_low: 0, sum_high: 0))
       kernels.split_activation(x + token * columns, columns, 0, splits + token)
     }
     body(splits)
