@@ -180,6 +180,7 @@ void ck_portable_split_activation(const float *x, size_t n, float large_value, c
   const float inverse = finite && unit > 1e-37f ? 1 / unit : 0;
   split->scale = finite ? unit : NAN;
   split->sum_low = split->sum_high = 0;
+  int64_t magnitudes = 0;
   size_t next = 0;
   for (size_t b = 0; b < split->blocks; b++) {
     const int is_large = next < split->large && split->large_blocks[next] == b;
@@ -189,52 +190,43 @@ void ck_portable_split_activation(const float *x, size_t n, float large_value, c
       const int low = is_large ? ((value + 128) & 255) - 128 : value;
       split->low[i] = (int8_t)low;
       split->sum_low += low;
+      magnitudes += value < 0 ? -value : value;
       if (!is_large) continue;
       split->high[i] = (int8_t)((value - low) / 256);
       split->sum_high += split->high[i];
     }
   }
+  split->is_narrow = magnitudes < 1 << 24;
 }
 
-uint16_t ck_portable_bf16_bits(float value) { return bf16_bits(value); }
-
-void ck_portable_byte_row(const float *values, size_t blocks, uint8_t *bytes, uint16_t *scales) {
-  for (size_t b = 0; b < blocks; b++) {
-    const float *block = values + 64 * b;
-    float largest = 0;
-    int finite = 1;
-    for (size_t i = 0; i < 64; i++) {
-      const float magnitude = fabsf(block[i]);
-      finite = finite && magnitude < INFINITY;
-      if (magnitude > largest) largest = magnitude;
-    }
-    scales[b] = finite ? bf16_bits(largest / 127) : 0x7FC0;
-    const float scale = bits_to_float((uint32_t)scales[b] << 16);
-    // The reciprocal of the least units is no number.
-    const float inverse = finite && scale > 1e-37f ? 1 / scale : 0;
-    for (size_t i = 0; i < 64; i++) {
-      // A scale that was rounded down takes the largest value beyond the last byte.
-      const float value = finite ? fmaxf(-127, fminf(127, block[i] * inverse)) : 1;
-      bytes[64 * b + i] = (uint8_t)((int)lrintf(value) + 128);
-    }
+float ck_portable_byte_row(const float *values, size_t blocks, uint8_t *bytes) {
+  float largest = 0;
+  int finite = 1;
+  for (size_t i = 0; i < 64 * blocks; i++) {
+    const float magnitude = fabsf(values[i]);
+    finite = finite && magnitude < INFINITY;
+    if (magnitude > largest) largest = magnitude;
   }
+  const float scale = largest / 127;
+  // The reciprocal of the least units is no number.
+  const float inverse = finite && scale > 1e-37f ? 1 / scale : 0;
+  for (size_t i = 0; i < 64 * blocks; i++) {
+    bytes[i] = (uint8_t)((inverse > 0 ? (int)lrintf(fmaxf(-127, fminf(127, values[i] * inverse))) : 0) + 128);
+  }
+  return finite ? scale : NAN;
 }
 
 void ck_portable_gemv_bytes(
   const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, float *y) {
   for (size_t r = first; r < last; r++) {
-    float sum = 0;
-    size_t next = 0;
-    for (size_t b = 0; b < w->blocks; b++) {
-      const int is_large = next < x->large && x->large_blocks[next] == b;
-      if (is_large) next++;
-      int32_t products = 0;
-      for (size_t c = 64 * b; c < 64 * b + 64; c++) {
-        products += (x->low[c] + (is_large ? 256 * x->high[c] : 0)) * (w->bytes[64 * r * w->blocks + c] - 128);
-      }
-      sum += bits_to_float((uint32_t)w->scales[r * w->blocks + b] << 16) * (float)products;
+    const uint8_t *row = w->bytes + 64 * r * w->blocks;
+    int32_t low = 0, high = 0;
+    for (size_t c = 0; c < 64 * w->blocks; c++) low += x->low[c] * (row[c] - 128);
+    for (size_t k = 0; k < x->large; k++) {
+      const size_t b = x->large_blocks[k];
+      for (size_t c = 64 * b; c < 64 * b + 64; c++) high += x->high[c] * (row[c] - 128);
     }
-    y[r - first] = x->scale * sum;
+    y[r - first] = x->scale * w->scales[r] * fmaf((float)high, 256, (float)low);
   }
 }
 
@@ -319,6 +311,45 @@ void ck_portable_vq_planes(
   planes_product(m, first, last, x, 0, y);
 }
 
+/// The sums of one row of packed codes, `[stage][element]`.
+static void bytes_row_sums(
+  const ck_vq_bytes *m, const uint8_t *row, const ck_split_activation *x, int64_t sums[2][16]) {
+  enum { CODES = 64 };
+  const size_t stride = m->vector_length > 8 ? 16 : 8;
+  const uint32_t mask = (uint32_t)((UINT64_C(1) << m->main_bits) - 1);
+  uint32_t codes[CODES];
+  size_t next = 0;
+  for (size_t first = 0; first < m->columns; first += CODES) {
+    const size_t count = m->columns - first < CODES ? m->columns - first : CODES;
+    const int is_large = next < x->large && x->large_blocks[next] == first / CODES;
+    if (is_large) next++;
+    unpack_codes(row, first * m->code_bits, m->code_bits, count, codes);
+    for (size_t c = 0; c < count; c++) {
+      const int64_t whole = x->low[first + c] + (is_large ? 256 * x->high[first + c] : 0);
+      const uint8_t *main = m->main + (codes[c] & mask) * stride;
+      const uint8_t *rest = m->residual ? m->residual + (codes[c] >> m->main_bits) * stride : NULL;
+      for (size_t e = 0; e < m->vector_length; e++) {
+        sums[0][e] += whole * (main[e] - 128);
+        if (rest) sums[1][e] += whole * (rest[e] - 128);
+      }
+    }
+  }
+}
+
+void ck_portable_vq_bytes(
+  const ck_vq_bytes *m, size_t first, size_t last, const ck_split_activation *x, float *y) {
+  for (size_t n = first; n < last; n++) {
+    int64_t sums[2][16] = {{0}};
+    bytes_row_sums(m, m->codes + n * m->row_stride, x, sums);
+    for (size_t e = 0; e < m->vector_length; e++) {
+      float value = m->main_scale * (float)sums[0][e];
+      if (m->residual) value += m->residual_scale * (float)sums[1][e];
+      y[(n - first) * m->vector_length + e] += x->scale * value;
+    }
+  }
+  ck_add_escapes(&m->escapes, m->vector_length, first, last, x->values, y);
+}
+
 void ck_portable_vq_planes_many(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens,
   int joint, float *y, size_t y_stride, void *scratch) {
@@ -379,6 +410,14 @@ static float dot(const float *a, const float *b, size_t n) {
   float sum = 0;
   for (size_t i = 0; i < n; i++) sum += a[i] * b[i];
   return sum;
+}
+
+void ck_portable_gather(const float *x, const uint32_t *columns, const float *factors, size_t n, float *y) {
+  if (factors) {
+    for (size_t i = 0; i < n; i++) y[i] = x[columns[i]] * factors[i];
+  } else {
+    for (size_t i = 0; i < n; i++) y[i] = x[columns[i]];
+  }
 }
 
 static void axpy(float a, const float *x, float *y, size_t n) {
@@ -502,6 +541,7 @@ const ck_kernels ck_portable_table = {
   .byte_row = ck_portable_byte_row,
   .gemv_bytes = ck_portable_gemv_bytes,
   .vq_planes = ck_portable_vq_planes,
+  .vq_bytes = ck_portable_vq_bytes,
   .vq_planes_many = ck_portable_vq_planes_many,
   .vq_panel = vq_panel,
   .rms_norm = rms_norm,
@@ -514,6 +554,7 @@ const ck_kernels ck_portable_table = {
   .attention_mix = attention_mix,
   .dot = dot,
   .axpy = axpy,
+  .gather = ck_portable_gather,
   .nearest_centroid = nearest_centroid,
   .search_centroids = search_centroids,
   .second_moment = second_moment,

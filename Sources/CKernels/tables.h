@@ -14,12 +14,14 @@ const ck_kernels *ck_neon_table(void);
 
 // Portable kernels that other tables keep.
 void ck_portable_split_activation(const float *x, size_t n, float large_value, ck_split_activation *split);
-uint16_t ck_portable_bf16_bits(float value);
-void ck_portable_byte_row(const float *values, size_t blocks, uint8_t *bytes, uint16_t *scales);
+void ck_portable_gather(const float *x, const uint32_t *columns, const float *factors, size_t n, float *y);
+float ck_portable_byte_row(const float *values, size_t blocks, uint8_t *bytes);
 void ck_portable_gemv_bytes(
   const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, float *y);
 void ck_portable_vq_planes(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y);
+void ck_portable_vq_bytes(
+  const ck_vq_bytes *m, size_t first, size_t last, const ck_split_activation *x, float *y);
 void ck_portable_vq_planes_many(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens,
   int joint, float *y, size_t y_stride, void *scratch);

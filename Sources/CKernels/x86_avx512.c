@@ -157,6 +157,16 @@ AVX512 static float dot(const float *a, const float *b, size_t n) {
   return _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(sums[0], sums[1]), _mm512_add_ps(sums[2], sums[3])));
 }
 
+AVX512 static void gather(const float *x, const uint32_t *columns, const float *factors, size_t n, float *y) {
+  for (size_t i = 0; i < n; i += 16) {
+    const __mmask16 lanes = first_lanes(n - i);
+    const __m512i places = _mm512_maskz_loadu_epi32(lanes, columns + i);
+    __m512 values = _mm512_mask_i32gather_ps(_mm512_setzero_ps(), lanes, places, x, 4);
+    if (factors) values = _mm512_mul_ps(values, _mm512_maskz_loadu_ps(lanes, factors + i));
+    _mm512_mask_storeu_ps(y + i, lanes, values);
+  }
+}
+
 AVX512 static void axpy(float a, const float *x, float *y, size_t n) {
   const __m512 factor = _mm512_set1_ps(a);
   size_t i = 0;
@@ -905,6 +915,7 @@ static const ck_kernels table = {
   .byte_row = ck_portable_byte_row,
   .gemv_bytes = ck_portable_gemv_bytes,
   .vq_planes = ck_portable_vq_planes,
+  .vq_bytes = ck_portable_vq_bytes,
   .vq_planes_many = ck_portable_vq_planes_many,
   .vq_panel = vq_panel,
   .rms_norm = rms_norm,
@@ -917,6 +928,7 @@ static const ck_kernels table = {
   .attention_mix = attention_mix,
   .dot = dot,
   .axpy = axpy,
+  .gather = gather,
   .nearest_centroid = nearest_centroid,
   .search_centroids = search_centroids,
   .second_moment = second_moment,

@@ -8,6 +8,7 @@
 #include "x86_avx512_vbmi.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 
 /// Vector rows whose codes stay in the first-level cache while their elements are gone through in several passes.
 enum { ROW_BLOCK = 16 };
@@ -21,35 +22,46 @@ typedef struct { byte_table main[4], residual[4]; } pass_tables;
 /// Sums over columns of `elements` elements of a row; the main stage's in two sets where one would wait for itself.
 typedef struct { __m512i main[2][4], residual[4]; } row_sums;
 
-VBMI_INLINE void start(row_sums *sums, int32_t sum) {
-  // Tables are biased by 128; the bias is taken out by where the sums start.
-  const __m512i bias = _mm512_maskz_set1_epi32(1, -128 * sum);
+VBMI_INLINE void start(row_sums *sums, const ck_split_activation *x) {
+  // Tables are biased by 128; the bias is taken out by where the sums start. What overflows on the way comes back.
+  const uint32_t sum = (uint32_t)x->sum_low + 256 * (uint32_t)x->sum_high;
+  const __m512i bias = _mm512_maskz_set1_epi32(1, (int32_t)(0 - 128 * sum));
   for (int i = 0; i < 4; i++) {
     sums->main[0][i] = sums->residual[i] = bias;
     sums->main[1][i] = _mm512_setzero_si512();
   }
 }
 
+/// Adds the products of 64 bytes with one block of an activation, of which `high` are the upper digits if it has them.
+VBMI_INLINE __m512i add_products(__m512i sum, __m512i bytes, __m512i low, const int8_t *high) {
+  sum = _mm512_dpbusd_epi32(sum, bytes, low);
+  if (!high) return sum;
+  const __m512i upper = _mm512_dpbusd_epi32(_mm512_setzero_si512(), bytes, _mm512_loadu_si512(high));
+  return _mm512_add_epi32(sum, _mm512_slli_epi32(upper, 8));
+}
+
 /// Adds the products of one block.
 VBMI_INLINE void add_block(
-  main_kind kind, residual_kind rest_kind, int elements, const pass_tables *tables, __m512i codes, __m512i rest, __m512i x,
-  int set, row_sums *sums) {
+  main_kind kind, residual_kind rest_kind, int elements, const pass_tables *tables, __m512i codes, __m512i rest,
+  const int8_t *low, const int8_t *high, int set, row_sums *sums) {
+  const __m512i x = _mm512_loadu_si512(low);
   const __mmask64 upper = kind == BYTES256 ? _mm512_movepi8_mask(codes) : 0;
   const __mmask64 rest_upper = rest_kind == REST256 ? _mm512_movepi8_mask(rest) : 0;
   for (int i = 0; i < elements; i++) {
-    sums->main[set][i] = _mm512_dpbusd_epi32(sums->main[set][i], look_up(kind, &tables->main[i], codes, upper), x);
+    sums->main[set][i] = add_products(sums->main[set][i], look_up(kind, &tables->main[i], codes, upper), x, high);
     if (rest_kind == NO_RESIDUAL) continue;
-    sums->residual[i] = _mm512_dpbusd_epi32(
-      sums->residual[i], look_up_residual(rest_kind, &tables->residual[i], rest, rest_upper), x);
+    sums->residual[i] = add_products(
+      sums->residual[i], look_up_residual(rest_kind, &tables->residual[i], rest, rest_upper), x, high);
   }
 }
 
-/// The products of all blocks of a row with the low digits.
-VBMI_INLINE void low_products(
+/// Adds the products of all blocks of a row.
+VBMI_INLINE void add_row(
   main_kind kind, residual_kind rest_kind, int elements, const pass_tables *tables, const uint8_t *row,
   const ck_split_activation *x, size_t ahead, row_sums *sums) {
   const size_t four = main_bytes_of_four(kind) + rest_bytes_of_four(rest_kind);
   const int sets = kind == PACKED64 ? 2 : 1;
+  const uint16_t *large = x->large_blocks, *end = large + x->large;
   size_t b = 0;
   for (; b + 4 <= x->blocks; b += 4) {
     const uint8_t *from = row + b / 4 * four;
@@ -58,10 +70,21 @@ VBMI_INLINE void low_products(
     if (ahead) {
       for (size_t i = 0; i < four; i += 64) _mm_prefetch((const char *)from + ahead + i, _MM_HINT_T0);
     }
+    if (large < end && *large < b + 4) {
+      for (int i = 0; i < 4; i++) {
+        const size_t at = 64 * (b + (size_t)i);
+        if (large < end && *large == b + (size_t)i) {
+          large++;
+          add_block(kind, rest_kind, elements, tables, codes[i], rest[i], x->low + at, x->high + at, 0, sums);
+        } else {
+          add_block(kind, rest_kind, elements, tables, codes[i], rest[i], x->low + at, NULL, 0, sums);
+        }
+      }
+      continue;
+    }
     for (int i = 0; i < 4; i++) {
-      add_block(
-        kind, rest_kind, elements, tables, codes[i], rest[i], _mm512_loadu_si512(x->low + 64 * (b + (size_t)i)), i % sets,
-        sums);
+      const int8_t *low = x->low + 64 * (b + (size_t)i);
+      add_block(kind, rest_kind, elements, tables, codes[i], rest[i], low, NULL, i % sets, sums);
     }
   }
   for (; b < x->blocks; b++) {
@@ -70,9 +93,13 @@ VBMI_INLINE void low_products(
       _mm_prefetch((const char *)from + ahead, _MM_HINT_T0);
       if (rest_kind != NO_RESIDUAL) _mm_prefetch((const char *)from + ahead + 64, _MM_HINT_T0);
     }
-    add_block(
-      kind, rest_kind, elements, tables, _mm512_loadu_si512(from), residual_codes(rest_kind, from + 64),
-      _mm512_loadu_si512(x->low + 64 * b), 0, sums);
+    const __m512i codes = _mm512_loadu_si512(from), rest = residual_codes(rest_kind, from + 64);
+    if (large < end && *large == b) {
+      large++;
+      add_block(kind, rest_kind, elements, tables, codes, rest, x->low + 64 * b, x->high + 64 * b, 0, sums);
+    } else {
+      add_block(kind, rest_kind, elements, tables, codes, rest, x->low + 64 * b, NULL, 0, sums);
+    }
   }
 }
 
@@ -89,73 +116,72 @@ VBMI_INLINE void element_pass(
   for (size_t n = first; n < last; n++) {
     const uint8_t *row = m->codes + n * m->row_stride;
     row_sums sums;
-    start(&sums, x->sum_low);
-    low_products(kind, rest_kind, elements, &tables, row, x, ahead, &sums);
+    start(&sums, x);
+    add_row(kind, rest_kind, elements, &tables, row, x, ahead, &sums);
     __m512i *a = sums.main[0];
     if (kind == PACKED64) {
       for (int i = 0; i < elements; i++) a[i] = _mm512_add_epi32(a[i], sums.main[1][i]);
     }
-    const __m128i main_low = lane_sums4(a[0], a[1], a[2], a[3]);
-    __m128i rest_low = _mm_setzero_si128();
+    const __m128i main = lane_sums4(a[0], a[1], a[2], a[3]);
+    __m128i rest = _mm_setzero_si128();
     a = sums.residual;
-    if (rest_kind != NO_RESIDUAL) rest_low = lane_sums4(a[0], a[1], a[2], a[3]);
-    __m128i main_high = _mm_setzero_si128(), rest_high = main_high;
-    if (x->large > 0) {
-      start(&sums, x->sum_high);
-      for (size_t k = 0; k < x->large; k++) {
-        const size_t b = x->large_blocks[k];
-        __m512i codes, rest;
-        codes_of_block(kind, rest_kind, row, b, x->blocks, &codes, &rest);
-        add_block(
-          kind, rest_kind, elements, &tables, codes, rest, _mm512_loadu_si512(x->high + 64 * b), 0, &sums);
-      }
-      a = sums.main[0];
-      main_high = lane_sums4(a[0], a[1], a[2], a[3]);
-      a = sums.residual;
-      if (rest_kind != NO_RESIDUAL) rest_high = lane_sums4(a[0], a[1], a[2], a[3]);
-    }
+    if (rest_kind != NO_RESIDUAL) rest = lane_sums4(a[0], a[1], a[2], a[3]);
     float *target = y + (n - first) * m->vector_length + e;
-    const __m128 sum = plane_outputs(m, x, main_high, main_low, rest_high, rest_low, _mm_maskz_loadu_ps(wanted, target));
-    _mm_mask_storeu_ps(target, wanted, sum);
+    _mm_mask_storeu_ps(target, wanted, plane_outputs(m, x, main, rest, _mm_maskz_loadu_ps(wanted, target)));
   }
 }
 
-/// All elements, up to `most` at a time.
-VBMI_INLINE void all_passes(
-  main_kind kind, residual_kind rest_kind, int most, const ck_vq_planes *m, size_t first, size_t last,
+/// Elements that are gone through together. Where their tables do not all stay in registers, some are read from memory; fewer
+/// elements would unpack the codes more often.
+enum { ELEMENTS = 4 };
+
+VBMI_INLINE void all_elements(
+  main_kind kind, residual_kind rest_kind, const ck_vq_planes *m, size_t first, size_t last,
   const ck_split_activation *x, float *y) {
   const size_t v = m->vector_length;
-  const size_t block = v <= (size_t)most ? last - first : ROW_BLOCK;
+  const size_t block = v <= ELEMENTS ? last - first : ROW_BLOCK;
   for (size_t n = first; n < last; n += block) {
     const size_t end = last - n < block ? last : n + block;
     float *target = y + (n - first) * v;
-    for (size_t e = 0; e < v; e += (size_t)most) {
+    for (size_t e = 0; e < v; e += ELEMENTS) {
       const size_t left = v - e;
       // Of several passes, the last asks for the codes of the rows to come.
-      const size_t ahead = v <= (size_t)most ? AHEAD : left <= (size_t)most ? ROW_BLOCK * m->row_stride : 0;
-      if (most >= 4 && left >= 4) element_pass(kind, rest_kind, 4, m, n, end, e, x, ahead, target);
-      else if (most >= 3 && left >= 3) element_pass(kind, rest_kind, 3, m, n, end, e, x, ahead, target);
-      else if (most >= 2 && left >= 2) element_pass(kind, rest_kind, 2, m, n, end, e, x, ahead, target);
+      const size_t ahead = v <= ELEMENTS ? AHEAD : left <= ELEMENTS ? ROW_BLOCK * m->row_stride : 0;
+      if (left >= 4) element_pass(kind, rest_kind, 4, m, n, end, e, x, ahead, target);
+      else if (left == 3) element_pass(kind, rest_kind, 3, m, n, end, e, x, ahead, target);
+      else if (left == 2) element_pass(kind, rest_kind, 2, m, n, end, e, x, ahead, target);
       else element_pass(kind, rest_kind, 1, m, n, end, e, x, ahead, target);
     }
   }
 }
 
-/// As many elements at a time as have their tables in registers.
-#define PASSES(rest_kind, most) \
-  if (kind == PACKED64) all_passes(PACKED64, rest_kind, 4, m, first, last, x, y); \
-  else if (kind == BYTES128) all_passes(BYTES128, rest_kind, most > 2 ? 4 : 3, m, first, last, x, y); \
-  else all_passes(BYTES256, rest_kind, most, m, first, last, x, y)
+/// Sums that may not fit 32 bits, which no real activation has.
+static void wide_product(
+  const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y) {
+  void *scratch = malloc(CK_PLANES_SCRATCH(m->columns));
+  if (scratch) ck_vbmi_vq_planes_many(m, first, last, x, 1, 1, 0, y, 0, scratch);
+  else ck_portable_vq_planes(m, first, last, x, y);
+  free(scratch);
+}
+
+#define WITH_RESIDUAL(rest_kind) \
+  if (kind == PACKED64) all_elements(PACKED64, rest_kind, m, first, last, x, y); \
+  else if (kind == BYTES128) all_elements(BYTES128, rest_kind, m, first, last, x, y); \
+  else all_elements(BYTES256, rest_kind, m, first, last, x, y)
 
 VBMI static void vq_planes(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y) {
+  if (!x->is_narrow) {
+    wide_product(m, first, last, x, y);
+    return;
+  }
   const main_kind kind = main_kind_of(m);
   switch (residual_kind_of(m)) {
-    case NO_RESIDUAL: PASSES(NO_RESIDUAL, 4); break;
-    case NIBBLES: PASSES(NIBBLES, 4); break;
-    case REST64: PASSES(REST64, 4); break;
-    case REST128: PASSES(REST128, 2); break;
-    case REST256: PASSES(REST256, 2); break;
+    case NO_RESIDUAL: WITH_RESIDUAL(NO_RESIDUAL); break;
+    case NIBBLES: WITH_RESIDUAL(NIBBLES); break;
+    case REST64: WITH_RESIDUAL(REST64); break;
+    case REST128: WITH_RESIDUAL(REST128); break;
+    case REST256: WITH_RESIDUAL(REST256); break;
   }
   ck_vbmi_add_escapes(&m->escapes, m->vector_length, first, last, x->values, y);
 }
@@ -171,6 +197,7 @@ static void fill_table(void) {
   table.byte_row = ck_vbmi_byte_row;
   table.gemv_bytes = ck_vbmi_gemv_bytes;
   table.vq_planes = vq_planes;
+  table.vq_bytes = ck_vbmi_vq_bytes;
   table.vq_planes_many = ck_vbmi_vq_planes_many;
   if (__builtin_cpu_supports("avx512bf16")) {
     table.prefers_bf16 = 1;

@@ -149,27 +149,23 @@ VBMI_INLINE __m128i lane_sums4(__m512i a, __m512i b, __m512i c, __m512i d) {
   return _mm_add_epi32(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256(pairs, 1));
 }
 
-/// 256 high + low, rounded once.
-VBMI_INLINE __m128 joined(__m128i high, __m128i low) {
-  return _mm_fmadd_ps(_mm_cvtepi32_ps(high), _mm_set1_ps(256), _mm_cvtepi32_ps(low));
-}
-
 /// Four outputs: what was there, and the sums of both stages in their scales.
 VBMI_INLINE __m128 plane_outputs(
-  const ck_vq_planes *m, const ck_split_activation *x, __m128i main_high, __m128i main_low, __m128i rest_high,
-  __m128i rest_low, __m128 before) {
-  __m128 sum = _mm_mul_ps(joined(main_high, main_low), _mm_set1_ps(m->main_scale * x->scale));
-  if (m->residual) sum = _mm_fmadd_ps(joined(rest_high, rest_low), _mm_set1_ps(m->residual_scale * x->scale), sum);
+  const ck_vq_planes *m, const ck_split_activation *x, __m128i main, __m128i rest, __m128 before) {
+  __m128 sum = _mm_mul_ps(_mm_cvtepi32_ps(main), _mm_set1_ps(m->main_scale * x->scale));
+  if (m->residual) sum = _mm_fmadd_ps(_mm_cvtepi32_ps(rest), _mm_set1_ps(m->residual_scale * x->scale), sum);
   return _mm_add_ps(before, sum);
 }
 
 // Kernels of the other files.
 void ck_vbmi_split_activation(const float *x, size_t n, float large_value, ck_split_activation *split);
-void ck_vbmi_byte_row(const float *values, size_t blocks, uint8_t *bytes, uint16_t *scales);
+float ck_vbmi_byte_row(const float *values, size_t blocks, uint8_t *bytes);
 void ck_vbmi_gemv_bytes(
   const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, float *y);
 void ck_vbmi_add_escapes(
   const ck_escapes *escapes, size_t vector_length, size_t first, size_t last, const float *x, float *y);
+void ck_vbmi_vq_bytes(
+  const ck_vq_bytes *m, size_t first, size_t last, const ck_split_activation *x, float *y);
 void ck_vbmi_vq_planes_many(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens,
   int joint, float *y, size_t y_stride, void *scratch);

@@ -146,7 +146,8 @@ VBMI_INLINE __m256i high_products(const uint8_t *w, size_t stride, const ck_spli
   return lane_sums8(acc);
 }
 
-VBMI_INLINE __m256 joined8(__m256i high, __m256i low) {
+VBMI_INLINE __m256 joined8(const ck_split_activation *x, __m256i high, __m256i low) {
+  if (x->is_narrow) return _mm256_cvtepi32_ps(_mm256_add_epi32(_mm256_slli_epi32(high, 8), low));
   return _mm256_fmadd_ps(_mm256_cvtepi32_ps(high), _mm256_set1_ps(256), _mm256_cvtepi32_ps(low));
 }
 
@@ -169,10 +170,10 @@ VBMI_INLINE void add_outputs(
   for (int t = 0; t < tokens; t++) {
     const ck_split_activation *own = x + (size_t)t * x_stride;
     __m256 sum = _mm256_mul_ps(
-      joined8(high_products(w->main, w->stride, own), main_low[t]), _mm256_set1_ps(w->main_scale * own->scale));
+      joined8(own, high_products(w->main, w->stride, own), main_low[t]), _mm256_set1_ps(w->main_scale * own->scale));
     if (w->rest) {
       sum = _mm256_fmadd_ps(
-        joined8(high_products(w->rest, w->stride, own), rest_low[t]), _mm256_set1_ps(w->rest_scale * own->scale), sum);
+        joined8(own, high_products(w->rest, w->stride, own), rest_low[t]), _mm256_set1_ps(w->rest_scale * own->scale), sum);
     }
     float *target = y + (size_t)t * y_stride;
     _mm256_mask_storeu_ps(target, wanted, _mm256_add_ps(_mm256_maskz_loadu_ps(wanted, target), sum));

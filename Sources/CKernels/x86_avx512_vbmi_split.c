@@ -25,7 +25,7 @@ VBMI_INLINE float block_peak(const float *x, size_t n, size_t b) {
 /// The low digits (and the high ones, if wanted) of one block; adds them up.
 VBMI_INLINE void split_block(
   const float *x, size_t n, size_t b, __m512 inverse, int is_large, ck_split_activation *split, __m512i *low_sum,
-  __m512i *high_sum) {
+  __m512i *high_sum, __m512i *magnitudes) {
   const __m512i byte = _mm512_set1_epi32(255), half = _mm512_set1_epi32(128);
   for (size_t i = 64 * b; i < 64 * b + 64; i += 16) {
     const __m512i value = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_maskz_loadu_ps(lanes_below(i, n), x + i), inverse));
@@ -38,6 +38,7 @@ VBMI_INLINE void split_block(
     }
     _mm_storeu_si128((__m128i *)(split->low + i), _mm512_cvtepi32_epi8(low));
     *low_sum = _mm512_add_epi32(*low_sum, low);
+    *magnitudes = _mm512_add_epi32(*magnitudes, _mm512_abs_epi32(value));
   }
 }
 
@@ -67,18 +68,52 @@ VBMI void ck_vbmi_split_activation(const float *x, size_t n, float large_value, 
   // The reciprocal of the least units is no number.
   const __m512 inverse = _mm512_set1_ps(unit > 1e-37f ? 1 / unit : 0);
   split->scale = unit;
-  __m512i low_sum = _mm512_setzero_si512(), high_sum = low_sum;
+  __m512i low_sum = _mm512_setzero_si512(), high_sum = low_sum, magnitudes = low_sum;
   size_t next = 0;
   for (size_t b = 0; b < split->blocks; b++) {
     if (next < split->large && split->large_blocks[next] == b) {
       next++;
-      split_block(x, n, b, inverse, 1, split, &low_sum, &high_sum);
+      split_block(x, n, b, inverse, 1, split, &low_sum, &high_sum, &magnitudes);
     } else {
-      split_block(x, n, b, inverse, 0, split, &low_sum, &high_sum);
+      split_block(x, n, b, inverse, 0, split, &low_sum, &high_sum, &magnitudes);
     }
   }
   split->sum_low = _mm512_reduce_add_epi32(low_sum);
   split->sum_high = _mm512_reduce_add_epi32(high_sum);
+  // At most 65536 values of up to 32512.
+  split->is_narrow = _mm512_reduce_add_epi32(magnitudes) < 1 << 24;
+}
+
+/// The escapes of one row of vectors of eight elements, in two chains so that additions wait less for each other.
+VBMI_INLINE void add_row_escapes8(
+  const ck_escapes *escapes, size_t begin, size_t end, const float *x, float *y) {
+  __m256 even = _mm256_loadu_ps(y), odd = _mm256_setzero_ps();
+  for (size_t i = begin; i + 2 <= end; i += 2) {
+    const ck_escape a = escapes->list[i], b = escapes->list[i + 1];
+    even = _mm256_fmadd_ps(_mm256_broadcast_ss(x + a.column), _mm256_loadu_ps(escapes->values + 8 * a.entry), even);
+    odd = _mm256_fmadd_ps(_mm256_broadcast_ss(x + b.column), _mm256_loadu_ps(escapes->values + 8 * b.entry), odd);
+  }
+  if ((end - begin) % 2 == 1) {
+    const ck_escape a = escapes->list[end - 1];
+    even = _mm256_fmadd_ps(_mm256_broadcast_ss(x + a.column), _mm256_loadu_ps(escapes->values + 8 * a.entry), even);
+  }
+  _mm256_storeu_ps(y, _mm256_add_ps(even, odd));
+}
+
+/// As `add_row_escapes8`, for four elements.
+VBMI_INLINE void add_row_escapes4(
+  const ck_escapes *escapes, size_t begin, size_t end, const float *x, float *y) {
+  __m128 even = _mm_loadu_ps(y), odd = _mm_setzero_ps();
+  for (size_t i = begin; i + 2 <= end; i += 2) {
+    const ck_escape a = escapes->list[i], b = escapes->list[i + 1];
+    even = _mm_fmadd_ps(_mm_broadcast_ss(x + a.column), _mm_loadu_ps(escapes->values + 4 * a.entry), even);
+    odd = _mm_fmadd_ps(_mm_broadcast_ss(x + b.column), _mm_loadu_ps(escapes->values + 4 * b.entry), odd);
+  }
+  if ((end - begin) % 2 == 1) {
+    const ck_escape a = escapes->list[end - 1];
+    even = _mm_fmadd_ps(_mm_broadcast_ss(x + a.column), _mm_loadu_ps(escapes->values + 4 * a.entry), even);
+  }
+  _mm_storeu_ps(y, _mm_add_ps(even, odd));
 }
 
 /// The escapes of one row, for vectors of up to 16 elements.
@@ -104,7 +139,12 @@ VBMI void ck_vbmi_add_escapes(
   size_t begin = escapes->starts[first];
   for (size_t n = first; n < last; n++) {
     const size_t end = escapes->starts[n + 1];
-    if (begin < end) add_row_escapes(escapes, vector_length, begin, end, x, y + (n - first) * vector_length);
+    float *target = y + (n - first) * vector_length;
+    if (begin < end) {
+      if (vector_length == 8) add_row_escapes8(escapes, begin, end, x, target);
+      else if (vector_length == 4) add_row_escapes4(escapes, begin, end, x, target);
+      else add_row_escapes(escapes, vector_length, begin, end, x, target);
+    }
     begin = end;
   }
 }

@@ -28,11 +28,13 @@ struct ActivationTransform: Sendable {
   func apply(_ x: UnsafePointer<Float>, into stored: UnsafeMutablePointer<Float>) -> Float {
     columns.withUnsafeBufferPointer { columns in
       scale.withUnsafeBufferPointer { scale in
-        switch (columns.isEmpty, scale.isEmpty) {
-        case (true, true): stored.update(from: x, count: columnCount)
-        case (true, false): for c in 0..<columnCount { stored[c] = x[c] * scale[c] }
-        case (false, true): for c in 0..<columnCount { stored[c] = x[Int(columns[c])] }
-        case (false, false): for c in 0..<columnCount { stored[c] = x[Int(columns[c])] * scale[c] }
+        let factors = scale.isEmpty ? nil : scale.baseAddress
+        if let places = columns.baseAddress, !columns.isEmpty {
+          ck_active().pointee.gather(x, places, factors, columnCount, stored)
+        } else if let factors {
+          for c in 0..<columnCount { stored[c] = x[c] * factors[c] }
+        } else {
+          stored.update(from: x, count: columnCount)
         }
       }
     }

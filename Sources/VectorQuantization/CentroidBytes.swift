@@ -11,14 +11,22 @@ struct CentroidBytes {
 
   /// What one unit stands for.
   let unit: Float
-  /// `[vectorLength, 256]`, biased by 128.
+  /// Biased by 128, in the order of a `Layout`.
   let bytes: Tensor
   /// What clamping took away, `[count, vectorLength]`, and from which centroids it took anything.
   let rest: [Float]
   let isClamped: [Bool]
 
+  /// The order of the bytes.
+  enum Layout {
+    /// `[vectorLength, 256]`, as `ck_vq_planes` has them.
+    case elements
+    /// `[count, 8]`, or `[count, 16]` for vectors of more than 8, as `ck_vq_bytes` has them.
+    case centroids
+  }
+
   /// - Parameter usage: how many codes name each centroid.
-  init(_ values: [Float], vectorLength: Int, usage: [Int]) {
+  init(_ values: [Float], vectorLength: Int, usage: [Int], layout: Layout = .elements) {
     let count = values.count / vectorLength
     let peaks = (0..<count).map { Self.peak(values[($0 * vectorLength)..<(($0 + 1) * vectorLength)]) }
     let limit = Self.limit(peaks, usage: usage)
@@ -27,10 +35,15 @@ struct CentroidBytes {
     isClamped = peaks.map { $0 > limit }
     rest = values.map { $0 - max(-limit, min(limit, $0)) }
     let inverse = unit > 0 ? 1 / unit : 0
-    bytes = Tensor(dtype: .uint8, shape: [vectorLength, 256]) { bytes in
+    let width = vectorLength > 8 ? 16 : 8
+    let shape: Shape = layout == .elements ? [vectorLength, 256] : [count, width]
+    bytes = Tensor(dtype: .uint8, shape: shape) { bytes in
+      bytes.initializeMemory(as: UInt8.self, repeating: 128)
       for (index, value) in values.enumerated() {
+        let (centroid, element) = (index / vectorLength, index % vectorLength)
         let integer = (max(-limit, min(limit, value)) * inverse).rounded(.toNearestOrEven)
-        bytes[index % vectorLength * 256 + index / vectorLength] = UInt8(Int(max(-127, min(127, integer))) + 128)
+        bytes[layout == .elements ? element * 256 + centroid : centroid * width + element] =
+          UInt8(Int(max(-127, min(127, integer))) + 128)
       }
     }
   }

@@ -12,6 +12,9 @@ struct CodePlanes: @unchecked Sendable {
   /// What the pointers in `planes` lead into.
   private let memory: [Any]
 
+  /// The largest codebooks whose bytes stay in registers.
+  static let mostCentroids = 256
+
   /// Parts with fewer codes gain nothing.
   static let leastCodes = 1 << 14
 
@@ -23,7 +26,7 @@ struct CodePlanes: @unchecked Sendable {
   init?(_ matrix: ck_vq_matrix, rows: Int, main: [Float], residual: [Float]?, vectorLength: Int, kernels: ck_kernels) {
     let mainCount = main.count / vectorLength
     let residualCount = (residual?.count ?? 0) / vectorLength
-    guard kernels.prefers_planes != 0, mainCount <= 256, residualCount <= 256,
+    guard kernels.prefers_planes != 0, mainCount <= Self.mostCentroids, residualCount <= Self.mostCentroids,
       rows * matrix.columns >= Self.leastCodes, matrix.columns <= 1 << 16,
       (main + (residual ?? [])).allSatisfy({ abs($0) < Self.largestElement })
     else { return nil }

@@ -1,7 +1,7 @@
 import CKernels
 import Tensors
 
-/// Where the codes of a matrix name centroids that bytes cannot say (see `ck_escapes`).
+/// Where the codes of a matrix, in planes or packed, name centroids that bytes cannot say (see `ck_escapes`).
 struct PlaneEscapes {
   private let starts: Tensor
   private let list: Tensor

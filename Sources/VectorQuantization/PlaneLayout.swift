@@ -76,6 +76,54 @@ struct PlaneLayout {
     return PlaneEscapes(rows: found.withLock { $0 }, values: values, vectorLength: vectorLength)
   }
 
+  /// How often each code occurs, of each stage by itself.
+  func stageUsage(residualBits: Int) -> (main: [Int], residual: [Int]) {
+    let zeros = (
+      main: [Int](repeating: 0, count: 1 << Int(matrix.main_bits)),
+      residual: hasResidual ? [Int](repeating: 0, count: 1 << residualBits) : []
+    )
+    let usage = Mutex(zeros)
+    let mask = UInt32(1) << matrix.main_bits - 1
+    inTasks { tasked in
+      var own = zeros
+      unpack(tasked) { _, codes in
+        for c in 0..<matrix.columns {
+          own.main[Int(codes[c] & mask)] += 1
+          if hasResidual { own.residual[Int(codes[c] >> matrix.main_bits)] += 1 }
+        }
+      }
+      usage.withLock { usage in
+        for k in own.main.indices where own.main[k] > 0 { usage.main[k] += own.main[k] }
+        for k in own.residual.indices where own.residual[k] > 0 { usage.residual[k] += own.residual[k] }
+      }
+    }
+    return usage.withLock { $0 }
+  }
+
+  /// The escapes of all rows, from the entries of `values` that main and residual centroids need.
+  func escapes(
+    values: [Float], vectorLength: Int, main: [UInt16?], residual: [UInt16?]
+  ) -> PlaneEscapes? {
+    let found = Mutex([[ck_escape]](repeating: [], count: rows))
+    let mask = UInt32(1) << matrix.main_bits - 1
+    inTasks { tasked in
+      var own: [(Int, [ck_escape])] = []
+      unpack(tasked) { row, codes in
+        var list: [ck_escape] = []
+        for c in 0..<matrix.columns {
+          if let entry = main[Int(codes[c] & mask)] { list.append(ck_escape(column: UInt16(c), entry: entry)) }
+          guard hasResidual, let entry = residual[Int(codes[c] >> matrix.main_bits)] else { continue }
+          list.append(ck_escape(column: UInt16(c), entry: entry))
+        }
+        if !list.isEmpty { own.append((row, list)) }
+      }
+      found.withLock { found in
+        for (row, list) in own { found[row] = list }
+      }
+    }
+    return PlaneEscapes(rows: found.withLock { $0 }, values: values, vectorLength: vectorLength)
+  }
+
   private func inTasks(_ body: (Range<Int>) -> Void) {
     let rowsPerTask = max(64, rows / (4 * WorkerPool.shared.threadCount))
     parallelFor((rows + rowsPerTask - 1) / rowsPerTask) { task in

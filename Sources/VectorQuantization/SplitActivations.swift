@@ -1,23 +1,23 @@
 import CKernels
 import Tensors
 
-/// The activations of some tokens as integers, for those parts of a layer that have planes.
+/// The activations of some tokens as integers, for those parts of a layer that take them.
 final class SplitActivations {
   private let bytes: UnsafeMutablePointer<Int8>
   private let blocks: UnsafeMutablePointer<UInt16>
   private let splits: UnsafeMutablePointer<ck_split_activation>
   private let partCount: Int
-  private let hasPlanes: [Bool]
+  private let takesIntegers: [Bool]
 
-  /// Splits `x[tokens, inFeatures]` (in storage order) part by part; nil if no part has planes.
+  /// Splits `x[tokens, inFeatures]` (in storage order) part by part; nil if no part takes integers.
   init?(
     _ x: UnsafePointer<Float>, tokens: Int, inFeatures: Int, parts: [VectorQuantizedPart], kernels: ck_kernels
   ) {
-    let padded = parts.map { $0.planes?.paddedColumns ?? 0 }
+    let padded = parts.map(\.paddedColumns)
     let perToken = padded.reduce(0, +)
     guard perToken > 0 else { return nil }
     partCount = parts.count
-    hasPlanes = padded.map { $0 > 0 }
+    takesIntegers = padded.map { $0 > 0 }
     let memory = UnsafeMutableRawPointer.allocate(byteCount: 2 * tokens * perToken, alignment: 64)
     bytes = memory.bindMemory(to: Int8.self, capacity: 2 * tokens * perToken)
     blocks = .allocate(capacity: tokens * perToken / 64)
@@ -30,7 +30,7 @@ final class SplitActivations {
         split.initialize(
           to: ck_split_activation(
             values: x, low: bytes + 2 * next, high: bytes + 2 * next + padded[index], large_blocks: blocks + next / 64,
-            blocks: padded[index] / 64, large: 0, scale: 0, sum_low: 0, sum_high: 0))
+            blocks: padded[index] / 64, large: 0, scale: 0, sum_low: 0, sum_high: 0, is_narrow: 0))
         kernels.split_activation(x + token * inFeatures + part.firstColumn, part.columnCount, CK_LARGE_VALUE, split)
         next += padded[index]
       }
@@ -43,8 +43,8 @@ final class SplitActivations {
     splits.deallocate()
   }
 
-  /// One token's activation for one part, or nil if that part has no planes.
+  /// One token's activation for one part, or nil if that part takes no integers.
   func split(token: Int, part: Int) -> UnsafePointer<ck_split_activation>? {
-    hasPlanes[part] ? UnsafePointer(splits + token * partCount + part) : nil
+    takesIntegers[part] ? UnsafePointer(splits + token * partCount + part) : nil
   }
 }

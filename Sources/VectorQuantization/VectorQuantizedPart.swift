@@ -11,6 +11,8 @@ struct VectorQuantizedPart: @unchecked Sendable {
   let columnCount: Int
   /// The same codes for the integer kernel, where it is of use and allowed.
   let planes: CodePlanes?
+  /// Large codebooks as int8, likewise.
+  let bytes: CodeBytes?
   private let matrix: ck_vq_matrix
   private let vectorLength: Int
   /// What the pointers in `matrix` lead into.
@@ -45,13 +47,26 @@ struct VectorQuantizedPart: @unchecked Sendable {
       firstColumn: settings.outlierSize + group * settings.groupSize, columnCount: settings.groupSize,
       codes: layer.indices.tensor, offset: group * layer.indices.rowCount * words * 4, rowBytes: words * 4,
       codeBits: settings.codeBits, mainBits: settings.mainBits, main: main, residual: residual,
-      planes: isExact
+      integers: isExact
         ? nil
         : { matrix in
-          CodePlanes(
-            matrix, rows: layer.indices.rowCount, main: layer.centroids.floats(group: group),
-            residual: layer.residualCentroids?.floats(group: group), vectorLength: settings.vectorLength,
-            kernels: ck_active().pointee)
+          let rows = layer.indices.rowCount
+          let (main, residual) = (
+            layer.centroids.floats(group: group), layer.residualCentroids?.floats(group: group)
+          )
+          let isSmall = max(layer.centroids.count, layer.residualCentroids?.count ?? 0) <= CodePlanes.mostCentroids
+          return isSmall
+            ? (
+              CodePlanes(
+                matrix, rows: rows, main: main, residual: residual, vectorLength: settings.vectorLength,
+                kernels: ck_active().pointee), nil
+            )
+            : (
+              nil,
+              CodeBytes(
+                matrix, rows: rows, main: main, residual: residual, vectorLength: settings.vectorLength,
+                kernels: ck_active().pointee)
+            )
         })
   }
 
@@ -61,12 +76,13 @@ struct VectorQuantizedPart: @unchecked Sendable {
     let columns = layer.settings.outlierSize
     self.init(
       firstColumn: 0, columnCount: columns, codes: codes, offset: 0, rowBytes: columns * 2, codeBits: 16,
-      mainBits: 16, main: PaddedTable(book, group: 0), residual: nil, planes: nil)
+      mainBits: 16, main: PaddedTable(book, group: 0), residual: nil, integers: nil)
   }
 
   private init(
     firstColumn: Int, columnCount: Int, codes: Tensor, offset: Int, rowBytes: Int, codeBits: Int, mainBits: Int,
-    main: PaddedTable, residual: PaddedTable?, planes: ((ck_vq_matrix) -> CodePlanes?)?
+    main: PaddedTable, residual: PaddedTable?,
+    integers: ((ck_vq_matrix) -> (CodePlanes?, CodeBytes?))?
   ) {
     self.firstColumn = firstColumn
     self.columnCount = columnCount
@@ -78,7 +94,7 @@ struct VectorQuantizedPart: @unchecked Sendable {
       row_stride: rowBytes, columns: columnCount, code_bits: UInt32(codeBits), main_bits: UInt32(mainBits),
       vector_length: UInt32(main.vectorLength), table_stride: UInt32(main.stride), table: main.address,
       residual_table: residual?.address)
-    self.planes = planes?(matrix)
+    (planes, bytes) = integers?(matrix) ?? (nil, nil)
   }
 
   /// Adds `Σ_c x[c] · Q[o, c]` over this part's columns to `sums[o - outputs.lowerBound]`.
@@ -103,7 +119,10 @@ struct VectorQuantizedPart: @unchecked Sendable {
     }
   }
 
-  /// As `accumulate` for several activations that were split for this part's planes, `stride` apart, into sums `sumStride` apart.
+  /// Columns of an activation as integers for this part, 0 where it takes no integers.
+  var paddedColumns: Int { planes?.paddedColumns ?? bytes?.paddedColumns ?? 0 }
+
+  /// As `accumulate` for several activations that were split for this part, `stride` apart, into sums `sumStride` apart.
   func accumulate(
     _ splits: UnsafePointer<ck_split_activation>, stride: Int, tokens: Int, isJoint: Bool, outputs: Range<Int>,
     into sums: UnsafeMutablePointer<Float>, sumStride: Int, kernels: ck_kernels
@@ -111,7 +130,9 @@ struct VectorQuantizedPart: @unchecked Sendable {
     // Only outlier vectors cross the borders of tasks, and they have no planes; a last vector may be longer than needed.
     planes?.accumulate(
       splits, stride: stride, tokens: tokens, isJoint: isJoint, rows: vectorRows(of: outputs), into: sums,
-      sumStride: sumStride,
+      sumStride: sumStride, kernels: kernels)
+    bytes?.accumulate(
+      splits, stride: stride, tokens: tokens, rows: vectorRows(of: outputs), into: sums, sumStride: sumStride,
       kernels: kernels)
   }
 

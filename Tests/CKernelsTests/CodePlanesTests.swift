@@ -224,7 +224,7 @@ private final class SplitFixture {
     split = ck_split_activation(
       values: values, low: arena.place(bytes, offset: 1), high: arena.place(bytes, offset: 3),
       large_blocks: arena.place([UInt16](repeating: 0, count: blocks), offset: 1), blocks: blocks, large: 0, scale: 0,
-      sum_low: 0, sum_high: 0)
+      sum_low: 0, sum_high: 0, is_narrow: 0)
   }
 
   init(_ shape: CodePlanesTests.Shape, seed: UInt64, _ arena: Arena) {
@@ -233,13 +233,16 @@ private final class SplitFixture {
     split.scale = 0.01
     large = (0..<shape.blocks).filter { _ in Bool.random(using: &generator) }
     split.large = large.count
+    var magnitudes = 0
     for (k, block) in large.enumerated() { split.large_blocks[k] = UInt16(block) }
     for c in 0..<shape.padded {
       split.low[c] = Int8.random(in: -128...127, using: &generator)
       split.high[c] = Int8.random(in: -127...127, using: &generator)
       split.sum_low += Int32(split.low[c])
       if large.contains(c / 64) { split.sum_high += Int32(split.high[c]) }
+      magnitudes += abs(Int(split.low[c]) + (large.contains(c / 64) ? 256 * Int(split.high[c]) : 0))
     }
+    split.is_narrow = magnitudes < 1 << 24 ? 1 : 0
     self.split = split
   }
 

@@ -119,4 +119,22 @@ struct DenseProductTests {
       }
     }
   }
+
+  @Test("Values are gathered in any order, with and without factors", arguments: KernelVariant.all)
+  func gather(_ variant: KernelVariant) {
+    var generator = SeededGenerator(state: 6)
+    for count in [0] + oddSizes {
+      withArena { arena in
+        let values = generator.floats(2 * count + 1)
+        let columns = (0..<count).map { _ in UInt32.random(in: 0...UInt32(2 * count), using: &generator) }
+        let factors = generator.floats(count)
+        let (x, places) = (arena.place(values, offset: 1), arena.place(columns, offset: 1))
+        let y = arena.place([Float](repeating: 9, count: count + 1), offset: 1)
+        variant.kernels.gather(x, places, arena.place(factors, offset: 1), count, y)
+        #expect(y.values(count) == zip(columns, factors).map { values[Int($0)] * $1 } && y[count] == 9, "\(count)")
+        variant.kernels.gather(x, places, nil, count, y)
+        #expect(y.values(count) == columns.map { values[Int($0)] } && y[count] == 9, "\(count)")
+      }
+    }
+  }
 }

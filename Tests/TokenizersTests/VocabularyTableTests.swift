@@ -39,11 +39,16 @@ import Testing
 
   @Test("of equal pairs the last merge counts; other pairs have none")
   func merges() {
-    let merges = (0..<1000).map { MergeTable.Merge(left: $0 % 40, right: $0 / 40, rank: $0, id: $0 + 1) }
-    let table = MergeTable(merges + [MergeTable.Merge(left: 3, right: 2, rank: 7, id: 9)])
+    let merges =
+      (0..<1000).map { MergeTable.Merge(left: $0 % 40, right: $0 / 40, id: $0 + 1) }
+      + [MergeTable.Merge(left: 3, right: 2, id: 9)]
+    let table = MergeTable(merges)
     #expect(table.merge(39, 24) == 999 << 32 | 1000)
-    #expect(table.merge(3, 2) == 7 << 32 | 9)
+    #expect(table.merge(3, 2) == 1000 << 32 | 9)
     #expect(table.merge(24, 39) == MergeTable.none)
+    let ranked = MergeTable(merges, ranks: merges.indices.map { Int32($0 / 500) })
+    #expect(ranked.merge(39, 24) == 1 << 32 | 1000)
+    #expect(ranked.merge(3, 2) == 2 << 32 | 9)
     #expect(MergeTable([]).merge(0, 0) == MergeTable.none)
   }
 

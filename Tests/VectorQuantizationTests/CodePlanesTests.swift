@@ -80,6 +80,36 @@ struct CodePlanesTests {
     }
   }
 
+  @Test(
+    "Large codebooks as bytes give outputs within 1.5 % of the float path's, each token's as alone",
+    arguments: [(8, 4096, 0, 1), (6, 1024, 0, 1), (8, 512, 512, 2), (12, 2048, 64, 1), (16, 4096, 256, 1)])
+  func largeCodebooks(v: Int, k: Int, r: Int, groups: Int) throws {
+    let (outFeatures, inFeatures) = (1106, 300)
+    let settings = LayerSettings(
+      vectorLength: v, centroidCount: k, residualCentroidCount: r, groupCount: groups, normEnabled: false,
+      permutationEnabled: false)
+    let layer = try layer(outFeatures: outFeatures, inFeatures: inFeatures, settings: settings)
+    let fast = VectorQuantizedKernel(layer)
+    let exact = VectorQuantizedKernel(layer, isExact: true)
+    #expect(fast.parts.allSatisfy { $0.bytes != nil && $0.planes == nil })
+    #expect(exact.parts.allSatisfy { $0.bytes == nil })
+    let random = CounterRandom(seed: 3)
+    let tokens = 5
+    let x = (0..<(tokens * inFeatures)).map { Float(random.uniform(at: UInt64($0)) * 2 - 1) }
+    var a = [Float](repeating: 0, count: tokens * outFeatures)
+    var b = a
+    exact.multiply(x, tokens: tokens, into: &b, byTiles: false)
+    fast.multiply(x, tokens: tokens, into: &a, byTiles: false)
+    let energy = b.reduce(0) { $0 + $1 * $1 }
+    let error = zip(a, b).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+    #expect((error / energy).squareRoot() < 0.015)
+    for token in 0..<tokens {
+      var alone = [Float](repeating: 0, count: outFeatures)
+      fast.multiply(Array(x[(token * inFeatures)..<((token + 1) * inFeatures)]), tokens: 1, into: &alone)
+      #expect(alone == Array(a[(token * outFeatures)..<((token + 1) * outFeatures)]))
+    }
+  }
+
   @Test("The result does not depend on the number of threads")
   func threads() throws {
     let settings = LayerSettings(

@@ -68,7 +68,7 @@ private final class PlaneMatrices {
         values: values, low: own, high: own + columns,
         large_blocks: (digits + tokens * 2 * columns + token * columns / 32).bindMemory(
           to: UInt16.self, capacity: columns / 64),
-        blocks: columns / 64, large: 0, scale: 0, sum_low: 0, sum_high: 0)
+        blocks: columns / 64, large: 0, scale: 0, sum_low: 0, sum_high: 0, is_narrow: 0)
       kernels.split_activation(values, columns, CK_LARGE_VALUE, splits + token)
     }
   }

@@ -101,7 +101,8 @@ typedef struct {
 /// that hold large values, so that these cost the rest no precision.
 ///
 /// `x[c] = scale * (256 * high[c] + low[c])` to within half a scale. Only blocks named by `large_blocks` (`large` of them,
-/// rising) have a high byte; elsewhere `high` is not read. `sum_low` and `sum_high` are the sums of the bytes.
+/// rising) have a high byte; elsewhere `high` is not read. `sum_low` and `sum_high` are the sums of the bytes. With `is_narrow`,
+/// the magnitudes of all integers add up to less than 2^24, so that a sum of products with bytes fits 32 bits.
 /// `values` are the values themselves.
 typedef struct {
   const float *values;
@@ -113,6 +114,7 @@ typedef struct {
   float scale;
   int32_t sum_low;
   int32_t sum_high;
+  int32_t is_narrow;
 } ck_split_activation;
 
 /// For products with codebooks a block is large if it holds a value beyond this many times the root mean square.
@@ -120,14 +122,33 @@ typedef struct {
 /// The error that remains is then at most CK_LARGE_VALUE / (127 * sqrt(12)) of the activation in root mean square.
 #define CK_LARGE_VALUE 4.0f
 
+/// Packed codes of one part with codebooks of any size as bytes, biased by 128.
+///
+/// Codes are those of a `ck_vq_matrix`, with the same readable bytes behind the last row. `main` holds a centroid after the other,
+/// 8 bytes each for vectors of up to 8 elements, 16 for up to 16 (longer ones are not allowed); `residual` likewise, or NULL.
+/// An element stands for its scale times the byte less 128. `escapes` are as in `ck_vq_planes`.
+typedef struct {
+  const uint8_t *codes;
+  size_t row_stride;
+  size_t columns;
+  uint32_t code_bits;
+  uint32_t main_bits;
+  uint32_t vector_length;
+  const uint8_t *main;
+  const uint8_t *CK_NULLABLE residual;
+  float main_scale;
+  float residual_scale;
+  ck_escapes escapes;
+} ck_vq_bytes;
+
 /// Bytes that `vq_planes_many` works in.
 #define CK_PLANES_SCRATCH(columns) (16 * ((columns) + 128))
 
-/// A dense matrix as bytes: `w[r, c] = scales[r * blocks + c / 64] * (bytes[r * 64 * blocks + c] - 128)`, in blocks of 64
-/// columns; what pads a row is 128. Scales are bfloat16; 32 bytes behind the last may be read.
+/// A dense matrix as bytes: `w[r, c] = scales[r] * (bytes[r * 64 * blocks + c] - 128)`, in blocks of 64 columns; what pads a
+/// row is 128.
 typedef struct {
   const uint8_t *bytes;
-  const uint16_t *scales;
+  const float *scales;
   size_t blocks;
 } ck_byte_matrix;
 
@@ -217,11 +238,10 @@ typedef struct {
   // 0. The scale is NaN if a value is not finite, so that the outputs are no numbers either. A block is large if it holds a
   // value beyond `large_value` times the root mean square: see CK_LARGE_VALUE; with 0 every value has 16 bits.
   void (*split_activation)(const float *x, size_t n, float large_value, ck_split_activation *split);
-  // One row of a `ck_byte_matrix` from `blocks` blocks of 64 values: the unit of a block is 1/127 of its largest value. Where a
-  // value is not finite, neither is the scale.
-  void (*byte_row)(const float *values, size_t blocks, uint8_t *bytes, uint16_t *scales);
-  // y[r - first] = sum over c of w[r, c] * x[c] for rows [first, last), from an activation whose blocks of values all are
-  // large. At most 65536 columns.
+  // One row of a `ck_byte_matrix` from `blocks` blocks of 64 values; returns the scale, 1/127 of the largest value, or NaN where a
+  // value is not finite.
+  float (*byte_row)(const float *values, size_t blocks, uint8_t *bytes);
+  // y[r - first] = sum over c of w[r, c] * x[c] for rows [first, last). At most 65536 columns.
   void (*gemv_bytes)(
     const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, float *y);
   // As `vq_gemv` for vector rows [first, last), from planes and a split activation of as many columns: adds to
@@ -229,6 +249,9 @@ typedef struct {
   // More than 65536 columns are not allowed.
   void (*vq_planes)(
     const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y);
+  // As `vq_planes`, from packed codes. Columns are padded to blocks of 64 in the activation alone.
+  void (*vq_bytes)(
+    const ck_vq_bytes *m, size_t first, size_t last, const ck_split_activation *x, float *y);
   // As `vq_planes` for `tokens` activations x[t * x_stride], each with exactly what it gives for that one alone, added to
   // y + t * y_stride. With `joint`, main and residual stage are rounded to one byte in a common unit, which halves the work.
   // `scratch` has room for CK_PLANES_SCRATCH(columns) bytes.
@@ -272,6 +295,8 @@ typedef struct {
   float (*dot)(const float *a, const float *b, size_t n);
   // y[i] += a * x[i]
   void (*axpy)(float a, const float *x, float *y, size_t n);
+  // y[i] = x[columns[i]] * factors[i] for i < n, factors of 1 where `factors` is NULL; x and y do not overlap. Columns are below 2^31.
+  void (*gather)(const float *x, const uint32_t *columns, const float *CK_NULLABLE factors, size_t n, float *y);
 
   // Nearest centroid. `blocked` is the codebook as `ck_block_codebook` lays it out: blocks of 16 centroids,
   // blocked[(block * dimension + j) * 16 + lane], and half_norms[block * 16 + lane] = |C|^2 / 2 (+inf for

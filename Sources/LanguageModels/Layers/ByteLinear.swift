@@ -2,10 +2,10 @@ import CKernels
 import Foundation
 import Tensors
 
-/// A dense matrix that is held as int8 at run time, with a bfloat16 scale for every 64 columns of a row; activations keep 16 bits.
+/// A dense matrix that is held as int8 at run time, with a scale for every row; activations keep 16 bits.
 ///
-/// Made from the stored weight when it is first used, by all threads. Weights are off by at most 1/160 of the largest in their
-/// 64; the sums of integers are exact, so that a token's result does not depend on the others.
+/// Made from the stored weight when it is first used, by all threads. Weights are off by at most 1/254 of the largest in their
+/// row; the sums of integers are exact, so that a token's result does not depend on the others.
 final class ByteLinear: Linear, @unchecked Sendable {
   /// The stored form, which is used where this machine has no fast integer products.
   private let dense: DenseLinear
@@ -13,7 +13,7 @@ final class ByteLinear: Linear, @unchecked Sendable {
   /// Made once; `lock` guards it.
   private var matrix: Matrix?
 
-  /// The run-time form: bytes `[rows, blocks · 64]` and scales `[rows, blocks]`.
+  /// The run-time form: bytes `[rows, blocks · 64]` and scales `[rows]`.
   private struct Matrix: @unchecked Sendable {
     let bytes: Tensor
     let scales: Tensor
@@ -22,7 +22,7 @@ final class ByteLinear: Linear, @unchecked Sendable {
     var view: ck_byte_matrix? {
       guard let bytes = bytes.baseAddress, let scales = scales.baseAddress else { return nil }
       return ck_byte_matrix(
-        bytes: bytes.assumingMemoryBound(to: UInt8.self), scales: scales.assumingMemoryBound(to: UInt16.self),
+        bytes: bytes.assumingMemoryBound(to: UInt8.self), scales: scales.assumingMemoryBound(to: Float.self),
         blocks: blocks)
     }
   }
@@ -81,7 +81,7 @@ final class ByteLinear: Linear, @unchecked Sendable {
       (splits + token).initialize(
         to: ck_split_activation(
           values: x, low: own, high: own + blocks * 64, large_blocks: large + token * blocks, blocks: blocks, large: 0,
-          scale: 0, sum_low: 0, sum_high: 0))
+          scale: 0, sum_low: 0, sum_high: 0, is_narrow: 0))
       kernels.split_activation(x + token * columns, columns, 0, splits + token)
     }
     body(splits)
@@ -100,14 +100,13 @@ final class ByteLinear: Linear, @unchecked Sendable {
     let kernels = ck_active().pointee
     let (rows, columns) = (weight.shape[0], weight.shape[1])
     let blocks = (columns + 63) / 64
-    // The kernel may read 32 bytes behind the last scale.
-    let scales = Tensor(dtype: .bfloat16, shape: [rows * blocks + 16]) {
+    let scales = Tensor(dtype: .float32, shape: [rows]) {
       $0.initializeMemory(as: UInt8.self, repeating: 0)
     }
     let bytes = HugePageMemory.tensor(dtype: .uint8, shape: [rows, blocks * 64]) { bytes in
       guard let bytes = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self),
-        let halves = scales.baseAddress.map({ UnsafeMutableRawPointer(mutating: $0) })?.assumingMemoryBound(
-          to: UInt16.self)
+        let units = scales.baseAddress.map({ UnsafeMutableRawPointer(mutating: $0) })?.assumingMemoryBound(
+          to: Float.self)
       else { return }
       let rowsPerTask = 512
       parallelFor((rows + rowsPerTask - 1) / rowsPerTask) { task in
@@ -120,7 +119,7 @@ final class ByteLinear: Linear, @unchecked Sendable {
                 UnsafeRawBufferPointer(rebasing: stored[(row * size)..<((row + 1) * size)]), dtype: weight.dtype,
                 into: UnsafeMutableBufferPointer(start: values, count: columns))
             }
-            kernels.byte_row(values, blocks, bytes + row * blocks * 64, halves + row * blocks)
+            units[row] = kernels.byte_row(values, blocks, bytes + row * blocks * 64)
           }
         }
         weight.rows((task * rowsPerTask)..<min((task + 1) * rowsPerTask, rows)).releasePages()

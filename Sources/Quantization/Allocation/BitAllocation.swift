@@ -1,3 +1,5 @@
+import Foundation
+
 /// Spends a budget of bits over matrices so that the expected loss is small.
 ///
 /// Every matrix has offers, each a number of bits and the loss that it leaves. Only offers on the lower convex hull of
@@ -8,6 +10,34 @@ struct BitAllocation {
   struct Offer: Equatable {
     let bits: Int
     let loss: Double
+    /// What it takes to decode.
+    var time = 0.0
+  }
+
+  /// As `choose(_:budget:)`, but of all choices that trade loss for time at one price the one that decodes fastest with at most
+  /// `1 + slack` times the loss.
+  static func choose(_ matrices: [[Offer]], budget: Int, slack: Double) -> [Int]? {
+    guard let exact = choose(matrices, budget: budget) else { return nil }
+    func total(_ choice: [Int], _ value: (Offer) -> Double) -> Double {
+      zip(matrices, choice).reduce(0) { $0 + value($1.0[$1.1]) }
+    }
+    let (loss, time) = (total(exact, \.loss), total(exact, \.time))
+    guard slack > 0, loss > 0, time > 0 else { return exact }
+    var best = exact
+    // The logarithm of the price of time, in halves of what is left of the range.
+    var (low, high) = (-12.0, 6.0)
+    for _ in 0..<24 {
+      let price = exp2((low + high) / 2) * loss / time
+      let priced = matrices.map { $0.map { Offer(bits: $0.bits, loss: $0.loss + price * $0.time) } }
+      guard let choice = choose(priced, budget: budget) else { return best }
+      if total(choice, \.loss) <= (1 + slack) * loss {
+        low = (low + high) / 2
+        if total(choice, \.time) < total(best, \.time) { best = choice }
+      } else {
+        high = (low + high) / 2
+      }
+    }
+    return best
   }
 
   /// The index of the offer taken for each matrix, or nil if even the cheapest offers exceed `budget` bits.

@@ -85,8 +85,7 @@ struct MergeList {
           let spelling = [left, right].map { String(decoding: $0.bytes, as: UTF8.self) }.joined(separator: " ")
           unknown = Unknown(rank: merges.count, spelling: spelling)
         }
-        let rank = Int32(truncatingIfNeeded: merges.count)
-        merges.append(MergeTable.Merge(left: ids.left, right: ids.right, rank: rank, id: ids.joined))
+        merges.append(MergeTable.Merge(left: ids.left, right: ids.right, id: ids.joined))
       }
     }
     waiting.removeAll(keepingCapacity: true)

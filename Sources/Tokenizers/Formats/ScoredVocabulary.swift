@@ -124,6 +124,8 @@ extension MergeTable {
   ) -> MergeTable {
     var merges: [Merge] = []
     merges.reserveCapacity(ids.count * 2)
+    var ranks: [Int32] = []
+    ranks.reserveCapacity(ids.count * 2)
     for id in ids {
       let rank = Int32(truncatingIfNeeded: rank(id))
       pieces.withBytes(id) { piece in
@@ -133,11 +135,12 @@ extension MergeTable {
           guard left >= 0 else { continue }
           let right = pieces.id(of: ByteSlice(piece, middle, piece.count - middle))
           if right >= 0 {
-            merges.append(Merge(left: left, right: right, rank: rank, id: Int32(truncatingIfNeeded: id)))
+            merges.append(Merge(left: left, right: right, id: Int32(truncatingIfNeeded: id)))
+            ranks.append(rank)
           }
         }
       }
     }
-    return MergeTable(merges)
+    return MergeTable(merges, ranks: ranks)
   }
 }

@@ -1,10 +1,9 @@
 /// The merges of byte-pair encoding: a pair of token ids gives its rank and the id of the merged token.
 struct MergeTable: Sendable {
-  /// Two tokens that become one; of all pairs of a word the one with the lowest rank is joined first.
+  /// Two tokens that become one.
   struct Merge: Sendable {
     var left: Int32
     var right: Int32
-    var rank: Int32
     var id: Int32
   }
 
@@ -12,11 +11,15 @@ struct MergeTable: Sendable {
   static let none = UInt64.max
 
   private let merges: [Merge]
+  /// The rank of each merge; none where it is the place in the list.
+  private let ranks: [Int32]
   private let index: HashIndex
   private let multiplier: UInt64
 
   /// A table of merges; of equal pairs the last one counts.
-  init(_ merges: [Merge]) {
+  ///
+  /// - Parameter ranks: of all pairs of a word the one with the lowest rank is joined first; without ranks the first of the list.
+  init(_ merges: [Merge], ranks: [Int32] = []) {
     let multiplier = UInt64.random(in: 0...UInt64.max) | 1
     var index = HashIndex(count: merges.count, highest: merges.count - 1)
     merges.withUnsafeBufferPointer { merges in
@@ -27,6 +30,7 @@ struct MergeTable: Sendable {
       }
     }
     self.merges = merges
+    self.ranks = ranks
     self.index = index
     self.multiplier = multiplier
   }
@@ -39,7 +43,8 @@ struct MergeTable: Sendable {
         merges[$0].left == left && merges[$0].right == right
       }
       if number < 0 { return Self.none }
-      return UInt64(UInt32(bitPattern: merges[number].rank)) << 32 | UInt64(UInt32(bitPattern: merges[number].id))
+      let rank = ranks.isEmpty ? number : Int(ranks[number])
+      return UInt64(UInt32(truncatingIfNeeded: rank)) << 32 | UInt64(UInt32(bitPattern: merges[number].id))
     }
   }
 

@@ -102,7 +102,8 @@ struct QuantizeCommand: AsyncParsableCommand {
   private func allocated(
     _ plan: QuantizationPlan, bits: Double, _ sensitivity: ModelSensitivity?
   ) throws -> QuantizationPlan {
-    let plan = try plan.spending(bits: bits, sensitivity: sensitivity)
+    let plan = try plan.spending(
+      bits: bits, sensitivity: sensitivity, preferring: recipe.prefer ?? .accuracy)
     try checkSaving(plan)
     if !common.quiet {
       for line in AllocationReport(plan: plan, sensitivity: sensitivity).lines { Console.writeError(line) }

@@ -1,3 +1,4 @@
+import Foundation
 import Tensors
 import Testing
 
@@ -32,6 +33,44 @@ struct BitAllocationTests {
         if other.bits <= budget - 40 { #expect(other.loss >= found.loss * (1 - 1e-12), "\(choice) at \(budget)") }
       }
     }
+  }
+
+  /// Bits, loss and time in proportions of their own.
+  private func timedOffers(seed: UInt64) -> [[BitAllocation.Offer]] {
+    var random = CounterRandom(seed: seed, stream: 2)
+    return (0..<6).map { _ in
+      (0..<12).map { _ in
+        let bits = 10 + Int(random.uniform() * 50)
+        return BitAllocation.Offer(
+          bits: bits, loss: 1e3 * exp2(-Double(bits) / 10) * (0.7 + random.uniform()), time: 1 + 4 * random.uniform())
+      }
+    }
+  }
+
+  @Test(arguments: 0..<8 as Range<UInt64>) func fasterChoicesKeepToTheBudgetAndTheSlack(seed: UInt64) throws {
+    let offers = timedOffers(seed: seed)
+    func time(_ choice: [Int]) -> Double { zip(offers, choice).reduce(0) { $0 + $1.0[$1.1].time } }
+    let exact = try #require(BitAllocation.choose(offers, budget: 240))
+    #expect(BitAllocation.choose(offers, budget: 240, slack: 0) == exact)
+    var last = time(exact)
+    for slack in [0.01, 0.1, 0.5, 2] {
+      let choice = try #require(BitAllocation.choose(offers, budget: 240, slack: slack))
+      #expect(total(offers, choice).bits <= 240)
+      #expect(total(offers, choice).loss <= total(offers, exact).loss * (1 + slack))
+      #expect(time(choice) <= last)
+      last = time(choice)
+    }
+    #expect(last < time(exact))
+    #expect(BitAllocation.choose(offers, budget: 50, slack: 1) == nil)
+  }
+
+  @Test func ofEqualLossesTheFastestIsTaken() {
+    let twins = [
+      BitAllocation.Offer(bits: 10, loss: 8, time: 1), BitAllocation.Offer(bits: 20, loss: 4, time: 3),
+      BitAllocation.Offer(bits: 20, loss: 4.01, time: 1),
+    ]
+    #expect(BitAllocation.choose([twins, twins], budget: 40, slack: 0) == [1, 1])
+    #expect(BitAllocation.choose([twins, twins], budget: 40, slack: 0.01) == [2, 2])
   }
 
   @Test func refusesABudgetBelowTheCheapestOffers() {

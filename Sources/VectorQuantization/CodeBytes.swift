@@ -1,0 +1,67 @@
+import CKernels
+import Tensors
+
+/// Large codebooks of one part as int8, for the integer kernel that reads packed codes (see `ck_vq_bytes`).
+///
+/// Codes stay as they are stored. Tables take a quarter of what they take in float32: 4096 centroids of eight elements fit the
+/// first-level cache, 65536 the second-level one.
+struct CodeBytes: @unchecked Sendable {
+  /// Columns with those that pad an activation to whole blocks.
+  let paddedColumns: Int
+  private let codes: ck_vq_bytes
+  /// What the pointers in `codes` lead into, besides the packed codes.
+  private let memory: [Any]
+
+  /// The longest vectors that the kernel takes.
+  static let longestVector = 16
+
+  /// Tables for `matrix`, whose codes must outlive this value, or nil where they are of no use: long vectors, few codes,
+  /// centroids that integers cannot say, or a machine without byte permutes.
+  init?(_ matrix: ck_vq_matrix, rows: Int, main: [Float], residual: [Float]?, vectorLength: Int, kernels: ck_kernels) {
+    let mainCount = main.count / vectorLength
+    let residualCount = (residual?.count ?? 0) / vectorLength
+    guard kernels.prefers_planes != 0, vectorLength <= Self.longestVector,
+      rows * matrix.columns >= max(CodePlanes.leastCodes, 2 * (mainCount + residualCount)), matrix.columns <= 1 << 16,
+      (main + (residual ?? [])).allSatisfy({ abs($0) < CodePlanes.largestElement })
+    else { return nil }
+    let layout = PlaneLayout(matrix, rows: rows, mainCount: mainCount, residualCount: residualCount)
+    let usage = layout.stageUsage(residualBits: Int(matrix.code_bits - matrix.main_bits))
+    let mainBytes = CentroidBytes(main, vectorLength: vectorLength, usage: usage.main, layout: .centroids)
+    let restBytes = residual.map {
+      CentroidBytes($0, vectorLength: vectorLength, usage: usage.residual, layout: .centroids)
+    }
+    // Values of the clamped centroids alone: of 65536 there are few.
+    var values: [Float] = []
+    func entries(_ bytes: CentroidBytes, _ usage: [Int]) -> [UInt16?] {
+      bytes.isClamped.indices.map { k in
+        guard bytes.isClamped[k], usage[k] > 0, values.count / vectorLength <= Int(UInt16.max) else { return nil }
+        values += bytes.rest[(k * vectorLength)..<((k + 1) * vectorLength)]
+        return UInt16(values.count / vectorLength - 1)
+      }
+    }
+    let mainEntries = entries(mainBytes, usage.main)
+    let restEntries = restBytes.map { entries($0, usage.residual) } ?? []
+    let escapes =
+      values.isEmpty
+      ? nil : layout.escapes(values: values, vectorLength: vectorLength, main: mainEntries, residual: restEntries)
+    codes = ck_vq_bytes(
+      codes: matrix.codes, row_stride: matrix.row_stride, columns: matrix.columns, code_bits: matrix.code_bits,
+      main_bits: matrix.main_bits, vector_length: UInt32(vectorLength), main: mainBytes.bytes.address(),
+      residual: restBytes?.bytes.address(), main_scale: mainBytes.unit, residual_scale: restBytes?.unit ?? 0,
+      escapes: escapes?.view ?? ck_escapes())
+    paddedColumns = layout.paddedColumns
+    memory = [mainBytes.bytes, restBytes?.bytes as Any, escapes as Any]
+  }
+
+  /// Adds the products of vector rows `rows` with `tokens` activations, `stride` apart, to sums that are `sumStride` apart.
+  func accumulate(
+    _ splits: UnsafePointer<ck_split_activation>, stride: Int, tokens: Int, rows: Range<Int>,
+    into sums: UnsafeMutablePointer<Float>, sumStride: Int, kernels: ck_kernels
+  ) {
+    withUnsafePointer(to: codes) { codes in
+      for token in 0..<tokens {
+        kernels.vq_bytes(codes, rows.lowerBound, rows.upperBound, splits + token * stride, sums + token * sumStride)
+      }
+    }
+  }
+}
