@@ -791,6 +791,7 @@ static const ck_kernels table = {
   .unpack_codes = unpack_codes,
   .vq_gemv = vq_gemv,
   .prefers_planes = 0,
+  .prefers_bytes = 0,
   .split_activation = ck_portable_split_activation,
   .byte_row = ck_portable_byte_row,
   .gemv_bytes = ck_portable_gemv_bytes,

@@ -20,6 +20,8 @@ void ck_portable_gemv_bytes(
   const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, float *y);
 void ck_portable_vq_planes(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y);
+void ck_avx2_vq_bytes(
+  const ck_vq_bytes *m, size_t first, size_t last, const ck_split_activation *x, float *y);
 void ck_portable_vq_bytes(
   const ck_vq_bytes *m, size_t first, size_t last, const ck_split_activation *x, float *y);
 void ck_portable_vq_planes_many(

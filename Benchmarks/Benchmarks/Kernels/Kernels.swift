@@ -11,6 +11,7 @@ let benchmarks: @Sendable () -> Void = {
     addDense(kernels, name)
     addVectorQuantized(kernels, name)
     addPlanes(kernels, name)
+    addBytes(kernels, name)
     addSmall(kernels, name)
     addNearestCentroid(kernels, name)
     addSecondMoment(kernels, name)

@@ -234,6 +234,8 @@ typedef struct {
 
   // Whether `vq_planes` is much faster than `vq_gemv` here, so that building planes pays.
   int prefers_planes;
+  // Whether `vq_bytes` is faster than `vq_gemv` here, for codebooks of more than 256 centroids.
+  int prefers_bytes;
   // Fills `split` (whose three arrays of integers hold `blocks` blocks of 64 columns) with n <= 64 * blocks values; what follows them is
   // 0. The scale is NaN if a value is not finite, so that the outputs are no numbers either. A block is large if it holds a
   // value beyond `large_value` times the root mean square: see CK_LARGE_VALUE; with 0 every value has 16 bits.

@@ -1,6 +1,6 @@
 /// What `--bits` cares for where shapes of codes differ in loss and in the time they take to decode.
 public enum AllocationPreference: String, CaseIterable, Sendable {
-  /// The least loss; of shapes that lose about equally much, the fastest.
+  /// The least loss.
   case accuracy
   /// Fast shapes, for some more loss.
   case speed
@@ -8,8 +8,8 @@ public enum AllocationPreference: String, CaseIterable, Sendable {
   /// How much more loss, as a share of the least there is, faster decoding may cost.
   var slack: Double {
     switch self {
-    case .accuracy: 0.01
-    case .speed: 0.15
+    case .accuracy: 0
+    case .speed: 0.05
     }
   }
 }

@@ -1,0 +1,156 @@
+// AVX2: the product of one activation with packed codes whose centroids are bytes, and with a dense matrix of bytes.
+
+#include "tables.h"
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+#include <string.h>
+
+#define AVX2 __attribute__((target("avx2,fma,f16c")))
+#define AVX2_INLINE static inline __attribute__((always_inline, target("avx2,fma,f16c")))
+
+/// Codes of a row that are unpacked at a time: whole blocks of 64, and whole bytes for any number of bits.
+enum { CODE_BLOCK = 256 };
+
+/// How many rows ahead of their use codes are asked for.
+enum { ROWS_AHEAD = 4 };
+
+/// Products of 32 bytes, biased by 128, with digits, added up by fours.
+///
+/// Bytes with a sign are multiplied by magnitudes: 2 * 127 * 128 fits the 16 bits of a pair, which 2 * 127 * 255 would not.
+AVX2_INLINE __m256i products(__m256i bytes, __m256i digits) {
+  const __m256i own = _mm256_xor_si256(bytes, _mm256_set1_epi8(-128));
+  const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(digits), _mm256_sign_epi8(own, digits));
+  return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+}
+
+AVX2_INLINE __m128i eight_bytes(const uint8_t *table, uint32_t code) {
+  return _mm_loadl_epi64((const __m128i *)(table + 8 * (size_t)code));
+}
+
+AVX2_INLINE __m128i four_bytes(const uint8_t *table, uint32_t code) {
+  int32_t four;
+  memcpy(&four, table + 8 * (size_t)code, 4);
+  return _mm_cvtsi32_si128(four);
+}
+
+/// Bytes of eight elements of four columns: a column after the other in every lane.
+AVX2_INLINE __m256i four_columns(const uint8_t *table, const uint32_t *codes) {
+  const __m128i first = _mm_unpacklo_epi8(eight_bytes(table, codes[0]), eight_bytes(table, codes[1]));
+  const __m128i second = _mm_unpacklo_epi8(eight_bytes(table, codes[2]), eight_bytes(table, codes[3]));
+  return _mm256_inserti128_si256(
+    _mm256_castsi128_si256(_mm_unpacklo_epi16(first, second)), _mm_unpackhi_epi16(first, second), 1);
+}
+
+/// Bytes of four elements of eight columns: those of the last four in the upper half.
+AVX2_INLINE __m256i eight_columns(const uint8_t *table, const uint32_t *codes) {
+  __m128i halves[2];
+  for (int i = 0; i < 2; i++) {
+    const uint32_t *own = codes + 4 * i;
+    const __m128i first = _mm_unpacklo_epi8(four_bytes(table, own[0]), four_bytes(table, own[1]));
+    halves[i] = _mm_unpacklo_epi16(first, _mm_unpacklo_epi8(four_bytes(table, own[2]), four_bytes(table, own[3])));
+  }
+  return _mm256_inserti128_si256(_mm256_castsi128_si256(halves[0]), halves[1], 1);
+}
+
+/// The digits of four columns in every lane.
+AVX2_INLINE __m256i four_digits(const int8_t *digits) {
+  int32_t four;
+  memcpy(&four, digits, 4);
+  return _mm256_set1_epi32(four);
+}
+
+/// The digits of four columns in the lanes of either half.
+AVX2_INLINE __m256i eight_digits(const int8_t *digits) {
+  return _mm256_inserti128_si256(
+    _mm256_castsi128_si256(_mm256_castsi256_si128(four_digits(digits))), _mm256_castsi256_si128(four_digits(digits + 4)), 1);
+}
+
+/// Adds the products of one block of 64 columns.
+AVX2_INLINE __m256i add_block(
+  int is_short, const uint8_t *table, const uint32_t *codes, const int8_t *low, const int8_t *high, __m256i sum) {
+  __m256i upper = _mm256_setzero_si256();
+  const size_t step = is_short ? 8 : 4;
+  for (size_t c = 0; c < 64; c += step) {
+    const __m256i bytes = is_short ? eight_columns(table, codes + c) : four_columns(table, codes + c);
+    sum = _mm256_add_epi32(sum, products(bytes, is_short ? eight_digits(low + c) : four_digits(low + c)));
+    if (high) upper = _mm256_add_epi32(upper, products(bytes, is_short ? eight_digits(high + c) : four_digits(high + c)));
+  }
+  return high ? _mm256_add_epi32(sum, _mm256_slli_epi32(upper, 8)) : sum;
+}
+
+/// Takes the residual codes, if there are any, off unpacked ones.
+AVX2_INLINE void separate(const ck_vq_bytes *m, size_t count, uint32_t *codes, uint32_t *rest) {
+  if (!m->residual) return;
+  const __m256i mask = _mm256_set1_epi32((int)((UINT32_C(1) << m->main_bits) - 1));
+  const __m128i main_bits = _mm_cvtsi32_si128((int)m->main_bits);
+  for (size_t i = 0; i < count; i += 8) {
+    const __m256i own = _mm256_loadu_si256((const __m256i *)(codes + i));
+    _mm256_storeu_si256((__m256i *)(rest + i), _mm256_srl_epi32(own, main_bits));
+    _mm256_storeu_si256((__m256i *)(codes + i), _mm256_and_si256(own, mask));
+  }
+}
+
+AVX2_INLINE void add_row(
+  int is_short, const ck_vq_bytes *m, const uint8_t *row, const ck_split_activation *x, __m256i *main, __m256i *rest) {
+  uint32_t codes[CODE_BLOCK + 16], rest_codes[CODE_BLOCK + 16];
+  const uint16_t *large = x->large_blocks, *end = large + x->large;
+  for (size_t first = 0; first < m->columns; first += CODE_BLOCK) {
+    const size_t count = m->columns - first < CODE_BLOCK ? m->columns - first : CODE_BLOCK;
+    const size_t padded = (count + 63) / 64 * 64, bytes = count * m->code_bits / 8;
+    const uint8_t *ahead = row + ROWS_AHEAD * m->row_stride + first * m->code_bits / 8;
+    for (size_t byte = 0; byte < bytes; byte += 64) _mm_prefetch((const char *)ahead + byte, _MM_HINT_T0);
+    ck_avx2_table()->unpack_codes(row, first * m->code_bits, m->code_bits, count, codes);
+    // Columns that pad the last block meet activations of 0.
+    for (size_t c = count; c < padded; c++) codes[c] = 0;
+    separate(m, padded, codes, rest_codes);
+    for (size_t c = 0; c < padded; c += 64) {
+      const int8_t *low = x->low + first + c;
+      const int is_large = large < end && *large == (first + c) / 64;
+      if (is_large) {
+        large++;
+        *main = add_block(is_short, m->main, codes + c, low, x->high + first + c, *main);
+        if (m->residual) *rest = add_block(is_short, m->residual, rest_codes + c, low, x->high + first + c, *rest);
+      } else {
+        *main = add_block(is_short, m->main, codes + c, low, NULL, *main);
+        if (m->residual) *rest = add_block(is_short, m->residual, rest_codes + c, low, NULL, *rest);
+      }
+    }
+  }
+}
+
+/// The sums of a stage in its scale, an element in each lane.
+AVX2_INLINE __m256 outputs(int is_short, __m256i sums, float scale) {
+  if (is_short) {
+    sums = _mm256_castsi128_si256(_mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1)));
+  }
+  return _mm256_mul_ps(_mm256_cvtepi32_ps(sums), _mm256_set1_ps(scale));
+}
+
+AVX2_INLINE void rows_products(
+  int is_short, const ck_vq_bytes *m, size_t first, size_t last, const ck_split_activation *x, float *y) {
+  for (size_t n = first; n < last; n++) {
+    __m256i main = _mm256_setzero_si256(), rest = main;
+    add_row(is_short, m, m->codes + n * m->row_stride, x, &main, &rest);
+    float values[8], rest_values[8];
+    _mm256_storeu_ps(values, outputs(is_short, main, m->main_scale * x->scale));
+    _mm256_storeu_ps(rest_values, outputs(is_short, rest, m->residual_scale * x->scale));
+    float *target = y + (n - first) * m->vector_length;
+    for (size_t e = 0; e < m->vector_length; e++) target[e] += m->residual ? values[e] + rest_values[e] : values[e];
+  }
+}
+
+AVX2 void ck_avx2_vq_bytes(
+  const ck_vq_bytes *m, size_t first, size_t last, const ck_split_activation *x, float *y) {
+  // No real activation is that wide.
+  if (!x->is_narrow || m->vector_length > 8) {
+    ck_portable_vq_bytes(m, first, last, x, y);
+    return;
+  }
+  if (m->vector_length <= 4) rows_products(1, m, first, last, x, y);
+  else rows_products(0, m, first, last, x, y);
+  ck_add_escapes(&m->escapes, m->vector_length, first, last, x->values, y);
+}
+
+#endif
