@@ -216,7 +216,7 @@ float ck_portable_byte_row(const float *values, size_t blocks, uint8_t *bytes) {
   return finite ? scale : NAN;
 }
 
-void ck_portable_gemv_bytes(
+static void bytes_product(
   const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, float *y) {
   for (size_t r = first; r < last; r++) {
     const uint8_t *row = w->bytes + 64 * r * w->blocks;
@@ -228,6 +228,12 @@ void ck_portable_gemv_bytes(
     }
     y[r - first] = x->scale * w->scales[r] * fmaf((float)high, 256, (float)low);
   }
+}
+
+void ck_portable_gemv_bytes(
+  const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, size_t tokens, float *y,
+  size_t y_stride) {
+  for (size_t t = 0; t < tokens; t++) bytes_product(w, first, last, x + t, y + t * y_stride);
 }
 
 /// The bytes that the main codes and the residual codes of four blocks take.

@@ -17,7 +17,8 @@ void ck_portable_split_activation(const float *x, size_t n, float large_value, c
 void ck_portable_gather(const float *x, const uint32_t *columns, const float *factors, size_t n, float *y);
 float ck_portable_byte_row(const float *values, size_t blocks, uint8_t *bytes);
 void ck_portable_gemv_bytes(
-  const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, float *y);
+  const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, size_t tokens, float *y,
+  size_t y_stride);
 void ck_portable_vq_planes(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y);
 void ck_avx2_vq_bytes(

@@ -18,7 +18,8 @@ enum { ROWS_AHEAD = 4 };
 
 /// Products of 32 bytes, biased by 128, with digits, added up by fours.
 ///
-/// Bytes with a sign are multiplied by magnitudes: 2 * 127 * 128 fits the 16 bits of a pair, which 2 * 127 * 255 would not.
+/// Bytes with a sign are multiplied by magnitudes: 2 * 127 * 128 fits the 16 bits of a pair, which 2 * 127 * 255 would not. That
+/// changes the sign of bytes, so that none may be 0, which stands for -128.
 AVX2_INLINE __m256i products(__m256i bytes, __m256i digits) {
   const __m256i own = _mm256_xor_si256(bytes, _mm256_set1_epi8(-128));
   const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(digits), _mm256_sign_epi8(own, digits));

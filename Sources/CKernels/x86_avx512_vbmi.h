@@ -161,7 +161,8 @@ VBMI_INLINE __m128 plane_outputs(
 void ck_vbmi_split_activation(const float *x, size_t n, float large_value, ck_split_activation *split);
 float ck_vbmi_byte_row(const float *values, size_t blocks, uint8_t *bytes);
 void ck_vbmi_gemv_bytes(
-  const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, float *y);
+  const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, size_t tokens, float *y,
+  size_t y_stride);
 void ck_vbmi_add_escapes(
   const ck_escapes *escapes, size_t vector_length, size_t first, size_t last, const float *x, float *y);
 void ck_vbmi_vq_bytes(

@@ -44,7 +44,7 @@ VBMI_INLINE __m128 rows_product(const uint8_t *const *rows, size_t blocks, const
     _mm_cvtepi32_ps(lane_sums4(low[0], low[1], low[2], low[3])));
 }
 
-VBMI void ck_vbmi_gemv_bytes(
+VBMI_INLINE void one_token(
   const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, float *y) {
   for (size_t r = first; r < last; r += ROWS) {
     const size_t count = last - r < ROWS ? last - r : ROWS;
@@ -53,6 +53,70 @@ VBMI void ck_vbmi_gemv_bytes(
     for (size_t i = 0; i < ROWS; i++) rows[i] = w->bytes + 64 * (r + (i < count ? i : 0)) * w->blocks;
     const __m128 scales = _mm_mul_ps(_mm_set1_ps(x->scale), _mm_maskz_loadu_ps(wanted, w->scales + r));
     _mm_mask_storeu_ps(y + (r - first), wanted, _mm_mul_ps(scales, rows_product(rows, w->blocks, x)));
+  }
+}
+
+/// Rows and activations of several that share their loads.
+enum { PAIR = 2, TOGETHER = 3 };
+
+/// Two rows times `tokens` activations whose blocks all have high digits; the same operations on each as for one alone.
+VBMI_INLINE void pair_products(
+  const ck_byte_matrix *w, size_t r, const uint8_t *const *rows, int tokens, const ck_split_activation *x, __mmask8 wanted,
+  float *y, size_t y_stride) {
+  __m512i low[TOGETHER][PAIR], high[TOGETHER][PAIR];
+  for (int t = 0; t < tokens; t++) {
+    for (int i = 0; i < PAIR; i++) {
+      low[t][i] = _mm512_maskz_set1_epi32(1, -128 * x[t].sum_low);
+      high[t][i] = _mm512_maskz_set1_epi32(1, -128 * x[t].sum_high);
+    }
+  }
+  for (size_t c = 0; c < 64 * w->blocks; c += 64) {
+    const __m512i first = _mm512_loadu_si512(rows[0] + c), second = _mm512_loadu_si512(rows[1] + c);
+    for (int t = 0; t < tokens; t++) {
+      const __m512i low_digits = _mm512_loadu_si512(x[t].low + c), high_digits = _mm512_loadu_si512(x[t].high + c);
+      low[t][0] = _mm512_dpbusd_epi32(low[t][0], first, low_digits);
+      low[t][1] = _mm512_dpbusd_epi32(low[t][1], second, low_digits);
+      high[t][0] = _mm512_dpbusd_epi32(high[t][0], first, high_digits);
+      high[t][1] = _mm512_dpbusd_epi32(high[t][1], second, high_digits);
+    }
+  }
+  const __m128 scales = _mm_maskz_loadu_ps(wanted, w->scales + r);
+  for (int t = 0; t < tokens; t++) {
+    const __m128 sums = _mm_cvtepi32_ps(lane_sums4(low[t][0], low[t][1], high[t][0], high[t][1]));
+    const __m128 joined = _mm_fmadd_ps(_mm_movehl_ps(sums, sums), _mm_set1_ps(256), sums);
+    const __m128 outputs = _mm_mul_ps(_mm_mul_ps(_mm_set1_ps(x[t].scale), scales), joined);
+    _mm_mask_storeu_ps(y + (size_t)t * y_stride, wanted, outputs);
+  }
+}
+
+VBMI_INLINE void several_tokens(
+  const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, int tokens, float *y,
+  size_t y_stride) {
+  for (size_t r = first; r < last; r += PAIR) {
+    const int is_pair = r + 1 < last;
+    const uint8_t *row = w->bytes + 64 * r * w->blocks;
+    const uint8_t *const rows[PAIR] = {row, is_pair ? row + 64 * w->blocks : row};
+    const __mmask8 wanted = is_pair ? 3 : 1;
+    float *target = y + (r - first);
+    if (tokens == 3) pair_products(w, r, rows, 3, x, wanted, target, y_stride);
+    else pair_products(w, r, rows, 2, x, wanted, target, y_stride);
+  }
+}
+
+VBMI void ck_vbmi_gemv_bytes(
+  const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, size_t tokens, float *y,
+  size_t y_stride) {
+  for (size_t t = 0; t < tokens;) {
+    // So many activations in a row whose blocks all have high digits.
+    size_t count = 0;
+    while (count < TOGETHER && t + count < tokens && x[t + count].large == w->blocks) count++;
+    if (count > 1) {
+      several_tokens(w, first, last, x + t, (int)count, y + t * y_stride, y_stride);
+      t += count;
+    } else {
+      one_token(w, first, last, x + t, y + t * y_stride);
+      t++;
+    }
   }
 }
 

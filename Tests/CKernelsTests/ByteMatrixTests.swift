@@ -52,7 +52,7 @@ struct ByteMatrixTests {
           let large = (0..<split.large).map { Int(split.large_blocks[$0]) }
           var matrix = ck_byte_matrix(bytes: bytes, scales: arena.place(units), blocks: blocks)
           let whole = arena.place([Float](repeating: 9, count: rows), offset: 1)
-          variant.kernels.gemv_bytes(&matrix, 0, rows, &split, whole)
+          variant.kernels.gemv_bytes(&matrix, 0, rows, &split, 1, whole, rows)
           for r in 0..<rows {
             var (exact, magnitude) = (0.0, 0.0)
             for c in 0..<(blocks * 64) {
@@ -66,8 +66,23 @@ struct ByteMatrixTests {
             #expect(abs(Double(whole[r]) - exact) <= 1e-6 * magnitude)
           }
           let part = arena.place([Float](repeating: 9, count: rows))
-          variant.kernels.gemv_bytes(&matrix, rows / 2, rows, &split, part)
+          variant.kernels.gemv_bytes(&matrix, rows / 2, rows, &split, 1, part, rows)
           #expect(part.values(rows - rows / 2) == Array(whole.values(rows)[(rows / 2)...]))
+          // Several activations, of which one has no high digits.
+          var flat = split
+          flat.large = 0
+          flat.sum_high = 0
+          let several = [split, split, flat, split, split, split, split, split]
+          let outputs = arena.place([Float](repeating: 9, count: several.count * (rows + 2)), offset: 1)
+          variant.kernels.gemv_bytes(&matrix, 0, rows, several, several.count, outputs, rows + 2)
+          for (token, own) in several.enumerated() {
+            let alone = arena.place([Float](repeating: 9, count: rows))
+            variant.kernels.gemv_bytes(&matrix, 0, rows, [own], 1, alone, rows)
+            #expect(
+              Array(outputs.values(several.count * (rows + 2))[(token * (rows + 2))...].prefix(rows))
+                == alone.values(rows))
+            #expect(outputs[token * (rows + 2) + rows] == 9)
+          }
         }
       }
     }

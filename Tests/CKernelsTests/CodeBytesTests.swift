@@ -22,9 +22,9 @@ struct CodeBytesTests {
   @Test("Sums of integers are exact up to the rounding of the last steps", arguments: KernelVariant.all)
   func products(variant: KernelVariant) {
     for (number, shape) in Self.shapes.enumerated() {
-      for activation in Activation.allCases {
+      for activation in Activation.allCases where activation != .wide || number % 4 == 0 {
         withArena { arena in
-          let rows = 7
+          let rows = 5
           let columns = activation == .wide ? 2000 : shape.columns
           let fixture = BytesFixture(shape, rows: rows, columns: columns, seed: UInt64(number), arena)
           let split = split(columns: columns, activation, variant, arena)
@@ -108,8 +108,9 @@ private struct BytesFixture {
     }
     let width = shape.vectorLength > 8 ? 16 : 8
     let hasResidual = shape.residualBits > 0
-    tables =
-      [generator.bytes(width << shape.mainBits)] + (hasResidual ? [generator.bytes(width << shape.residualBits)] : [])
+    tables = [shape.mainBits, shape.residualBits].prefix(hasResidual ? 2 : 1).map { bits in
+      generator.bytes(width << bits).map { max(1, $0) }
+    }
     escapes = (0..<rows).map { n in (0..<(n % 4)).map { (Int.random(in: 0..<columns, using: &generator), $0) } }
     escapeValues = generator.floats(4 * shape.vectorLength, in: -50...50)
     var starts: [UInt32] = [0]

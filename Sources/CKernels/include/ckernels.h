@@ -126,7 +126,7 @@ typedef struct {
 ///
 /// Codes are those of a `ck_vq_matrix`, with the same readable bytes behind the last row. `main` holds a centroid after the other,
 /// 8 bytes each for vectors of up to 8 elements, 16 for up to 16 (longer ones are not allowed); `residual` likewise, or NULL.
-/// An element stands for its scale times the byte less 128. `escapes` are as in `ck_vq_planes`.
+/// An element stands for its scale times the byte less 128; no byte is 0. `escapes` are as in `ck_vq_planes`.
 typedef struct {
   const uint8_t *codes;
   size_t row_stride;
@@ -243,9 +243,11 @@ typedef struct {
   // One row of a `ck_byte_matrix` from `blocks` blocks of 64 values; returns the scale, 1/127 of the largest value, or NaN where a
   // value is not finite.
   float (*byte_row)(const float *values, size_t blocks, uint8_t *bytes);
-  // y[r - first] = sum over c of w[r, c] * x[c] for rows [first, last). At most 65536 columns.
+  // y[t * y_stride + r - first] = sum over c of w[r, c] * x[t][c] for rows [first, last) and `tokens` activations, each with what it
+  // gives alone. At most 65536 columns.
   void (*gemv_bytes)(
-    const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, float *y);
+    const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, size_t tokens, float *y,
+    size_t y_stride);
   // As `vq_gemv` for vector rows [first, last), from planes and a split activation of as many columns: adds to
   // y[(n - first) * vector_length + e] the sum over c of x[c] * Q[n * vector_length + e, c]. Sums of integers are exact.
   // More than 65536 columns are not allowed.

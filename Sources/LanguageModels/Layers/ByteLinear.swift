@@ -53,9 +53,7 @@ final class ByteLinear: Linear, @unchecked Sendable {
       withUnsafePointer(to: &view) { view in
         parallelFor((rows + chunk - 1) / chunk) { index in
           let first = index * chunk
-          for token in 0..<tokens {
-            kernels.gemv_bytes(view, first, min(first + chunk, rows), digits + token, y + token * rows + first)
-          }
+          kernels.gemv_bytes(view, first, min(first + chunk, rows), digits, tokens, y + first, rows)
         }
       }
     }
