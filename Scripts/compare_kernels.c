@@ -304,6 +304,7 @@ static void print_ratio(double value) {
 
 static void table(int threads) {
   for (int i = 0; i < ROUNDS; i++) {
+    fprintf(stderr, "%d thread%s, round %d of %d\n", threads, threads == 1 ? "" : "s", i + 1, ROUNDS);
     for (int k = 0; k < item_count; k++) {
       timed_item *own = items + (k + i) % item_count;
       if (threads > 1 && own->run == run_ours) set_awake(1);
@@ -329,10 +330,18 @@ static void table(int threads) {
   }
 }
 
+static void say_nothing(enum ggml_log_level level, const char *text, void *data) {
+  (void)level;
+  (void)text;
+  (void)data;
+}
+
 int main(int count, char **arguments) {
+  ggml_log_set(say_nothing, NULL);
   const ck_kernels *kernels = ck_active();
   for (int i = 0; i < N; i++) activation[i] = gaussian();
   ggml_backend_t backend = ggml_backend_cpu_init();
+  fprintf(stderr, "making the matrices\n");
   const enum ggml_type types[] = {
     GGML_TYPE_IQ1_S, GGML_TYPE_IQ2_XXS, GGML_TYPE_IQ2_XS, GGML_TYPE_Q2_K, GGML_TYPE_IQ3_XXS, GGML_TYPE_Q3_K,
     GGML_TYPE_Q4_0, GGML_TYPE_Q4_K, GGML_TYPE_F16,

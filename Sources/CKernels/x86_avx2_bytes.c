@@ -1,5 +1,6 @@
 // AVX2: the product of one activation with packed codes whose centroids are bytes, and with a dense matrix of bytes.
 
+#include "code_blocks.h"
 #include "tables.h"
 
 #if defined(__x86_64__)
@@ -9,12 +10,6 @@
 
 #define AVX2 __attribute__((target("avx2,fma,f16c")))
 #define AVX2_INLINE static inline __attribute__((always_inline, target("avx2,fma,f16c")))
-
-/// Codes of a row that are unpacked at a time: whole blocks of 64, and whole bytes for any number of bits.
-enum { CODE_BLOCK = 256 };
-
-/// How many rows ahead of their use codes are asked for.
-enum { ROWS_AHEAD = 4 };
 
 /// Products of 32 bytes, biased by 128, with digits, added up by fours.
 ///
@@ -81,41 +76,22 @@ AVX2_INLINE __m256i add_block(
   return high ? _mm256_add_epi32(sum, _mm256_slli_epi32(upper, 8)) : sum;
 }
 
-/// Takes the residual codes, if there are any, off unpacked ones.
-AVX2_INLINE void separate(const ck_vq_bytes *m, size_t count, uint32_t *codes, uint32_t *rest) {
-  if (!m->residual) return;
-  const __m256i mask = _mm256_set1_epi32((int)((UINT32_C(1) << m->main_bits) - 1));
-  const __m128i main_bits = _mm_cvtsi32_si128((int)m->main_bits);
-  for (size_t i = 0; i < count; i += 8) {
-    const __m256i own = _mm256_loadu_si256((const __m256i *)(codes + i));
-    _mm256_storeu_si256((__m256i *)(rest + i), _mm256_srl_epi32(own, main_bits));
-    _mm256_storeu_si256((__m256i *)(codes + i), _mm256_and_si256(own, mask));
-  }
-}
-
 AVX2_INLINE void add_row(
   int is_short, const ck_vq_bytes *m, const uint8_t *row, const ck_split_activation *x, __m256i *main, __m256i *rest) {
-  uint32_t codes[CODE_BLOCK + 16], rest_codes[CODE_BLOCK + 16];
+  code_block codes;
   const uint16_t *large = x->large_blocks, *end = large + x->large;
   for (size_t first = 0; first < m->columns; first += CODE_BLOCK) {
-    const size_t count = m->columns - first < CODE_BLOCK ? m->columns - first : CODE_BLOCK;
-    const size_t padded = (count + 63) / 64 * 64, bytes = count * m->code_bits / 8;
-    const uint8_t *ahead = row + ROWS_AHEAD * m->row_stride + first * m->code_bits / 8;
-    for (size_t byte = 0; byte < bytes; byte += 64) _mm_prefetch((const char *)ahead + byte, _MM_HINT_T0);
-    ck_avx2_table()->unpack_codes(row, first * m->code_bits, m->code_bits, count, codes);
-    // Columns that pad the last block meet activations of 0.
-    for (size_t c = count; c < padded; c++) codes[c] = 0;
-    separate(m, padded, codes, rest_codes);
+    const size_t padded = unpack_block(ck_avx2_table(), m, row, first, &codes);
     for (size_t c = 0; c < padded; c += 64) {
       const int8_t *low = x->low + first + c;
       const int is_large = large < end && *large == (first + c) / 64;
       if (is_large) {
         large++;
-        *main = add_block(is_short, m->main, codes + c, low, x->high + first + c, *main);
-        if (m->residual) *rest = add_block(is_short, m->residual, rest_codes + c, low, x->high + first + c, *rest);
+        *main = add_block(is_short, m->main, codes.main + c, low, x->high + first + c, *main);
+        if (m->residual) *rest = add_block(is_short, m->residual, codes.rest + c, low, x->high + first + c, *rest);
       } else {
-        *main = add_block(is_short, m->main, codes + c, low, NULL, *main);
-        if (m->residual) *rest = add_block(is_short, m->residual, rest_codes + c, low, NULL, *rest);
+        *main = add_block(is_short, m->main, codes.main + c, low, NULL, *main);
+        if (m->residual) *rest = add_block(is_short, m->residual, codes.rest + c, low, NULL, *rest);
       }
     }
   }

@@ -13,8 +13,7 @@ enum { ROWS = 4 };
 
 /// Adds the products of one row with both digits, where `all_high` says that every block has high ones.
 ///
-/// Rows are read one after the other: the processor then asks for the next lines by itself, faster than any prefetch here
-/// (26 against 17 to 20 GB/s from memory, on a core that reads 30).
+/// Rows are read one after the other: the processor then asks for the next lines by itself, faster than any prefetch here.
 VBMI_INLINE void add_row(
   const uint8_t *row, size_t blocks, const ck_split_activation *x, int all_high, __m512i *low, __m512i *high) {
   size_t next = 0;

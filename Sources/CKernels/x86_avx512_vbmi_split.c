@@ -84,36 +84,28 @@ VBMI void ck_vbmi_split_activation(const float *x, size_t n, float large_value, 
   split->is_narrow = _mm512_reduce_add_epi32(magnitudes) < 1 << 24;
 }
 
-/// The escapes of one row of vectors of eight elements, in two chains so that additions wait less for each other.
-VBMI_INLINE void add_row_escapes8(
-  const ck_escapes *escapes, size_t begin, size_t end, const float *x, float *y) {
-  __m256 even = _mm256_loadu_ps(y), odd = _mm256_setzero_ps();
-  for (size_t i = begin; i + 2 <= end; i += 2) {
-    const ck_escape a = escapes->list[i], b = escapes->list[i + 1];
-    even = _mm256_fmadd_ps(_mm256_broadcast_ss(x + a.column), _mm256_loadu_ps(escapes->values + 8 * a.entry), even);
-    odd = _mm256_fmadd_ps(_mm256_broadcast_ss(x + b.column), _mm256_loadu_ps(escapes->values + 8 * b.entry), odd);
-  }
-  if ((end - begin) % 2 == 1) {
-    const ck_escape a = escapes->list[end - 1];
-    even = _mm256_fmadd_ps(_mm256_broadcast_ss(x + a.column), _mm256_loadu_ps(escapes->values + 8 * a.entry), even);
-  }
-  _mm256_storeu_ps(y, _mm256_add_ps(even, odd));
+/// What one escape adds, of four elements or eight.
+VBMI_INLINE __m256 add_escape(int elements, const ck_escapes *escapes, size_t i, const float *x, __m256 sum) {
+  const ck_escape own = escapes->list[i];
+  const float *at = escapes->values + (size_t)elements * own.entry;
+  const __m256 values = elements == 8 ? _mm256_loadu_ps(at) : _mm256_castps128_ps256(_mm_loadu_ps(at));
+  return _mm256_fmadd_ps(_mm256_broadcast_ss(x + own.column), values, sum);
 }
 
-/// As `add_row_escapes8`, for four elements.
-VBMI_INLINE void add_row_escapes4(
-  const ck_escapes *escapes, size_t begin, size_t end, const float *x, float *y) {
-  __m128 even = _mm_loadu_ps(y), odd = _mm_setzero_ps();
-  for (size_t i = begin; i + 2 <= end; i += 2) {
-    const ck_escape a = escapes->list[i], b = escapes->list[i + 1];
-    even = _mm_fmadd_ps(_mm_broadcast_ss(x + a.column), _mm_loadu_ps(escapes->values + 4 * a.entry), even);
-    odd = _mm_fmadd_ps(_mm_broadcast_ss(x + b.column), _mm_loadu_ps(escapes->values + 4 * b.entry), odd);
+/// The escapes of one row of vectors of four or eight elements, in two chains so that additions wait less for each other.
+VBMI_INLINE void add_short_row_escapes(
+  int elements, const ck_escapes *escapes, size_t begin, size_t end, const float *x, float *y) {
+  __m256 even = elements == 8 ? _mm256_loadu_ps(y) : _mm256_castps128_ps256(_mm_loadu_ps(y));
+  __m256 odd = _mm256_setzero_ps();
+  size_t i = begin;
+  for (; i + 2 <= end; i += 2) {
+    even = add_escape(elements, escapes, i, x, even);
+    odd = add_escape(elements, escapes, i + 1, x, odd);
   }
-  if ((end - begin) % 2 == 1) {
-    const ck_escape a = escapes->list[end - 1];
-    even = _mm_fmadd_ps(_mm_broadcast_ss(x + a.column), _mm_loadu_ps(escapes->values + 4 * a.entry), even);
-  }
-  _mm_storeu_ps(y, _mm_add_ps(even, odd));
+  if (i < end) even = add_escape(elements, escapes, i, x, even);
+  const __m256 sum = _mm256_add_ps(even, odd);
+  if (elements == 8) _mm256_storeu_ps(y, sum);
+  else _mm_storeu_ps(y, _mm256_castps256_ps128(sum));
 }
 
 /// The escapes of one row, for vectors of up to 16 elements.
@@ -141,8 +133,8 @@ VBMI void ck_vbmi_add_escapes(
     const size_t end = escapes->starts[n + 1];
     float *target = y + (n - first) * vector_length;
     if (begin < end) {
-      if (vector_length == 8) add_row_escapes8(escapes, begin, end, x, target);
-      else if (vector_length == 4) add_row_escapes4(escapes, begin, end, x, target);
+      if (vector_length == 8) add_short_row_escapes(8, escapes, begin, end, x, target);
+      else if (vector_length == 4) add_short_row_escapes(4, escapes, begin, end, x, target);
       else add_row_escapes(escapes, vector_length, begin, end, x, target);
     }
     begin = end;

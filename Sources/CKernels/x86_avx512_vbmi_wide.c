@@ -1,6 +1,7 @@
 // AVX-512 with byte permutes and integer dot products: the product of one activation with codebooks of many centroids, whose
 // bytes stay in the first- or second-level cache.
 
+#include "code_blocks.h"
 #include "tables.h"
 
 #if defined(__x86_64__)
@@ -8,12 +9,6 @@
 #include "x86_avx512_vbmi.h"
 
 #include <string.h>
-
-/// Codes of a row that are unpacked at a time: whole blocks of 64, and whole bytes for any number of bits.
-enum { CODE_BLOCK = 256 };
-
-/// How many rows ahead of their use codes are asked for.
-enum { ROWS_AHEAD = 4 };
 
 /// Which bytes of four centroids of eight, two in each of two vectors, make the lanes of eight elements, four columns in each.
 static const uint8_t EIGHT_ELEMENTS[32] = {
@@ -75,42 +70,23 @@ VBMI_INLINE void add_block(
   }
 }
 
-/// Takes the residual codes, if there are any, off unpacked ones.
-VBMI_INLINE void separate(const ck_vq_bytes *m, size_t count, uint32_t *codes, uint32_t *rest) {
-  if (!m->residual) return;
-  const __m512i mask = _mm512_set1_epi32((int)((UINT32_C(1) << m->main_bits) - 1));
-  const __m128i main_bits = _mm_cvtsi32_si128((int)m->main_bits);
-  for (size_t i = 0; i < count; i += 16) {
-    const __m512i own = _mm512_loadu_si512(codes + i);
-    _mm512_storeu_si512(rest + i, _mm512_srl_epi32(own, main_bits));
-    _mm512_storeu_si512(codes + i, _mm512_and_si512(own, mask));
-  }
-}
-
 VBMI_INLINE void add_row(
   int wide, const ck_vq_bytes *m, const uint8_t *row, const ck_split_activation *x, __m512i *main, __m512i *rest) {
-  uint32_t codes[CODE_BLOCK + 16], rest_codes[CODE_BLOCK + 16];
+  code_block codes;
   const uint16_t *large = x->large_blocks, *end = large + x->large;
   for (size_t first = 0; first < m->columns; first += CODE_BLOCK) {
-    const size_t count = m->columns - first < CODE_BLOCK ? m->columns - first : CODE_BLOCK;
-    const size_t padded = (count + 63) / 64 * 64, bytes = count * m->code_bits / 8;
-    const uint8_t *ahead = row + ROWS_AHEAD * m->row_stride + first * m->code_bits / 8;
-    for (size_t byte = 0; byte < bytes; byte += 64) _mm_prefetch((const char *)ahead + byte, _MM_HINT_T0);
-    ck_avx512_table()->unpack_codes(row, first * m->code_bits, m->code_bits, count, codes);
-    // Columns that pad the last block meet activations of 0.
-    for (size_t c = count; c < padded; c++) codes[c] = 0;
-    separate(m, padded, codes, rest_codes);
+    const size_t padded = unpack_block(ck_avx512_table(), m, row, first, &codes);
     for (size_t c = 0; c < padded; c += 64) {
       const int8_t *low = x->low + first + c, *high = NULL;
       if (large < end && *large == (first + c) / 64) {
         large++;
         high = x->high + first + c;
       }
-      if (high) add_block(wide, m->main, codes + c, low, high, main);
-      else add_block(wide, m->main, codes + c, low, NULL, main);
+      if (high) add_block(wide, m->main, codes.main + c, low, high, main);
+      else add_block(wide, m->main, codes.main + c, low, NULL, main);
       if (!m->residual) continue;
-      if (high) add_block(wide, m->residual, rest_codes + c, low, high, rest);
-      else add_block(wide, m->residual, rest_codes + c, low, NULL, rest);
+      if (high) add_block(wide, m->residual, codes.rest + c, low, high, rest);
+      else add_block(wide, m->residual, codes.rest + c, low, NULL, rest);
     }
   }
 }

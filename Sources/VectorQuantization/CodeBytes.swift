@@ -34,13 +34,15 @@ struct CodeBytes: @unchecked Sendable {
     var values: [Float] = []
     func entries(_ bytes: CentroidBytes, _ usage: [Int]) -> [UInt16?] {
       bytes.isClamped.indices.map { k in
-        guard bytes.isClamped[k], usage[k] > 0, values.count / vectorLength <= Int(UInt16.max) else { return nil }
+        guard bytes.isClamped[k], usage[k] > 0 else { return nil }
         values += bytes.rest[(k * vectorLength)..<((k + 1) * vectorLength)]
-        return UInt16(values.count / vectorLength - 1)
+        return UInt16(truncatingIfNeeded: values.count / vectorLength - 1)
       }
     }
     let mainEntries = entries(mainBytes, usage.main)
     let restEntries = restBytes.map { entries($0, usage.residual) } ?? []
+    // Entries have 16 bits; no real codebooks clamp that many.
+    guard values.count / vectorLength <= 1 << 16 else { return nil }
     let escapes =
       values.isEmpty
       ? nil : layout.escapes(values: values, vectorLength: vectorLength, main: mainEntries, residual: restEntries)

@@ -47,13 +47,13 @@ struct CodePlanes: @unchecked Sendable {
     let escapes = layout.escapes(
       values: mainBytes.rest + (restBytes?.rest ?? []), vectorLength: vectorLength, usage: usage
     ) {
-      pair, add in
-      if mainBytes.isClamped[pair & mainMask] { add(UInt16(pair & mainMask)) }
-      if let restBytes, restBytes.isClamped[pair >> mainBits] { add(UInt16(mainCount + pair >> mainBits)) }
+      pair, own in
+      if mainBytes.isClamped[pair & mainMask] { own.append(UInt16(pair & mainMask)) }
+      if let restBytes, restBytes.isClamped[pair >> mainBits] { own.append(UInt16(mainCount + pair >> mainBits)) }
     }
     let jointEscapes = joint.flatMap { joint in
-      layout.escapes(values: joint.rest, vectorLength: vectorLength, usage: usage) { pair, add in
-        if let entry = joint.entries[pair] { add(entry) }
+      layout.escapes(values: joint.rest, vectorLength: vectorLength, usage: usage) { pair, own in
+        if let entry = joint.entries[pair] { own.append(entry) }
       }
     }
     planes = ck_vq_planes(

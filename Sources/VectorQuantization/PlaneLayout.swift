@@ -48,32 +48,24 @@ struct PlaneLayout {
     return (planes, usage.withLock { $0 })
   }
 
-  /// The escapes of all rows: `entries` gets a code and adds those entries of `values` that it needs.
+  /// The escapes of all rows: `entries` gets a code and appends those entries of `values` that it needs.
   ///
   /// - Parameter usage: how often each code occurs.
   func escapes(
-    values: [Float], vectorLength: Int, usage: [Int], entries: (_ code: Int, _ add: (UInt16) -> Void) -> Void
+    values: [Float], vectorLength: Int, usage: [Int], entries: (_ code: Int, _ own: inout [UInt16]) -> Void
   ) -> PlaneEscapes? {
     var isEscape = [Bool](repeating: false, count: usage.count)
-    for code in usage.indices where usage[code] > 0 { entries(code) { _ in isEscape[code] = true } }
-    guard isEscape.contains(true) else { return nil }
-    let found = Mutex([[ck_escape]](repeating: [], count: rows))
-    isEscape.withUnsafeBufferPointer { isEscape in
-      inTasks { tasked in
-        var own: [(Int, [ck_escape])] = []
-        unpack(tasked) { row, codes in
-          var list: [ck_escape] = []
-          for c in 0..<matrix.columns where isEscape[Int(codes[c])] {
-            entries(Int(codes[c])) { list.append(ck_escape(column: UInt16(c), entry: $0)) }
-          }
-          if !list.isEmpty { own.append((row, list)) }
-        }
-        found.withLock { found in
-          for (row, list) in own { found[row] = list }
-        }
-      }
+    var own: [UInt16] = []
+    for code in usage.indices where usage[code] > 0 {
+      entries(code, &own)
+      isEscape[code] = !own.isEmpty
+      own.removeAll(keepingCapacity: true)
     }
-    return PlaneEscapes(rows: found.withLock { $0 }, values: values, vectorLength: vectorLength)
+    guard isEscape.contains(true) else { return nil }
+    let found = isEscape.withUnsafeBufferPointer { isEscape in
+      rowsOfEscapes { code, own in if isEscape[code] { entries(code, &own) } }
+    }
+    return PlaneEscapes(rows: found, values: values, vectorLength: vectorLength)
   }
 
   /// How often each code occurs, of each stage by itself.
@@ -104,24 +96,35 @@ struct PlaneLayout {
   func escapes(
     values: [Float], vectorLength: Int, main: [UInt16?], residual: [UInt16?]
   ) -> PlaneEscapes? {
+    let mask = 1 << Int(matrix.main_bits) - 1
+    let found = rowsOfEscapes { code, own in
+      if let entry = main[code & mask] { own.append(entry) }
+      if hasResidual, let entry = residual[code >> Int(matrix.main_bits)] { own.append(entry) }
+    }
+    return PlaneEscapes(rows: found, values: values, vectorLength: vectorLength)
+  }
+
+  /// The escapes of each row by column; `entries` gets every code and appends what it needs.
+  private func rowsOfEscapes(_ entries: (_ code: Int, _ own: inout [UInt16]) -> Void) -> [[ck_escape]] {
     let found = Mutex([[ck_escape]](repeating: [], count: rows))
-    let mask = UInt32(1) << matrix.main_bits - 1
     inTasks { tasked in
-      var own: [(Int, [ck_escape])] = []
+      var rowsFound: [(Int, [ck_escape])] = []
+      var own: [UInt16] = []
       unpack(tasked) { row, codes in
         var list: [ck_escape] = []
         for c in 0..<matrix.columns {
-          if let entry = main[Int(codes[c] & mask)] { list.append(ck_escape(column: UInt16(c), entry: entry)) }
-          guard hasResidual, let entry = residual[Int(codes[c] >> matrix.main_bits)] else { continue }
-          list.append(ck_escape(column: UInt16(c), entry: entry))
+          entries(Int(codes[c]), &own)
+          guard !own.isEmpty else { continue }
+          for entry in own { list.append(ck_escape(column: UInt16(c), entry: entry)) }
+          own.removeAll(keepingCapacity: true)
         }
-        if !list.isEmpty { own.append((row, list)) }
+        if !list.isEmpty { rowsFound.append((row, list)) }
       }
       found.withLock { found in
-        for (row, list) in own { found[row] = list }
+        for (row, list) in rowsFound { found[row] = list }
       }
     }
-    return PlaneEscapes(rows: found.withLock { $0 }, values: values, vectorLength: vectorLength)
+    return found.withLock { $0 }
   }
 
   private func inTasks(_ body: (Range<Int>) -> Void) {

@@ -4,6 +4,7 @@ import Quantization
 struct AllocationReport {
   let plan: QuantizationPlan
   let sensitivity: ModelSensitivity?
+  let preference: AllocationPreference
 
   /// One line for each kind, in the order of a block.
   var lines: [String] {
@@ -23,7 +24,8 @@ struct AllocationReport {
       case false?: "by relative errors (no gradients of the loss were measured)"
       case nil: "by size alone; a run measures the cost of errors first"
       }
-    return ["bits allocated \(basis):"]
+    let choice = preference == .speed ? "; of shapes that lose little more, the fastest" : ""
+    return ["bits allocated \(basis)\(choice):"]
       + kinds.map { kind in
         let shapes = kind.shapes.sorted { $0.count != $1.count ? $0.count > $1.count : $0.shape < $1.shape }
         return "  \(kind.name): " + shapes.map { "\($0.count) x \($0.shape)" }.joined(separator: ", ")

@@ -102,11 +102,13 @@ struct QuantizeCommand: AsyncParsableCommand {
   private func allocated(
     _ plan: QuantizationPlan, bits: Double, _ sensitivity: ModelSensitivity?
   ) throws -> QuantizationPlan {
-    let plan = try plan.spending(
-      bits: bits, sensitivity: sensitivity, preferring: recipe.prefer ?? .accuracy)
+    let preference = recipe.prefer ?? .accuracy
+    let plan = try plan.spending(bits: bits, sensitivity: sensitivity, preferring: preference)
     try checkSaving(plan)
     if !common.quiet {
-      for line in AllocationReport(plan: plan, sensitivity: sensitivity).lines { Console.writeError(line) }
+      for line in AllocationReport(plan: plan, sensitivity: sensitivity, preference: preference).lines {
+        Console.writeError(line)
+      }
     }
     return plan
   }
