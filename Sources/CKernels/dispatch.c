@@ -31,11 +31,15 @@ const ck_kernels *ck_kernels_for(ck_isa isa) {
   }
 }
 
-/// The best table that the environment variable VPTQ_ISA allows.
+/// The best table that the environment variable VPTQ_ISA allows; a name that no table has on this machine allows all.
 static const ck_kernels *choose(void) {
   static const ck_isa order[] = {CK_AVX512_VBMI, CK_AVX512, CK_AVX2, CK_NEON, CK_PORTABLE};
   const char *limit = getenv("VPTQ_ISA");
-  int allowed = limit == NULL;
+  int allowed = 1;
+  for (size_t i = 0; limit && i < sizeof order / sizeof *order; i++) {
+    const ck_kernels *table = ck_kernels_for(order[i]);
+    if (table && strcmp(limit, table->name) == 0) allowed = 0;
+  }
   for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
     const ck_kernels *table = ck_kernels_for(order[i]);
     if (!table) continue;

@@ -21,6 +21,16 @@ void ck_portable_gemv_bytes(
   size_t y_stride);
 void ck_portable_vq_planes(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y);
+void ck_avx2_split_activation(const float *x, size_t n, float large_value, ck_split_activation *split);
+float ck_avx2_byte_row(const float *values, size_t blocks, uint8_t *bytes);
+void ck_avx2_gemv_bytes(
+  const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, size_t tokens, float *y,
+  size_t y_stride);
+void ck_avx2_vq_planes(
+  const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y);
+void ck_avx2_vq_planes_many(
+  const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens,
+  int joint, float *y, size_t y_stride, void *scratch);
 void ck_avx2_vq_bytes(
   const ck_vq_bytes *m, size_t first, size_t last, const ck_split_activation *x, float *y);
 void ck_portable_vq_bytes(

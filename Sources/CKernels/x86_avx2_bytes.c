@@ -5,20 +5,15 @@
 
 #if defined(__x86_64__)
 
-#include <immintrin.h>
+#define ESCAPES_TARGET target("avx2,fma,f16c")
+#include "x86_avx2_bytes.h"
+#include "x86_escapes.h"
+
 #include <string.h>
 
-#define AVX2 __attribute__((target("avx2,fma,f16c")))
-#define AVX2_INLINE static inline __attribute__((always_inline, target("avx2,fma,f16c")))
-
-/// Products of 32 bytes, biased by 128, with digits, added up by fours.
-///
-/// Bytes with a sign are multiplied by magnitudes: 2 * 127 * 128 fits the 16 bits of a pair, which 2 * 127 * 255 would not. That
-/// changes the sign of bytes, so that none may be 0, which stands for -128.
+/// Products of 32 bytes, biased by 128, with digits, added up by fours; no byte is 0, which stands for -128.
 AVX2_INLINE __m256i products(__m256i bytes, __m256i digits) {
-  const __m256i own = _mm256_xor_si256(bytes, _mm256_set1_epi8(-128));
-  const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(digits), _mm256_sign_epi8(own, digits));
-  return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+  return signed_products(_mm256_xor_si256(bytes, _mm256_set1_epi8(-128)), digits);
 }
 
 AVX2_INLINE __m128i eight_bytes(const uint8_t *table, uint32_t code) {
@@ -127,7 +122,26 @@ AVX2 void ck_avx2_vq_bytes(
   }
   if (m->vector_length <= 4) rows_products(1, m, first, last, x, y);
   else rows_products(0, m, first, last, x, y);
-  ck_add_escapes(&m->escapes, m->vector_length, first, last, x->values, y);
+  ck_avx2_add_escapes(&m->escapes, m->vector_length, first, last, x->values, y);
+}
+
+AVX2_INLINE void rows_escapes(
+  int elements, const ck_escapes *escapes, size_t first, size_t last, const float *x, float *y) {
+  size_t begin = escapes->starts[first];
+  for (size_t n = first; n < last; n++, y += elements) {
+    const size_t end = escapes->starts[n + 1];
+    if (begin < end) add_row_escapes_of(elements, escapes, begin, end, x, y);
+    begin = end;
+  }
+}
+
+AVX2 void ck_avx2_add_escapes(
+  const ck_escapes *escapes, size_t vector_length, size_t first, size_t last, const float *x, float *y) {
+  if (!escapes->starts) return;
+  if (vector_length > 8) ck_add_escapes(escapes, vector_length, first, last, x, y);
+  else if (vector_length == 8) rows_escapes(8, escapes, first, last, x, y);
+  else if (vector_length == 4) rows_escapes(4, escapes, first, last, x, y);
+  else rows_escapes((int)vector_length, escapes, first, last, x, y);
 }
 
 #endif

@@ -192,7 +192,9 @@ static void fill_table(void) {
   table = *ck_avx512_table();
   table.isa = CK_AVX512_VBMI;
   table.name = "avx512vbmi";
-  table.prefers_planes = 1;
+  table.plane_centroids = 256;
+  table.prefers_planes_for_prompts = 1;
+  table.prefers_byte_matrix = 1;
   table.split_activation = ck_vbmi_split_activation;
   table.byte_row = ck_vbmi_byte_row;
   table.gemv_bytes = ck_vbmi_gemv_bytes;

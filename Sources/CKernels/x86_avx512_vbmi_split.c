@@ -4,7 +4,9 @@
 
 #if defined(__x86_64__)
 
+#define ESCAPES_TARGET TARGET
 #include "x86_avx512_vbmi.h"
+#include "x86_escapes.h"
 
 #include <math.h>
 
@@ -84,30 +86,6 @@ VBMI void ck_vbmi_split_activation(const float *x, size_t n, float large_value, 
   split->is_narrow = _mm512_reduce_add_epi32(magnitudes) < 1 << 24;
 }
 
-/// What one escape adds, of four elements or eight.
-VBMI_INLINE __m256 add_escape(int elements, const ck_escapes *escapes, size_t i, const float *x, __m256 sum) {
-  const ck_escape own = escapes->list[i];
-  const float *at = escapes->values + (size_t)elements * own.entry;
-  const __m256 values = elements == 8 ? _mm256_loadu_ps(at) : _mm256_castps128_ps256(_mm_loadu_ps(at));
-  return _mm256_fmadd_ps(_mm256_broadcast_ss(x + own.column), values, sum);
-}
-
-/// The escapes of one row of vectors of four or eight elements, in two chains so that additions wait less for each other.
-VBMI_INLINE void add_short_row_escapes(
-  int elements, const ck_escapes *escapes, size_t begin, size_t end, const float *x, float *y) {
-  __m256 even = elements == 8 ? _mm256_loadu_ps(y) : _mm256_castps128_ps256(_mm_loadu_ps(y));
-  __m256 odd = _mm256_setzero_ps();
-  size_t i = begin;
-  for (; i + 2 <= end; i += 2) {
-    even = add_escape(elements, escapes, i, x, even);
-    odd = add_escape(elements, escapes, i + 1, x, odd);
-  }
-  if (i < end) even = add_escape(elements, escapes, i, x, even);
-  const __m256 sum = _mm256_add_ps(even, odd);
-  if (elements == 8) _mm256_storeu_ps(y, sum);
-  else _mm_storeu_ps(y, _mm256_castps256_ps128(sum));
-}
-
 /// The escapes of one row, for vectors of up to 16 elements.
 VBMI_INLINE void add_row_escapes(
   const ck_escapes *escapes, size_t vector_length, size_t begin, size_t end, const float *x, float *y) {
@@ -133,8 +111,8 @@ VBMI void ck_vbmi_add_escapes(
     const size_t end = escapes->starts[n + 1];
     float *target = y + (n - first) * vector_length;
     if (begin < end) {
-      if (vector_length == 8) add_short_row_escapes(8, escapes, begin, end, x, target);
-      else if (vector_length == 4) add_short_row_escapes(4, escapes, begin, end, x, target);
+      if (vector_length == 8) add_row_escapes_of(8, escapes, begin, end, x, target);
+      else if (vector_length == 4) add_row_escapes_of(4, escapes, begin, end, x, target);
       else add_row_escapes(escapes, vector_length, begin, end, x, target);
     }
     begin = end;

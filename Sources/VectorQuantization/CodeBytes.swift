@@ -20,7 +20,7 @@ struct CodeBytes: @unchecked Sendable {
   init?(_ matrix: ck_vq_matrix, rows: Int, main: [Float], residual: [Float]?, vectorLength: Int, kernels: ck_kernels) {
     let mainCount = main.count / vectorLength
     let residualCount = (residual?.count ?? 0) / vectorLength
-    guard kernels.prefers_bytes != 0, vectorLength <= (kernels.prefers_planes != 0 ? Self.longestVector : 8),
+    guard kernels.prefers_bytes != 0, vectorLength <= (kernels.plane_centroids >= 256 ? Self.longestVector : 8),
       rows * matrix.columns >= max(CodePlanes.leastCodes, 2 * (mainCount + residualCount)), matrix.columns <= 1 << 16,
       (main + (residual ?? [])).allSatisfy({ abs($0) < CodePlanes.largestElement })
     else { return nil }

@@ -12,9 +12,6 @@ struct CodePlanes: @unchecked Sendable {
   /// What the pointers in `planes` lead into.
   private let memory: [Any]
 
-  /// The largest codebooks whose bytes stay in registers.
-  static let mostCentroids = 256
-
   /// Parts with fewer codes gain nothing.
   static let leastCodes = 1 << 14
 
@@ -22,11 +19,11 @@ struct CodePlanes: @unchecked Sendable {
   static let largestElement: Float = 1e30
 
   /// Planes for `codes` (packed rows as `ck_vq_matrix` reads them), or nil where they are of no use: large codebooks, few
-  /// codes, centroids that integers cannot say, or a machine without byte permutes.
+  /// codes, centroids that integers cannot say, or a machine whose look-ups of bytes are not faster.
   init?(_ matrix: ck_vq_matrix, rows: Int, main: [Float], residual: [Float]?, vectorLength: Int, kernels: ck_kernels) {
     let mainCount = main.count / vectorLength
     let residualCount = (residual?.count ?? 0) / vectorLength
-    guard kernels.prefers_planes != 0, mainCount <= Self.mostCentroids, residualCount <= Self.mostCentroids,
+    guard max(mainCount, residualCount) <= kernels.plane_centroids,
       rows * matrix.columns >= Self.leastCodes, matrix.columns <= 1 << 16,
       (main + (residual ?? [])).allSatisfy({ abs($0) < Self.largestElement })
     else { return nil }

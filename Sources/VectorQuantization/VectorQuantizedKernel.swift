@@ -18,7 +18,7 @@ public final class VectorQuantizedKernel: Sendable {
   let output: OutputTransform
   private let vectorLength: Int
   private let vectorRows: Int
-  /// Whether the codes of all groups have planes, which serve any number of tokens.
+  /// Whether the codes of all groups have planes, which serve any number of tokens where the machine is fast at that.
   private let hasPlanes: Bool
 
   /// Calls with at most this many tokens read the codes anew for each token: filling a tile takes as long as two to
@@ -46,7 +46,7 @@ public final class VectorQuantizedKernel: Sendable {
     self.parts = parts
     hasPlanes = parts.suffix(settings.groupCount).allSatisfy { $0.planes != nil }
     // Planes replace the codes for any number of tokens.
-    if hasPlanes { layer.indices.tensor.releasePages() }
+    if hasPlanes, ck_active().pointee.prefers_planes_for_prompts != 0 { layer.indices.tensor.releasePages() }
     input = ActivationTransform(layer)
     output = OutputTransform(layer)
   }
@@ -64,7 +64,7 @@ public final class VectorQuantizedKernel: Sendable {
         parallelFor(tokens) { token in
           offsets[token] = input.apply(x + token * inFeatures, into: stored + token * inFeatures)
         }
-        if byTiles, !hasPlanes {
+        if byTiles, !hasPlanes || ck_active().pointee.prefers_planes_for_prompts == 0 {
           multiplyByTiles(stored, tokens: tokens, into: y)
           parallelFor(tokens) { token in
             output.apply(y + token * outFeatures, outputs: 0..<outFeatures, offset: offsets[token])

@@ -54,7 +54,8 @@ struct VectorQuantizedPart: @unchecked Sendable {
           let (main, residual) = (
             layer.centroids.floats(group: group), layer.residualCentroids?.floats(group: group)
           )
-          let isSmall = max(layer.centroids.count, layer.residualCentroids?.count ?? 0) <= CodePlanes.mostCentroids
+          let isSmall =
+            max(layer.centroids.count, layer.residualCentroids?.count ?? 0) <= ck_active().pointee.plane_centroids
           return isSmall
             ? (
               CodePlanes(

@@ -268,7 +268,7 @@ private struct PlanesFixture {
     residualCodes = (0..<(rows * padded)).map { _ in
       hasResidual ? UInt8.random(in: 0...UInt8(shape.residualCount - 1), using: &generator) : 0
     }
-    tables = (0..<(hasResidual ? 2 : 1)).map { _ in generator.bytes(shape.vectorLength * 256) }
+    tables = (0..<(hasResidual ? 2 : 1)).map { _ in generator.bytes(shape.vectorLength * 256).map { max($0, 1) } }
     // Sums go beyond what a byte holds now and then.
     jointTables = generator.bytes(4 * shape.vectorLength * 256)
     let isNibbles = hasResidual && shape.residualCount <= 16

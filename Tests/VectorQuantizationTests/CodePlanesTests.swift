@@ -7,7 +7,7 @@ import Testing
 /// The integer path of layers with small codebooks against the float path of the same layer.
 @Suite(
   "Integer products",
-  .enabled(if: ck_active().pointee.prefers_planes != 0, "this machine has no byte permutes over 512 bits"))
+  .enabled(if: ck_active().pointee.plane_centroids >= 256, "this machine has no byte permutes over 512 bits"))
 struct CodePlanesTests {
   private func layer(
     outFeatures: Int, inFeatures: Int, settings: LayerSettings

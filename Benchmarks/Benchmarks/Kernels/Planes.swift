@@ -4,7 +4,7 @@ import CKernels
 /// Products with small codebooks as bytes, 4096 x 4096 (16.78 million weights an iteration) and from memory: the matrices that take turns do not
 /// fit the caches. One activation, then 512, of which an iteration makes 8590 million products.
 func addPlanes(_ kernels: ck_kernels, _ name: String) {
-  guard kernels.prefers_planes != 0 else { return }
+  guard kernels.plane_centroids >= 256 else { return }
   for (length, main, rest) in [
     (4, 256, 0), (3, 64, 0), (4, 64, 0), (4, 128, 0), (8, 256, 64), (8, 256, 128), (8, 256, 256), (4, 256, 16),
   ] {

@@ -77,7 +77,7 @@ typedef struct {
 /// `2 i` and `2 i + 1` of that of column `j` of block 3. And residual codes of up to 16 centroids are nibbles: of a
 /// block's 32 bytes, byte `i` has column `i` in its lower half, `32 + i` in its upper half.
 /// Element `e` of main centroid `k` is `main_scale * (main[e * 256 + k] - 128)`; likewise of a residual one, whose table is
-/// NULL without a residual.
+/// NULL without a residual. No byte of these two tables is 0.
 typedef struct {
   const uint8_t *codes;
   size_t row_stride;
@@ -232,8 +232,13 @@ typedef struct {
   // (Q = table[main] + residual_table[residual]). y is read and written (accumulation), all v entries of each row.
   void (*vq_gemv)(const ck_vq_matrix *m, size_t first, size_t last, const float *x, float *y);
 
-  // Whether `vq_planes` is much faster than `vq_gemv` here, so that building planes pays.
-  int prefers_planes;
+  // The largest codebooks, in each stage, for which `vq_planes` is much faster than `vq_gemv` here, so that building planes pays; 0
+  // where it never is.
+  uint32_t plane_centroids;
+  // Whether prompts are multiplied faster by `vq_planes_many`, both stages joint, than by tiles.
+  int prefers_planes_for_prompts;
+  // Whether a dense matrix of bytes is multiplied faster than one of 16-bit numbers here.
+  int prefers_byte_matrix;
   // Whether `vq_bytes` is faster than `vq_gemv` here, for codebooks of more than 256 centroids.
   int prefers_bytes;
   // Fills `split` (whose three arrays of integers hold `blocks` blocks of 64 columns) with n <= 64 * blocks values; what follows them is

@@ -34,7 +34,7 @@ final class ByteLinear: Linear, @unchecked Sendable {
 
   /// Whether this machine multiplies faster in this form.
   static func isFaster(for dense: DenseLinear) -> Bool {
-    ck_active().pointee.prefers_planes != 0 && dense.inFeatures <= 1 << 16
+    ck_active().pointee.prefers_byte_matrix != 0 && dense.inFeatures <= 1 << 16
       && dense.inFeatures * dense.outFeatures >= leastWeights
   }
 

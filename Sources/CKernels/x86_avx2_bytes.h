@@ -1,0 +1,35 @@
+// What the AVX2 kernels for bytes share: products of bytes with digits.
+
+#ifndef CKERNELS_X86_AVX2_BYTES_H
+#define CKERNELS_X86_AVX2_BYTES_H
+
+#include "tables.h"
+
+#include <immintrin.h>
+
+#define AVX2 __attribute__((target("avx2,fma,f16c")))
+#define AVX2_INLINE static inline __attribute__((always_inline, target("avx2,fma,f16c")))
+
+AVX2_INLINE __m256i load_values(const int8_t *from) { return _mm256_loadu_si256((const __m256i *)from); }
+
+/// Products of 32 bytes with digits, added up by fours.
+///
+/// Bytes with a sign are multiplied by magnitudes: 2 * 127 * 128 fits the 16 bits of a pair, which 2 * 127 * 255 would not. That
+/// changes the sign of bytes, so that none may be -128.
+AVX2_INLINE __m256i signed_products(__m256i bytes, __m256i digits) {
+  const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(digits), _mm256_sign_epi8(bytes, digits));
+  return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+}
+
+/// The sums of the lanes of eight vectors.
+AVX2_INLINE __m256i lane_sums8(const __m256i *a) {
+  const __m256i first = _mm256_hadd_epi32(_mm256_hadd_epi32(a[0], a[1]), _mm256_hadd_epi32(a[2], a[3]));
+  const __m256i second = _mm256_hadd_epi32(_mm256_hadd_epi32(a[4], a[5]), _mm256_hadd_epi32(a[6], a[7]));
+  return _mm256_add_epi32(
+    _mm256_permute2x128_si256(first, second, 0x20), _mm256_permute2x128_si256(first, second, 0x31));
+}
+
+void ck_avx2_add_escapes(
+  const ck_escapes *escapes, size_t vector_length, size_t first, size_t last, const float *x, float *y);
+
+#endif
