@@ -4,6 +4,7 @@ import Foundation
 import Generation
 import LanguageModels
 import Serving
+import Tensors
 
 /// `vptq serve`: an OpenAI-compatible server with a page to chat on.
 struct ServeCommand: AsyncParsableCommand {
@@ -15,7 +16,8 @@ struct ServeCommand: AsyncParsableCommand {
         vptq serve smollm2-2bit
         vptq serve smollm2-2bit llama=models/llama-2bit --port 9000 --api-key SECRET
 
-      Every option can also be given as an environment variable: VPTQ_PORT for --port, VPTQ_API_KEY for --api-key.
+      Every option can also be given as an environment variable: VPTQ_PORT for --port, VPTQ_API_KEY for --api-key, VPTQ_EXACT=1
+      for --exact.
       """)
 
   @Argument(
@@ -57,59 +59,24 @@ struct ServeCommand: AsyncParsableCommand {
   @OptionGroup(title: "Arithmetic") var runtime: RuntimeArguments
   @OptionGroup var common: CommonOptions
 
-  private static func variable(_ name: String) -> String? { ProcessInfo.processInfo.environment["VPTQ_" + name] }
-
-  /// An option, or its environment variable, or the default.
-  private func number(_ option: Int?, _ name: String, _ range: ClosedRange<Int>, default value: Int) throws -> Int {
-    let variable = name.uppercased().replacing("-", with: "_")
-    let text = option.map(String.init) ?? Self.variable(variable)
-    guard let text else { return value }
-    guard let number = Int(text), range.contains(number) else {
-      let source = option == nil ? "VPTQ_\(variable)" : "--\(name)"
-      throw ValidationError("\(source) must be between \(range.lowerBound) and \(range.upperBound), not \(text)")
-    }
-    return number
-  }
-
-  private func options() throws -> ServerOptions {
-    var options = ServerOptions()
-    options.host = host ?? Self.variable("HOST") ?? options.host
-    options.port = try number(port, "port", 0...65535, default: options.port)
-    options.apiKey = (apiKey ?? Self.variable("API_KEY")).flatMap { $0.isEmpty ? nil : $0 }
-    options.allowedOrigins =
-      corsOrigin.isEmpty
-      ? (Self.variable("CORS_ORIGIN") ?? "").split(separator: ",").map(String.init) : corsOrigin
-    options.maximumBodyBytes = try number(maxBody, "max-body", 1...4096, default: 8) << 20
-    options.allowsControlTokens = allowControlTokens || Self.variable("ALLOW_CONTROL_TOKENS") == "1"
-    options.logsRequests = !common.quiet
-    return options
-  }
-
-  private func limits() throws -> EngineLimits {
-    var limits = EngineLimits()
-    limits.parallel = try number(parallel, "parallel", 1...256, default: limits.parallel)
-    limits.queue = try number(queue, "queue", 0...100_000, default: limits.queue)
-    if context != nil || Self.variable("CONTEXT") != nil {
-      limits.contextLength = try number(context, "context", 2...(1 << 24), default: 2)
-    }
-    return limits
-  }
-
   func validate() throws {
     _ = try options()
     _ = try limits()
+    _ = try runtimeOptions()
+    _ = try memoryLimit()
+    _ = try (threadCount(), flag(common.quiet, "quiet"))
     guard !models.isEmpty else { throw ValidationError("give at least one model") }
-    if let memory, !(memory > 0) { throw ValidationError("--memory must be above 0, not \(memory)") }
   }
 
   func run() async throws {
     common.apply()
-    let (options, limits) = (try options(), try limits())
+    if let threads = try threadCount() { WorkerPool.shared.threadCount = threads }
+    let (options, limits, runtime) = (try options(), try limits(), try runtimeOptions())
     var sources: [ModelStore.Source] = []
     for argument in models {
       let (name, path) = Self.named(argument)
-      let folder = try await ModelArgument.folder(path, quiet: common.quiet)
-      common.show(try ModelRegistry.notices(folder))
+      let folder = try await ModelArgument.folder(path, quiet: isQuiet)
+      if !isQuiet { common.show(try ModelRegistry.notices(folder)) }
       _ = try ModelArgument.tokenizer(folder)
       guard !sources.contains(where: { $0.name == name }) else {
         throw Failure(
@@ -117,12 +84,11 @@ struct ServeCommand: AsyncParsableCommand {
       }
       sources.append(
         ModelStore.Source(name: name, byteCount: folder.fileBytes) {
-          try ServedModel(name: name, folder: folder, limits: limits, options: runtime.options)
+          try ServedModel(name: name, folder: folder, limits: limits, options: runtime)
         })
     }
-    let gigabytes = memory ?? Self.variable("MEMORY").flatMap(Double.init)
-    let store = ModelStore(sources, byteLimit: gigabytes.map { Int($0 * 1_073_741_824) })
-    let quiet = common.quiet
+    let store = ModelStore(sources, byteLimit: try memoryLimit())
+    let quiet = isQuiet
     try await Server(store, options: options).run { address in
       if !quiet { Console.writeError("listening at \(address); the page is there too, the interface below /v1") }
     }
