@@ -80,6 +80,23 @@ class Server:
         return busy, time.time() - start
 
 
+def slow_sender(server, outcome):
+    """A client that sends a byte every two seconds; how the answer begins, and when it comes."""
+    start = time.time()
+    with socket.create_connection((server.host, server.port), timeout=2) as connection:
+        connection.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+        while time.time() - start < 90:
+            try:
+                connection.sendall(b" ")
+                answer = connection.recv(64)
+            except TimeoutError:
+                continue
+            except OSError as error:
+                answer = repr(error).encode()
+            outcome.update(answer=answer, seconds=time.time() - start)
+            return
+
+
 def at_once(server, prompts):
     answers = [None] * len(prompts)
 
@@ -149,6 +166,9 @@ def main():
     arguments = parser.parse_args()
     server = Server(arguments.url)
 
+    slow = {}
+    sender = threading.Thread(target=slow_sender, args=(server, slow), daemon=True)
+    sender.start()
     head = b"POST /v1/completions HTTP/1.1\r\nHost: x\r\n"
     check("a body announced as 2 GB is refused at once", b" 413 " in server.raw(
         head + b"Content-Length: 2147483647\r\n\r\n", [b"{"]))
@@ -179,6 +199,9 @@ def main():
         check("16 requests at once have the answers of the same ones alone", at_once(server, prompts) == alone)
     if arguments.seconds:
         load(server, arguments.seconds, dict(zip(prompts, alone)))
+    sender.join(90)
+    check("a body that comes too slowly is refused after half a minute",
+          b" 408 " in slow.get("answer", b"") and 25 < slow["seconds"] < 60, str(slow))
     return 1 if FAILED else 0
 
 

@@ -24,6 +24,8 @@ public struct GenerationResult: Sendable {
   public let text: String
   /// The tokens of the reply, without the one that ended it.
   public let tokens: [GeneratedToken]
+  /// The token that ended the reply, if one did.
+  public let endToken: GeneratedToken?
   /// The tokens of the prompt with their log-probabilities, if those were asked for; the first one has none.
   public let promptTokens: [GeneratedToken]
   /// Tokens of the prompt.

@@ -19,6 +19,7 @@ final class GenerationSequence {
   private var promptTokens: [GeneratedToken] = []
   /// Why the reply ended, once it has.
   private(set) var finishReason: FinishReason?
+  private var endToken: GeneratedToken?
   private let start: ContinuousClock.Instant
   private var promptEnd: ContinuousClock.Instant?
   private var steps = 0
@@ -105,6 +106,7 @@ final class GenerationSequence {
       id = try sampler.next(row)
     }
     if endTokenIDs.contains(id) {
+      endToken = Self.token(id, row, topCount: options.logProbabilityCount)
       finishReason = .stop
       return
     }
@@ -130,7 +132,8 @@ final class GenerationSequence {
     let end = ContinuousClock.now
     let promptEnd = promptEnd ?? end
     return GenerationResult(
-      text: reply.text, tokens: reply.tokens, promptTokens: promptTokens, promptTokenCount: prompt.count,
+      text: reply.text, tokens: reply.tokens, endToken: endToken, promptTokens: promptTokens,
+      promptTokenCount: prompt.count,
       cachedTokenCount: cachedCount, finishReason: reason ?? finishReason ?? .cancelled,
       prefillSeconds: Double(start.duration(to: promptEnd) / .seconds(1)),
       decodeSeconds: Double(promptEnd.duration(to: end) / .seconds(1)), decodeSteps: steps)

@@ -173,6 +173,22 @@ struct ServerTests {
     }
   }
 
+  @Test("The token that ends a plain completion has its log-probability too: who scores a prompt drops the last one")
+  func endToken() async throws {
+    try await RunningServer.run(saying: [0]) { server in
+      for fields in ["\"echo\": true", "\"stream\": true"] {
+        let answer = try await server.post(
+          "/v1/completions",
+          "{\"prompt\": [72, 105, 33], \"logprobs\": 1, \"max_tokens\": 1, \"temperature\": 0, \(fields)}")
+        let values = (fields.contains("stream") ? answer.events : [answer.json].compactMap { $0 }).flatMap {
+          $0["choices"]?.arrayValue?.first?["logprobs"]?["token_logprobs"]?.arrayValue ?? []
+        }
+        #expect(values.count == (fields.contains("echo") ? 4 : 1))
+        #expect((values.last?.doubleValue).map { $0 <= 0 } == true)
+      }
+    }
+  }
+
   @Test("Several choices are told apart and repeatable; greedy ones are equal (case V13)")
   func choices() async throws {
     let rows = [(0..<256).map { (97..<123).contains($0) ? Float(1) : -.infinity }]

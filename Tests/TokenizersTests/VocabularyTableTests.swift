@@ -42,14 +42,14 @@ import Testing
     let merges =
       (0..<1000).map { MergeTable.Merge(left: $0 % 40, right: $0 / 40, id: $0 + 1) }
       + [MergeTable.Merge(left: 3, right: 2, id: 9)]
-    let table = MergeTable(merges)
+    let table = MergeTable(LargeArray(merges))
     #expect(table.merge(39, 24) == 999 << 32 | 1000)
     #expect(table.merge(3, 2) == 1000 << 32 | 9)
     #expect(table.merge(24, 39) == MergeTable.none)
-    let ranked = MergeTable(merges, ranks: merges.indices.map { Int32($0 / 500) })
+    let ranked = MergeTable(LargeArray(merges), ranks: merges.indices.map { Int32($0 / 500) })
     #expect(ranked.merge(39, 24) == 1 << 32 | 1000)
     #expect(ranked.merge(3, 2) == 2 << 32 | 9)
-    #expect(MergeTable([]).merge(0, 0) == MergeTable.none)
+    #expect(MergeTable(LargeArray()).merge(0, 0) == MergeTable.none)
   }
 
   @Test(

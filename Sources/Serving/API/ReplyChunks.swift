@@ -90,6 +90,9 @@ private struct ChoiceChunks {
       let shown = tools?.append(text) ?? text
       return shown.isEmpty ? [] : [piece(shown)]
     case .finished(let result):
+      if !task.isChat, task.parameters.options.logProbabilityCount != nil, let end = result.endToken {
+        tokens.append(end)
+      }
       guard var tools else { return rest() + [closing(result.finishReason.rawValue)] }
       let end = tools.finish()
       self.tools = tools

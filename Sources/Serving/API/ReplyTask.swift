@@ -83,7 +83,8 @@ struct ReplyTask: Sendable {
       ])
     case .text(let isEchoed):
       let prompt = isEchoed ? model.tokenizer.decode(prompts[index / parameters.choices]) : ""
-      let tokens = (isEchoed ? result.promptTokens : []) + result.tokens
+      // Programs that score texts take it that one token was drawn; that may have been the one that ends a text.
+      let tokens = (isEchoed ? result.promptTokens : []) + result.tokens + (result.endToken.map { [$0] } ?? [])
       return .object([
         ("index", .integer(index)), ("text", .string(prompt + result.text)),
         ("logprobs", wanted ? texts.completionEntries(tokens) : .null),

@@ -16,7 +16,7 @@ struct MergeList {
   private let tokens: MergeTokens?
   /// Merges not looked up yet, which follow those that are.
   private var waiting: [Sides] = []
-  private var merges: [MergeTable.Merge] = []
+  private var merges = LargeArray<MergeTable.Merge>()
   private var unknown: Unknown?
 
   /// An empty list of merges of tokens, where they are known.

@@ -1,12 +1,12 @@
 /// Token spellings as a file gives them.
 struct PieceList {
-  private struct Piece {
+  private struct Piece: BitwiseCopyable {
     var span: TextSpans.Span
     var id: Int32
   }
 
   var text: TextSpans
-  private var pieces: [Piece] = []
+  private var pieces = LargeArray<Piece>()
   /// The sum of the lengths of all pieces.
   private(set) var byteCount = 0
   /// The lowest id, at most zero; with `highestID` it tells whether the others, of 32 bits, are true.

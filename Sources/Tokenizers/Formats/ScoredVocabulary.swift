@@ -141,6 +141,6 @@ extension MergeTable {
         }
       }
     }
-    return MergeTable(merges, ranks: ranks)
+    return MergeTable(LargeArray(merges), ranks: ranks)
   }
 }

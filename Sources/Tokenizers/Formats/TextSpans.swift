@@ -1,7 +1,7 @@
 /// Byte strings of a file: most lie in it as they are, and the others beside it.
 struct TextSpans {
   /// Where a string lies: an offset in the file, or beyond its end in the bytes beside it.
-  struct Span: Sendable {
+  struct Span: Sendable, BitwiseCopyable {
     var start: UInt32
     var count: UInt32
   }

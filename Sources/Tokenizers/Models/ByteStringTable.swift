@@ -2,7 +2,7 @@
 ///
 /// Keys are bytes, never `String`: canonically equal spellings are different tokens.
 struct ByteStringTable: Sendable {
-  private struct Place {
+  private struct Place: BitwiseCopyable {
     var start: Int32 = 0
     /// Length in bytes, −1 where the id has no string.
     var count: Int32 = -1
@@ -10,14 +10,14 @@ struct ByteStringTable: Sendable {
 
   /// The strings, then as many zeros as are read beyond them.
   private let storage: [UInt8]
-  private let places: [Place]
+  private let places: LargeArray<Place>
   private let index: HashIndex
   private let hash: ByteHash
 
   /// The strings of a list, whose ids are not negative and below `idLimit`; of equal strings, and of equal ids, the last
   /// one counts.
   init(_ pieces: PieceList, idLimit: Int) {
-    var places = [Place](repeating: Place(), count: idLimit)
+    var places = LargeArray(repeating: Place(), count: idLimit)
     let padding = 16
     storage = Array(unsafeUninitializedCapacity: pieces.byteCount + padding) { storage, used in
       let raw = UnsafeMutableRawBufferPointer(storage)

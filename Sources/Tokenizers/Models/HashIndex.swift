@@ -3,13 +3,13 @@
 /// A slot has a number plus one in its lower bits and bits of its hash above them; it is zero where it is free. So small
 /// a table mostly lies in the cache, and most keys that are not there are known without a look at what others stand for.
 struct HashIndex: Sendable {
-  private var slots: [UInt32]
+  private var slots: LargeArray<UInt32>
   private let numberMask: UInt32
 
   /// An empty table with room for `count` numbers up to `highest`, which is below 2³² − 1.
   init(count: Int, highest: Int) {
     // Not a power of two: the table is as large as it must be for look-ups to stay short.
-    slots = Array(repeating: 0, count: max(16, count + count / 2))
+    slots = LargeArray(repeating: 0, count: max(16, count + count / 2))
     numberMask = UInt32.max >> UInt32(UInt32(truncatingIfNeeded: highest + 1).leadingZeroBitCount)
   }
 
@@ -69,8 +69,11 @@ struct HashIndex: Sendable {
   /// Adds a number that is not the same as an earlier one; there must be room for it.
   mutating func insert(_ number: Int, _ hash: UInt64) {
     var index = probe(hash).index
-    while slots[index] != 0 { index = index + 1 == slots.count ? 0 : index + 1 }
-    slots[index] = UInt32(truncatingIfNeeded: hash) & ~numberMask | UInt32(truncatingIfNeeded: number + 1)
+    let slot = UInt32(truncatingIfNeeded: hash) & ~numberMask | UInt32(truncatingIfNeeded: number + 1)
+    slots.withUnsafeMutableBufferPointer { slots in
+      while slots[index] != 0 { index = index + 1 == slots.count ? 0 : index + 1 }
+      slots[index] = slot
+    }
   }
 
   /// So many numbers are added together.

@@ -1,7 +1,7 @@
 /// The merges of byte-pair encoding: a pair of token ids gives its rank and the id of the merged token.
 struct MergeTable: Sendable {
   /// Two tokens that become one.
-  struct Merge: Sendable {
+  struct Merge: Sendable, BitwiseCopyable {
     var left: Int32
     var right: Int32
     var id: Int32
@@ -10,7 +10,7 @@ struct MergeTable: Sendable {
   /// The answer for a pair that has no merge: a rank behind all others.
   static let none = UInt64.max
 
-  private let merges: [Merge]
+  private let merges: LargeArray<Merge>
   /// The rank of each merge; none where it is the place in the list.
   private let ranks: [Int32]
   private let index: HashIndex
@@ -19,7 +19,7 @@ struct MergeTable: Sendable {
   /// A table of merges; of equal pairs the last one counts.
   ///
   /// - Parameter ranks: of all pairs of a word the one with the lowest rank is joined first; without ranks the first of the list.
-  init(_ merges: [Merge], ranks: [Int32] = []) {
+  init(_ merges: LargeArray<Merge>, ranks: [Int32] = []) {
     let multiplier = UInt64.random(in: 0...UInt64.max) | 1
     var index = HashIndex(count: merges.count, highest: merges.count - 1)
     merges.withUnsafeBufferPointer { merges in
