@@ -14,7 +14,9 @@ func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 /// Targets whose tests have recorded values beside them, which are read as plain files.
-let fixtures: Set<String> = ["Checkpoints", "ChatTemplates", "LanguageModels", "Quantization", "Tokenizers"]
+let fixtures: Set<String> = [
+  "Checkpoints", "ChatTemplates", "Evaluation", "LanguageModels", "Quantization", "Tokenizers",
+]
 
 /// The tests of one target; `TestSupport` finds the shared data and golden values.
 func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -79,7 +81,9 @@ let package = Package(
       ],
       resources: [.embedInCode("Page/index.html"), .embedInCode("Page/page.css"), .embedInCode("Page/page.js")],
       swiftSettings: settings),
-    room("Evaluation", ["Generation", "LanguageModels", "Tokenizers", "Tensors", "CKernels"]),
+    room(
+      "Evaluation",
+      ["Generation", "LanguageModels", "Tokenizers", "Checkpoints", "JSONReader", "Tensors", "CKernels"]),
     room(
       "VPTQ",
       [
@@ -113,7 +117,7 @@ let package = Package(
     tests(
       "Quantization",
       ["Checkpoints", "Tensors", "JSONReader", "VectorQuantization", "LanguageModels", "Tokenizers"]),
-    tests("Evaluation", ["LanguageModels", "JSONReader"]),
+    tests("Evaluation", ["LanguageModels", "Tokenizers", "Checkpoints", "JSONReader", "Tensors"]),
     tests(
       "Serving",
       [

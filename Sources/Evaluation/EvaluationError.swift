@@ -8,6 +8,16 @@ public struct EvaluationError: Error, Sendable, CustomStringConvertible {
     case textTooShort
     /// A probability came out as no number.
     case notFinite
+    /// A file is not there or cannot be read.
+    case missingFile
+    /// A file cannot be written.
+    case cannotWrite
+    /// An evaluation record lacks a field.
+    case badRecord
+    /// Data of a task are not in a form that is known.
+    case badData
+    /// A checkpoint or stored logits belong to other work.
+    case mismatch
   }
 
   /// What kind of failure it is.

@@ -18,6 +18,8 @@ public enum LogitsRequest: Sendable {
   case last
   /// One row per token.
   case all
+  /// The last so many tokens of each segment, a number for each; 0 is none of it.
+  case final([Int])
   /// None: the pass only fills the caches.
   case none
 }

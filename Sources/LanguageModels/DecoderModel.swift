@@ -143,6 +143,14 @@ public struct DecoderModel: CausalLanguageModel {
         end += segment.tokens.count
         rows.append(end - 1)
       }
+    case .final(let counts):
+      precondition(counts.count == segments.count, "a number of rows for each segment")
+      var end = 0
+      for (segment, count) in zip(segments, counts) {
+        precondition((0...segment.tokens.count).contains(count), "more rows than tokens")
+        end += segment.tokens.count
+        rows += (end - count)..<end
+      }
     }
     let values = [Float](unsafeUninitializedCapacity: rows.count * vocabulary) { buffer, initialized in
       initialized = rows.count * vocabulary

@@ -79,6 +79,11 @@ public final class KeyValueCache: @unchecked Sendable {
     layers.reduce(0) { $0 + 4 * $1.rows.heads * allocated * ($1.rows.keyDimension + $1.rows.valueDimension) }
   }
 
+  /// Bytes of keys and values for each position of a sequence.
+  package static func bytesPerPosition(_ blocks: [BlockConfiguration]) -> Int {
+    blocks.map { Rows($0.attention) }.reduce(0) { $0 + 4 * $1.heads * ($1.keyDimension + $1.valueDimension) }
+  }
+
   /// Makes room for `positions` positions, twice as many as before or more, so that a growing sequence is seldom copied.
   func reserve(_ positions: Int) {
     guard positions > allocated else { return }

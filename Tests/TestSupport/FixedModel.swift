@@ -34,13 +34,15 @@ public struct FixedModel: CausalLanguageModel {
   /// The rows that are written down.
   public func forward(_ segments: [Segment], logits: LogitsRequest, grouping: TokenGrouping) throws -> Logits {
     var values: [Float] = []
-    for segment in segments {
+    for (index, segment) in segments.enumerated() {
       let end = segment.cache.count + segment.tokens.count
       let first = segment.cache.count
       segment.cache.advance(by: segment.tokens)
       switch logits {
       case .none: break
       case .last: values += rows[min(end - 1, rows.count - 1)]
+      case .final(let counts):
+        for position in (end - counts[index])..<end { values += rows[min(position, rows.count - 1)] }
       case .all: for position in first..<end { values += rows[min(position, rows.count - 1)] }
       }
     }

@@ -1,5 +1,6 @@
 import Checkpoints
 import LanguageModels
+import Tensors
 import VectorQuantization
 
 /// The second moments of one block's linear inputs.

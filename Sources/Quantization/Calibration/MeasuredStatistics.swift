@@ -1,5 +1,6 @@
 import Checkpoints
 import LanguageModels
+import Tensors
 import VectorQuantization
 
 /// Second moments measured on windows of text, of which one block at a time is run.

@@ -1,5 +1,6 @@
 import Checkpoints
 import LanguageModels
+import Tensors
 import VectorQuantization
 
 /// Second moments that an earlier run or a conversion has written; no text is run.

@@ -1,6 +1,7 @@
 import Checkpoints
 import Foundation
 import JSONReader
+import Tensors
 
 /// A folder with the second moments of a model's linear inputs, one safetensors file per block.
 ///

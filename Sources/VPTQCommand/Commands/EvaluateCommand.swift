@@ -11,71 +11,93 @@ import Tokenizers
 struct EvaluateCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "evaluate",
-    abstract: "Measure a model's perplexity on a text.",
-    discussion: "Example:\n  vptq evaluate smollm2-3bit --perplexity wiki.test.raw --context 2048 --windows 6")
+    abstract: "Measure a model: perplexity on a text, divergence from a reference model, zero-shot tasks.",
+    discussion: """
+      Examples:
+        vptq evaluate smollm2-3bit --perplexity wiki.test.raw --context 2048 --windows 6
+        vptq evaluate smollm2-3bit --perplexity wiki.test.raw --kl-against smollm2
+        vptq evaluate smollm2-3bit --tasks arc_easy,piqa --data eval --save 3bit.json
+      """)
 
   @Argument(help: "A model folder, a .gguf file, or org/name of the hub.")
   var model: String
 
-  @Option(help: ArgumentHelp("The text to measure on.", valueName: "file"))
-  var perplexity: String
+  @OptionGroup(title: "Perplexity") var text: PerplexityArguments
 
-  @Option(help: "Tokens in one window; windows do not overlap, the remainder is dropped.")
-  var context = 2048
+  @OptionGroup(title: "Divergence") var reference: DivergenceArguments
 
-  @Option(help: "The most windows (default: all).")
-  var windows: Int?
+  @OptionGroup(title: "Tasks") var tasks: TaskArguments
 
-  @Option(help: "Tokens in one forward pass; 1 measures the path that decoding takes.")
-  var tokensPerPass = 128
-
-  @Flag(help: "Put the model's begin token before every window.")
-  var bos = false
+  @OptionGroup(title: "Results") var results: ResultArguments
 
   @OptionGroup(title: "Arithmetic") var runtime: RuntimeArguments
 
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    guard context >= 2 else { throw ValidationError("--context must be at least 2, not \(context)") }
-    guard (1...4096).contains(tokensPerPass) else {
-      throw ValidationError("--tokens-per-pass must be between 1 and 4096, not \(tokensPerPass)")
+    if text.perplexity == nil, let option = reference.given {
+      throw ValidationError("\(option) compares on a text; give one with --perplexity")
     }
-    if let windows, windows < 1 { throw ValidationError("--windows must be at least 1, not \(windows)") }
+    guard text.perplexity != nil || tasks.tasks != nil else {
+      throw ValidationError("give a text with --perplexity, or --tasks with --data, or both")
+    }
   }
 
   func run() async throws {
     common.apply()
-    guard let data = FileManager.default.contents(atPath: perplexity) else {
-      throw Failure(exit: .missingInput, code: "missingInput", message: "cannot read the text \(perplexity)")
-    }
+    // What can fail early does so before any model is loaded.
+    try results.check([tasks.samplesOut, reference.storeLogits])
+    let evaluationText = try text.read(folder: tasks.data)
+    let evaluation = try tasks.read()
     let (loaded, folder) = try await ModelArgument.load(model, quiet: common.quiet, options: runtime.options)
     common.show(try ModelRegistry.notices(folder))
+    common.show(evaluationText?.notices ?? [])
     let tokenizer = try ModelArgument.tokenizer(folder)
-    let ids = try tokenizer.encode(String(decoding: data, as: UTF8.self), addSpecialTokens: false)
-    let begin = bos ? loaded.configuration.beginTokenID : nil
-    if bos, begin == nil {
-      throw Failure(exit: .badData, code: "noBeginToken", message: "\(folder.path) names no begin token for --bos")
-    }
+    let fingerprint = try ModelFingerprint.of(folder, options: runtime.options)
+    let inventory = try ModelInventory(folder, configuration: loaded.configuration)
+    var record = EvaluationRecord(model: model)
+    record.architecture = loaded.configuration.architecture
+    record.parameters = inventory.parameters
+    record.bitsPerWeight = inventory.bitsPerWeight
+    record.fileBytes = folder.fileBytes
+
     let interruption = Interruption()
     let progress = ConsoleProgress(quiet: common.quiet)
-    var measurement = Perplexity(context: context, windowLimit: windows, beginTokenID: begin)
-    measurement.tokensPerPass = tokensPerPass
-    let result = try measurement.measure(
-      loaded, on: ids, progress: progress, isCancelled: { interruption.isRequested })
+    let checkpoint = try results.openCheckpoint()
+    var samples: [TaskSample] = []
+    do {
+      if let evaluationText {
+        func tokens(_ tokenizer: Tokenizer) throws -> [Int] {
+          try tokenizer.encode(evaluationText.text, addSpecialTokens: text.specialTokens)
+        }
+        let ids = try tokens(tokenizer)
+        var comparison = try await reference.comparison(
+          quiet: common.quiet, options: runtime.options, ids: ids, tokens: tokens)
+        comparison.model = model
+        comparison.modelFingerprint = fingerprint
+        let result = try text.measurement(loaded.configuration, folder: folder).measure(
+          loaded, on: ids, comparison: comparison, checkpoint: checkpoint, progress: progress,
+          isCancelled: { interruption.isRequested })
+        record.perplexity = result.record(
+          text: evaluationText.name, words: evaluationText.words, bytes: evaluationText.bytes)
+        record.divergence = result.divergence(reference: try reference.name)
+      }
+      if let evaluation {
+        (record.tasks, samples) = try evaluation.measure(
+          loaded, tokenizer: tokenizer, modelFingerprint: fingerprint, checkpoint: checkpoint, progress: progress,
+          isCancelled: { interruption.isRequested })
+      }
+    } catch is CancellationError {
+      progress.clear()
+      throw results.interrupted(checkpoint)
+    }
     progress.clear()
+    if let path = tasks.samplesOut { try TaskEvaluation.write(samples, to: path) }
+    try results.finish(record, checkpoint)
     if common.json {
-      let fields = JSONValue.object([
-        ("value", .number(result.value)), ("tokens", .integer(result.tokens)), ("windows", .integer(result.windows)),
-        ("context", .integer(result.context)), ("stride", .integer(result.stride)), ("bos", .bool(result.bos)),
-        ("dropped_tokens", .integer(result.droppedTokens)),
-      ])
-      print(JSONValue.object([("perplexity", fields)]).serialized(pretty: true))
+      print(record.json.serialized(pretty: true))
     } else {
-      print(
-        "perplexity \(Console.fixed(result.value, 4)) over \(result.tokens) tokens: \(result.windows) windows of "
-          + "\(result.context), no overlap, \(result.bos ? "begin token before each" : "no begin token"), "
-          + "\(result.droppedTokens) tokens left out")
+      for line in EvaluationSummary.lines(record) { print(line) }
     }
   }
 }

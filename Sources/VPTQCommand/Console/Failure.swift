@@ -63,7 +63,7 @@ struct Failure: CommandError {
       self.init(
         exit: .cannotWrite, code: error.code.rawValue, message: error.message, hint: "give another --port or --host")
     case let error as EvaluationError:
-      self.init(exit: .badData, code: error.code.rawValue, message: error.message)
+      self.init(exit: Self.status(error.code), code: error.code.rawValue, message: error.message)
     case let error as TemplateError:
       self.init(exit: .badData, code: "\(error.code)", message: error.message)
     case let error as JSONError:
@@ -93,6 +93,14 @@ struct Failure: CommandError {
     case .cannotWrite: .cannotWrite
     case .wrongDeclaration: .internalError
     case .malformedFile, .unsupported, .missingTensor, .badAnswer, .damagedDownload: .badData
+    }
+  }
+
+  private static func status(_ code: EvaluationError.Code) -> ExitStatus {
+    switch code {
+    case .missingFile: .missingInput
+    case .cannotWrite: .cannotWrite
+    case .invalidOption, .textTooShort, .notFinite, .badRecord, .badData, .mismatch: .badData
     }
   }
 

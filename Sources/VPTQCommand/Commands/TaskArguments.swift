@@ -1,0 +1,44 @@
+import ArgumentParser
+import Evaluation
+
+/// Which zero-shot tasks are measured, and on how many items.
+struct TaskArguments: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Zero-shot tasks, divided by commas, or all: \(TaskEvaluation.names.joined(separator: ", ")).", valueName: "list")
+  )
+  var tasks: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The folder with the data of tasks and of named texts; see Documentation/Evaluation.md.", valueName: "folder"))
+  var data: String?
+
+  @Option(help: "The first so many items of each task, or of each subject of mmlu (default: all).")
+  var limit: Int?
+
+  @Option(
+    help: ArgumentHelp("Write every item with its log-likelihoods, one JSON document to a line.", valueName: "file"))
+  var samplesOut: String?
+
+  func validate() throws {
+    if tasks != nil, names.isEmpty { throw ValidationError("--tasks names no task") }
+    if tasks != nil, data == nil { throw ValidationError("--tasks needs the folder of their data, --data") }
+    if tasks == nil, samplesOut != nil { throw ValidationError("--samples-out writes the items of --tasks") }
+    for name in names where !TaskEvaluation.isKnown(name) {
+      throw ValidationError(
+        "--tasks: there is no task \"\(name)\"; known are \(TaskEvaluation.names.joined(separator: ", "))")
+    }
+    if let limit, limit < 1 { throw ValidationError("--limit must be at least 1, not \(limit)") }
+  }
+
+  private var names: [String] {
+    let names = (tasks ?? "").split(separator: ",").map(String.init)
+    return names == ["all"] ? TaskEvaluation.names : names
+  }
+
+  func read() throws -> TaskEvaluation? {
+    guard tasks != nil, let data else { return nil }
+    return try TaskEvaluation(names, folder: data, limit: limit)
+  }
+}
