@@ -83,7 +83,10 @@ let package = Package(
       swiftSettings: settings),
     room(
       "Evaluation",
-      ["Generation", "LanguageModels", "Tokenizers", "Checkpoints", "JSONReader", "Tensors", "CKernels"]),
+      [
+        "Generation", "LanguageModels", "VectorQuantization", "Checkpoints", "Tokenizers", "JSONReader", "Tensors",
+        "CKernels",
+      ]),
     room(
       "VPTQ",
       [
@@ -117,7 +120,9 @@ let package = Package(
     tests(
       "Quantization",
       ["Checkpoints", "Tensors", "JSONReader", "VectorQuantization", "LanguageModels", "Tokenizers"]),
-    tests("Evaluation", ["LanguageModels", "Tokenizers", "Checkpoints", "JSONReader", "Tensors"]),
+    tests(
+      "Evaluation",
+      ["LanguageModels", "VectorQuantization", "Tokenizers", "Checkpoints", "JSONReader", "Tensors"]),
     tests(
       "Serving",
       [
@@ -127,7 +132,7 @@ let package = Package(
       ]),
     .testTarget(
       name: "VPTQCommandTests",
-      dependencies: ["TestSupport", "VPTQCommand", "VPTQ"],
+      dependencies: ["TestSupport", "VPTQCommand", "VPTQ", "Evaluation", "Checkpoints", "JSONReader"],
       swiftSettings: settings),
   ]
 )

@@ -75,6 +75,21 @@ def bits(path, weights):
     return size * 8 / weights
 
 
+def saved(rows, results, threads):
+    """What was measured, in the form of `vptq bench --json`, with the medians of the rounds."""
+    documents = []
+    for name, path, _ in rows:
+        size = sum(f.stat().st_size for f in path.glob("*.safetensors")) if path.is_dir() else path.stat().st_size
+        documents.append({
+            "model": name, "path": str(path.absolute()), "model_bytes": size, "threads": threads,
+            "results": [
+                {"test": test, "batch": 1, "context": 0, "tokens": PROMPT if test == "prompt" else DECODE,
+                 "mean_tokens_per_second": statistics.median(values),
+                 "stddev": statistics.stdev(values) if len(values) > 1 else 0, "repetitions": len(values)}
+                for test, values in results[name].items()]})
+    return documents
+
+
 def main():
     bin, folder, source = (pathlib.Path(part).absolute() for part in sys.argv[1:4])
     models = [pathlib.Path(part) for part in sys.argv[4:]]
@@ -84,6 +99,7 @@ def main():
     weights = json.loads(run([VPTQ, "inspect", models[0], "--json"]))["parameters"]
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.processor())
     print(f"{cpu}, {os.cpu_count()} threads; prompt {PROMPT}, decode {DECODE}; {ROUNDS} rounds by turns; tokens per second\n")
+    documents = []
     for threads in THREADS:
         results = {name: {"prompt": [], "decode": []} for name, _, _ in rows}
         for number in range(ROUNDS):
@@ -108,6 +124,11 @@ def main():
                 cells += [f"{statistics.median(values):.1f}", f"{spread(values):.1f}", f"{ratio:.2f}"]
             print("| " + " | ".join(cells) + " |")
         print(flush=True)
+        documents += saved(rows, results, threads)
+    if path := os.environ.get("COMPARE_SAVE"):
+        part = pathlib.Path(path + ".part")
+        part.write_text(json.dumps(documents, indent=2) + "\n")
+        part.rename(path)
 
 
 main()

@@ -4,13 +4,21 @@
 Usage: reference_perplexity.py MODEL_FOLDER TEXT [--context 2048] [--windows N] [--stride N] [--reference FOLDER]
 With --stride, windows overlap as in the guide to perplexity of the transformers documentation: each token is scored once, by
 the first window that covers it. With --reference, the divergence from another model is printed too.
-Needs PyPI torch and transformers 4.48.3. Prints what `vptq evaluate --perplexity` prints, to compare.
+Needs PyPI torch and transformers 4.48.3, and PyPI vptq for quantized folders. Prints what `vptq evaluate --perplexity` prints, to compare.
 """
 import argparse
 import math
+import sys
+import types
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
+
+# PyPI vptq imports an encoder class that nothing here uses.
+stub = types.ModuleType("sentence_transformers.SentenceTransformer")
+stub.SentenceTransformer = type("SentenceTransformer", (), {})
+sys.modules.setdefault("sentence_transformers", types.ModuleType("sentence_transformers"))
+sys.modules.setdefault("sentence_transformers.SentenceTransformer", stub)
 
 parser = argparse.ArgumentParser()
 parser.add_argument("model")

@@ -22,7 +22,7 @@ struct VPTQCommand: AsyncParsableCommand {
       GenerateCommand.self, ChatCommand.self, ServeCommand.self,
       EvaluateCommand.self,
       InspectCommand.self,
-      BenchCommand.self, TokenizeCommand.self,
+      BenchCommand.self, ReportCommand.self, TokenizeCommand.self,
     ])
 
   static func main() async {

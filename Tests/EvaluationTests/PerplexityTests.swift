@@ -129,14 +129,4 @@ struct PerplexityTests {
       ($0 as? EvaluationError)?.code == .textTooShort
     }
   }
-
-  @Test("Throughput counts the tokens of all sequences and repeats as often as asked")
-  func throughput() throws {
-    let model = try UniformModel(row: [0, 0])
-    let results = try Throughput(promptTokens: 16, generatedTokens: 8, batches: [1, 2], repetitions: 3).measure(model)
-    #expect(results.map(\.test) == ["prompt", "decode", "prompt", "decode"])
-    #expect(results.map(\.batch) == [1, 1, 2, 2])
-    #expect(results.allSatisfy { $0.repetitions == 3 && $0.meanTokensPerSecond > 0 })
-    #expect(ProcessMemory.peakBytes > 1 << 20)
-  }
 }

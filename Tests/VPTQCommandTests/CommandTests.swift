@@ -191,7 +191,7 @@ struct CommandTests {
 
   @Test("Every command's help shows an example and ends with 0")
   func help() throws {
-    for command in ["convert", "quantize", "generate", "evaluate", "inspect", "bench"] {
+    for command in ["convert", "quantize", "generate", "evaluate", "inspect", "bench", "report"] {
       let run = try Program.run([command, "--help"])
       #expect(run.status == 0)
       #expect(run.output.contains("vptq \(command) "), "\(command)")

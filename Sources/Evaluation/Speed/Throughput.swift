@@ -2,7 +2,7 @@ import Foundation
 public import LanguageModels
 public import Tensors
 
-/// Speed of prompts and of decoding.
+/// Speed of prompts and of decoding, for numbers of sequences and depths of context.
 public struct Throughput: Sendable {
   /// One measured figure.
   public struct Result: Sendable {
@@ -10,14 +10,12 @@ public struct Throughput: Sendable {
     public let test: String
     /// Sequences that ran together.
     public let batch: Int
-    /// Tokens of each sequence.
+    /// Tokens that each sequence already held before the measurement.
+    public let context: Int
+    /// Tokens of each sequence that were measured.
     public let tokens: Int
-    /// Mean over the repetitions, tokens of all sequences per second.
-    public let meanTokensPerSecond: Double
-    /// Sample standard deviation over the repetitions; 0 for one.
-    public let standardDeviation: Double
-    /// Repetitions that were counted, after one that was not.
-    public let repetitions: Int
+    /// Tokens of all sequences per second, over the repetitions that count, which come after one that does not.
+    public let tokensPerSecond: Measured
   }
 
   /// Tokens of the prompt; 0 leaves the test out.
@@ -26,81 +24,145 @@ public struct Throughput: Sendable {
   public var generatedTokens: Int
   /// Numbers of sequences to run together.
   public var batches: [Int]
+  /// Tokens that every sequence holds before a measurement; they are not measured.
+  public var contexts: [Int]
   /// Repetitions that count.
   public var repetitions: Int
 
   /// A measurement.
-  public init(promptTokens: Int = 512, generatedTokens: Int = 128, batches: [Int] = [1], repetitions: Int = 5) {
+  public init(
+    promptTokens: Int = 512, generatedTokens: Int = 128, batches: [Int] = [1], contexts: [Int] = [0],
+    repetitions: Int = 5
+  ) {
     self.promptTokens = promptTokens
     self.generatedTokens = generatedTokens
     self.batches = batches
+    self.contexts = contexts
     self.repetitions = repetitions
   }
 
-  /// Runs all tests; token ids are arbitrary but fixed.
+  /// The most tokens that a sequence holds in any of the tests.
+  public var longestSequence: Int { (contexts.max() ?? 0) + max(promptTokens, generatedTokens) }
+
+  /// Runs all tests, every batch at every depth of context; token ids are arbitrary but fixed.
   ///
-  /// - Throws: what the model's forward pass throws.
+  /// - Throws: `EvaluationError` (`invalidOption`) where the model has fewer positions or the machine less memory than
+  ///   the tests take, what the model's forward pass throws, or `CancellationError`.
   public func measure(
     _ model: any CausalLanguageModel, progress: any ProgressListener = SilentProgress(),
     isCancelled: () -> Bool = { false }
   ) throws -> [Result] {
+    try check(model)
     var results: [Result] = []
     for batch in batches {
-      if promptTokens > 0 {
-        results.append(
-          try repeated("prompt", batch, promptTokens, progress, isCancelled) {
-            let segments = (0..<batch).map { sequence in
-              Segment(
-                tokens: tokens(model, promptTokens, sequence), cache: model.makeCache(capacity: promptTokens))
-            }
-            return try time { _ = try model.forward(segments, logits: .last) }
-          })
-      }
-      if generatedTokens > 0 {
-        results.append(
-          try repeated("decode", batch, generatedTokens, progress, isCancelled) {
-            let caches = (0..<batch).map { _ in model.makeCache(capacity: generatedTokens) }
-            let ids = (0..<batch).map { tokens(model, generatedTokens, $0) }
-            return try time {
-              for position in 0..<generatedTokens {
-                _ = try model.forward(
-                  (0..<batch).map { Segment(tokens: [ids[$0][position]], cache: caches[$0]) }, logits: .last,
-                  grouping: .alone)
-              }
-            }
-          })
+      for context in contexts {
+        let sequences = try Sequences(
+          model, batch: batch, context: context, newTokens: max(promptTokens, generatedTokens), progress: progress,
+          isCancelled: isCancelled)
+        for (test, tokens) in [("prompt", promptTokens), ("decode", generatedTokens)] where tokens > 0 {
+          let label = "\(test), batch \(batch)" + (contexts == [0] ? "" : ", context \(context)")
+          let rates = try repeated(label, progress, isCancelled) {
+            let seconds = try test == "prompt" ? sequences.prompt(tokens) : sequences.decode(tokens, isCancelled)
+            return Double(batch * tokens) / max(seconds, 1e-9)
+          }
+          results.append(
+            Result(test: test, batch: batch, context: context, tokens: tokens, tokensPerSecond: Measured(rates)))
+        }
       }
     }
     return results
   }
 
-  private func tokens(_ model: any CausalLanguageModel, _ count: Int, _ sequence: Int) -> [Int] {
-    let random = CounterRandom(seed: 0, stream: UInt64(sequence))
-    return (0..<count).map { Int(random.bits(at: UInt64($0)) % UInt64(model.configuration.vocabularySize)) }
-  }
-
-  private func time(_ body: () throws -> Void) rethrows -> Double {
-    let start = ContinuousClock.now
-    try body()
-    return Double(start.duration(to: .now) / .seconds(1))
+  private func check(_ model: any CausalLanguageModel) throws {
+    let positions = model.configuration.maximumPositions
+    guard longestSequence <= positions else {
+      throw EvaluationError(
+        .invalidOption,
+        "sequences of \(longestSequence) tokens (context and new ones) exceed the model's \(positions) positions")
+    }
+    let bytes =
+      Double(KeyValueCache.bytesPerPosition(model.configuration.blocks))
+      * Double((batches.max() ?? 1) * longestSequence)
+    guard bytes < Double(ProcessInfo.processInfo.physicalMemory) else {
+      throw EvaluationError(
+        .invalidOption,
+        "\(batches.max() ?? 1) sequences of \(longestSequence) tokens take \(Int(bytes / 1e9)) GB of keys and values, "
+          + "more than this machine's memory; take fewer or shorter ones")
+    }
   }
 
   private func repeated(
-    _ test: String, _ batch: Int, _ tokens: Int, _ progress: any ProgressListener, _ isCancelled: () -> Bool,
-    run: () throws -> Double
-  ) throws -> Result {
-    _ = try run()
+    _ label: String, _ progress: any ProgressListener, _ isCancelled: () -> Bool, rate: () throws -> Double
+  ) throws -> [Double] {
+    _ = try rate()
     var rates: [Double] = []
     for repetition in 0..<repetitions {
       if isCancelled() { throw CancellationError() }
-      rates.append(Double(batch * tokens) / max(try run(), 1e-9))
-      progress.report(
-        "\(test), batch \(batch)", completed: repetition + 1, total: repetitions, unit: .items("repetitions"))
+      rates.append(try rate())
+      progress.report(label, completed: repetition + 1, total: repetitions, unit: .items("repetitions"))
     }
-    let mean = rates.reduce(0, +) / Double(max(1, rates.count))
-    let variance = rates.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(max(1, rates.count - 1))
-    return Result(
-      test: test, batch: batch, tokens: tokens, meanTokensPerSecond: mean,
-      standardDeviation: rates.count > 1 ? variance.squareRoot() : 0, repetitions: rates.count)
+    return rates
+  }
+}
+
+/// Sequences that hold `context` tokens each, to which tokens are added again and again.
+private struct Sequences {
+  /// Tokens of the context in one forward pass.
+  private static let chunk = 512
+
+  let model: any CausalLanguageModel
+  let context: Int
+  let caches: [KeyValueCache]
+  /// What is added, for each sequence.
+  let newTokens: [[Int]]
+
+  init(
+    _ model: any CausalLanguageModel, batch: Int, context: Int, newTokens count: Int, progress: any ProgressListener,
+    isCancelled: () -> Bool
+  ) throws {
+    self.model = model
+    self.context = context
+    caches = (0..<batch).map { _ in model.makeCache(capacity: context + count) }
+    let vocabulary = UInt64(model.configuration.vocabularySize)
+    func ids(_ sequence: Int, _ range: Range<Int>) -> [Int] {
+      let random = CounterRandom(seed: 0, stream: UInt64(sequence))
+      return range.map { Int(random.bits(at: UInt64($0)) % vocabulary) }
+    }
+    newTokens = (0..<batch).map { ids($0, 0..<count) }
+    for (sequence, cache) in caches.enumerated() {
+      for first in stride(from: 0, to: context, by: Self.chunk) {
+        if isCancelled() { throw CancellationError() }
+        let tokens = ids(sequence, (count + first)..<(count + min(first + Self.chunk, context)))
+        _ = try model.forward([Segment(tokens: tokens, cache: cache)], logits: .none)
+        progress.report(
+          "filling \(batch) x \(context) tokens of context", completed: sequence * context + cache.count,
+          total: batch * context, unit: .items("tokens"))
+      }
+    }
+  }
+
+  /// Seconds that `count` tokens of every sequence take in one forward pass.
+  func prompt(_ count: Int) throws -> Double {
+    rewind()
+    return try Measured.seconds {
+      _ = try model.forward(
+        zip(newTokens, caches).map { Segment(tokens: Array($0.prefix(count)), cache: $1) }, logits: .last)
+    }
+  }
+
+  /// Seconds that `count` forward passes of one token of every sequence take.
+  func decode(_ count: Int, _ isCancelled: () -> Bool) throws -> Double {
+    rewind()
+    return try Measured.seconds {
+      for position in 0..<count {
+        if isCancelled() { throw CancellationError() }
+        _ = try model.forward(
+          zip(newTokens, caches).map { Segment(tokens: [$0[position]], cache: $1) }, logits: .last, grouping: .alone)
+      }
+    }
+  }
+
+  private func rewind() {
+    for cache in caches { cache.truncate(to: context) }
   }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import Evaluation
+import Foundation
 import JSONReader
 import LanguageModels
 import Tensors
@@ -9,12 +10,16 @@ import Tensors
 struct BenchCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
-    abstract: "Measure a model's speed and memory.",
-    discussion: "Example:\n  vptq bench smollm2-3bit --prompt-tokens 512 --generated-tokens 128 --batch 1,4")
+    abstract: "Measure a model's speed and memory: prompts and decoding, for every batch at every depth of context.",
+    discussion: """
+      Examples:
+        vptq bench smollm2-3bit --prompt-tokens 512 --generated-tokens 128 --batch 1,4
+        vptq bench smollm2-3bit --context 0,1024,4096 --csv > speed.csv
+      """)
 
   /// How results are printed.
   enum Format: String, ExpressibleByArgument, CaseIterable {
-    case md, csv, json
+    case table, md, csv, json
   }
 
   @Argument(help: "A model folder, a .gguf file, or org/name of the hub.")
@@ -26,14 +31,28 @@ struct BenchCommand: AsyncParsableCommand {
   @Option(help: "Tokens of the decode test; 0 leaves it out.")
   var generatedTokens = 128
 
-  @Option(help: "Sequences that run together, for instance 1,4.")
+  @Option(help: ArgumentHelp("Sequences that run together, for instance 1,4.", valueName: "numbers"))
   var batch = "1"
+
+  @Option(
+    help: ArgumentHelp(
+      "Tokens that every sequence holds before a measurement, for instance 0,1024.", valueName: "numbers"))
+  var context = "0"
 
   @Option(help: "Repetitions that count, after one that does not.")
   var repetitions = 5
 
-  @Option(help: "md, csv or json.")
-  var format = Format.md
+  @Option(help: "Loads that count, after one that does not; a single one counts itself.")
+  var loads = 3
+
+  @Option(help: "table, md, csv or json (default: a table on a terminal, else md).")
+  var format: Format?
+
+  @Flag(help: "The same as --format csv.")
+  var csv = false
+
+  @Option(help: ArgumentHelp("Also keep the JSON document here, for `vptq report`.", valueName: "file"))
+  var save: String?
 
   @OptionGroup(title: "Arithmetic") var runtime: RuntimeArguments
 
@@ -43,97 +62,64 @@ struct BenchCommand: AsyncParsableCommand {
     guard promptTokens >= 0, generatedTokens >= 0, promptTokens + generatedTokens > 0 else {
       throw ValidationError("--prompt-tokens and --generated-tokens must be at least 0, one of them above")
     }
-    guard repetitions >= 1 else { throw ValidationError("--repetitions must be at least 1, not \(repetitions)") }
+    guard (1...1000).contains(repetitions) else {
+      throw ValidationError("--repetitions must be between 1 and 1000, not \(repetitions)")
+    }
+    guard (1...1000).contains(loads) else { throw ValidationError("--loads must be between 1 and 1000, not \(loads)") }
+    if csv, common.json { throw ValidationError("--csv and --json exclude each other") }
     _ = try batches()
+    _ = try contexts()
   }
 
-  private func batches() throws -> [Int] {
-    try batch.split(separator: ",", omittingEmptySubsequences: false).map { part in
-      guard let size = Int(part), (1...1024).contains(size) else {
-        throw ValidationError("--batch takes numbers from 1 to 1024 like 1,4; \"\(part)\" is none")
+  private func batches() throws -> [Int] { try Self.numbers(batch, 1...1024, "--batch", "1,4") }
+
+  private func contexts() throws -> [Int] { try Self.numbers(context, 0...(1 << 24), "--context", "0,1024") }
+
+  private static func numbers(_ list: String, _ range: ClosedRange<Int>, _ option: String, _ example: String) throws
+    -> [Int]
+  {
+    try list.split(separator: ",", omittingEmptySubsequences: false).map { part in
+      guard let number = Int(part.trimmingCharacters(in: .whitespaces)), range.contains(number) else {
+        throw ValidationError(
+          "\(option) takes numbers from \(range.lowerBound) to \(range.upperBound) like \(example); \"\(part)\" is none"
+        )
       }
-      return size
+      return number
     }
   }
 
   func run() async throws {
     common.apply()
-    let start = ContinuousClock.now
-    let (loaded, folder) = try await ModelArgument.load(model, quiet: common.quiet, options: runtime.options)
+    if let save { try ReportOutput.checkPlace(save) }
+    let folder = try await ModelArgument.folder(model, quiet: common.quiet)
     common.show(try ModelRegistry.notices(folder))
-    let loadSeconds = Double(start.duration(to: .now) / .seconds(1))
-    let cache = loaded.makeCache(capacity: 2)
-    _ = try loaded.forward([Segment(tokens: [0], cache: cache)], logits: .last)
-    let firstToken = Double(start.duration(to: .now) / .seconds(1))
-    let longest = max(promptTokens, generatedTokens)
-    guard longest <= loaded.configuration.maximumPositions else {
+    var throughput = Throughput(
+      promptTokens: promptTokens, generatedTokens: generatedTokens, repetitions: repetitions)
+    throughput.batches = try batches()
+    throughput.contexts = try contexts()
+    let configuration = try ModelConfiguration(folder)
+    let positions = configuration.maximumPositions
+    guard throughput.longestSequence <= positions else {
       throw Failure(
         exit: .usage, code: "badOption",
-        message: "\(longest) tokens exceed the model's \(loaded.configuration.maximumPositions) positions")
+        message:
+          "\(throughput.longestSequence) tokens (--context and new ones) exceed the model's \(positions) positions")
     }
     let interruption = Interruption()
     let progress = ConsoleProgress(quiet: common.quiet || !Console.errorIsTerminal)
-    let results = try Throughput(
-      promptTokens: promptTokens, generatedTokens: generatedTokens, batches: batches(), repetitions: repetitions
-    ).measure(loaded, progress: progress, isCancelled: { interruption.isRequested })
+    let isCancelled = { interruption.isRequested }
+    let (time, (results, peak)) = try LoadTime.measure(
+      folder, options: runtime.options, loads: loads, progress: progress, isCancelled: isCancelled
+    ) { model in
+      let results = try throughput.measure(model, progress: progress, isCancelled: isCancelled)
+      return (results, ProcessMemory.peakBytes)
+    }
     progress.clear()
     let report = BenchReport(
-      folder: folder, bitsPerWeight: try ModelInventory(folder, configuration: loaded.configuration).bitsPerWeight,
-      results: results, loadSeconds: loadSeconds, firstTokenSeconds: firstToken)
-    report.show(common.json ? .json : format)
-  }
-}
-
-/// What `bench` prints.
-struct BenchReport {
-  let folder: ModelDirectory
-  let bitsPerWeight: Double
-  let results: [Throughput.Result]
-  let loadSeconds: Double
-  let firstTokenSeconds: Double
-
-  func show(_ format: BenchCommand.Format) {
-    switch format {
-    case .md:
-      let threads = WorkerPool.shared.threadCount
-      print(
-        "\(folder.path): \(Console.size(folder.fileBytes)), \(Console.fixed(bitsPerWeight, 3)) bits per weight, "
-          + "\(threads) \(threads == 1 ? "thread" : "threads"); loaded in \(Console.fixed(loadSeconds, 3)) s, "
-          + "first token after \(Console.fixed(firstTokenSeconds, 3)) s, peak memory \(Console.size(ProcessMemory.peakBytes))"
-      )
-      print("| test | batch | tokens | tokens/s | ± | repetitions |\n| --- | --- | --- | --- | --- | --- |")
-      for r in results {
-        print(
-          "| \(r.test) | \(r.batch) | \(r.tokens) | \(Console.fixed(r.meanTokensPerSecond, 1)) | "
-            + "\(Console.fixed(r.standardDeviation, 1)) | \(r.repetitions) |")
-      }
-    case .csv:
-      print("test,batch,tokens,mean_tokens_per_second,stddev,repetitions")
-      for r in results {
-        print("\(r.test),\(r.batch),\(r.tokens),\(r.meanTokensPerSecond),\(r.standardDeviation),\(r.repetitions)")
-      }
-    case .json:
-      print(document.serialized(pretty: true))
-    }
-  }
-
-  private var document: JSONValue {
-    .object([
-      ("model_bytes", .integer(folder.fileBytes)), ("bits_per_weight", .number(bitsPerWeight)),
-      ("threads", .integer(WorkerPool.shared.threadCount)),
-      (
-        "results",
-        .array(
-          results.map { r in
-            .object([
-              ("test", .string(r.test)), ("batch", .integer(r.batch)), ("tokens", .integer(r.tokens)),
-              ("mean_tokens_per_second", .number(r.meanTokensPerSecond)), ("stddev", .number(r.standardDeviation)),
-              ("repetitions", .integer(r.repetitions)),
-            ])
-          })
-      ),
-      ("load_seconds", .number(loadSeconds)), ("time_to_first_token_seconds", .number(firstTokenSeconds)),
-      ("peak_memory_bytes", .integer(ProcessMemory.peakBytes)),
-    ])
+      model: model, folder: folder,
+      bitsPerWeight: try ModelInventory(folder, configuration: configuration).bitsPerWeight,
+      threads: WorkerPool.shared.threadCount, results: results, time: time, peakMemoryBytes: peak)
+    if let save { try AtomicFile.write(Array((report.json.serialized(pretty: true) + "\n").utf8), to: save) }
+    report.show(common.json ? .json : csv ? .csv : format ?? (Console.outputIsTerminal ? .table : .md))
   }
 }

@@ -30,6 +30,8 @@ struct EvaluateCommand: AsyncParsableCommand {
 
   @OptionGroup(title: "Results") var results: ResultArguments
 
+  @OptionGroup(title: "Page") var page: ReportArguments
+
   @OptionGroup(title: "Arithmetic") var runtime: RuntimeArguments
 
   @OptionGroup var common: CommonOptions
@@ -47,6 +49,7 @@ struct EvaluateCommand: AsyncParsableCommand {
     common.apply()
     // What can fail early does so before any model is loaded.
     try results.check([tasks.samplesOut, reference.storeLogits])
+    try page.check()
     let evaluationText = try text.read(folder: tasks.data)
     let evaluation = try tasks.read()
     let (loaded, folder) = try await ModelArgument.load(model, quiet: common.quiet, options: runtime.options)
@@ -94,6 +97,7 @@ struct EvaluateCommand: AsyncParsableCommand {
     progress.clear()
     if let path = tasks.samplesOut { try TaskEvaluation.write(samples, to: path) }
     try results.finish(record, checkpoint)
+    try page.write(record, common: common)
     if common.json {
       print(record.json.serialized(pretty: true))
     } else {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoints
+import Evaluation
 import Foundation
 import JSONReader
 import LanguageModels
@@ -11,7 +12,11 @@ struct InspectCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
     abstract: "Show what is inside a model: architecture, layers, codebooks, stored bits.",
-    discussion: "Example:\n  vptq inspect smollm2-3bit --layers")
+    discussion: """
+      Examples:
+        vptq inspect smollm2-3bit --layers
+        vptq inspect smollm2-3bit --report smollm2-3bit.html
+      """)
 
   @Argument(help: "A model folder, a .gguf file, or org/name of the hub.")
   var model: String
@@ -22,23 +27,42 @@ struct InspectCommand: AsyncParsableCommand {
   @Flag(help: "Which other programs can run this folder, and if not, why.")
   var compatibility = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Also write a page with charts: bits and errors by block and kind of matrix, where the bytes go, use of the codebooks.",
+      valueName: "file.html"))
+  var report: String?
+
   @OptionGroup var common: CommonOptions
 
   func run() async throws {
     common.apply()
+    if let report { try ReportOutput.check(report) }
     let folder = try await ModelArgument.folder(model, quiet: common.quiet)
     let configuration = try ModelConfiguration(folder)
     let inspection = try Inspection(folder, configuration: configuration)
-    let report =
+    let readers =
       compatibility ? CompatibilityReport(entries: Compatibility.all(of: try StoredModelForm(folder))) : nil
+    if let report { try write(report, folder) }
     if common.json {
       var document = inspection.json.objectValue ?? []
-      if let report { document.append(("compatibility", report.json)) }
+      if let readers { document.append(("compatibility", readers.json)) }
+      if let report { document.append(("report", .string(report))) }
       print(JSONValue.object(document).serialized(pretty: true))
     } else {
       inspection.show(layers: layers)
-      report?.show(layers: layers)
+      readers?.show(layers: layers)
     }
+  }
+
+  private func write(_ report: String, _ folder: ModelDirectory) throws {
+    let interruption = Interruption()
+    let progress = ConsoleProgress(quiet: common.quiet)
+    let anatomy = try ModelAnatomy(folder, progress: progress, isCancelled: { interruption.isRequested })
+    progress.clear()
+    let file = InspectionReport(anatomy, name: model).file
+    try file.write(to: report)
+    if !common.quiet { Console.writeError("wrote \(report) (\(Console.size(file.html.utf8.count)))") }
   }
 }
 

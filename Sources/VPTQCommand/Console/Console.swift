@@ -11,6 +11,9 @@ enum Console {
   /// Whether standard error is a terminal.
   static let errorIsTerminal = isatty(STDERR_FILENO) == 1
 
+  /// Whether standard output is a terminal.
+  static let outputIsTerminal = isatty(STDOUT_FILENO) == 1
+
   /// Writes a line to standard error.
   static func writeError(_ line: String) {
     writeRawError(line + "\n")
