@@ -72,6 +72,7 @@ let package = Package(
     room(
       "Quantization",
       ["LanguageModels", "Tokenizers", "VectorQuantization", "Checkpoints", "JSONReader", "Tensors", "CKernels"]),
+    room("Launching", ["Quantization", "Checkpoints", "JSONReader", "Tensors"]),
     .target(
       name: "Serving",
       dependencies: [
@@ -91,13 +92,13 @@ let package = Package(
       "VPTQ",
       [
         "Tensors", "Checkpoints", "VectorQuantization", "LanguageModels", "Tokenizers", "ChatTemplates",
-        "Generation", "Quantization", "Evaluation", "JSONReader",
+        "Generation", "Quantization", "Launching", "Evaluation", "JSONReader",
       ]),
     .executableTarget(
       name: "VPTQCommand",
       dependencies: [
         "VPTQ", "Tensors", "Checkpoints", "VectorQuantization", "LanguageModels", "Tokenizers",
-        "ChatTemplates", "Generation", "Quantization", "Evaluation", "Serving", "JSONReader", "CKernels",
+        "ChatTemplates", "Generation", "Quantization", "Launching", "Evaluation", "Serving", "JSONReader", "CKernels",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -120,6 +121,8 @@ let package = Package(
     tests(
       "Quantization",
       ["Checkpoints", "Tensors", "JSONReader", "VectorQuantization", "LanguageModels", "Tokenizers"]),
+    tests(
+      "Launching", ["Quantization", "Checkpoints", "LanguageModels", "JSONReader", "Tensors"]),
     tests(
       "Evaluation",
       ["LanguageModels", "VectorQuantization", "Tokenizers", "Checkpoints", "JSONReader", "Tensors"]),

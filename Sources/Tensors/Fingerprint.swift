@@ -41,6 +41,27 @@ package struct Fingerprint {
     }
   }
 
+  /// A digest of tensors, of all their bytes.
+  package static func content(_ tensors: [(name: String, tensor: Tensor)]) -> String {
+    var print = Fingerprint()
+    for (name, tensor) in tensors {
+      print.add("\(name) \(tensor.dtype.rawValue) \(tensor.shape)")
+      tensor.withUnsafeBytes { print.addWords($0) }
+    }
+    return print.text
+  }
+
+  /// Eight bytes at a time.
+  private mutating func addWords(_ bytes: UnsafeRawBufferPointer) {
+    let whole = bytes.count / 8 * 8
+    for offset in stride(from: 0, to: whole, by: 8) {
+      let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+      low = (low ^ word) &* 0x0000_0100_0000_01B3
+      high = (high ^ (word >> 32 | word << 32)) &* 0x0000_0100_0000_01B3 &+ 0x9E37
+    }
+    add(bytes[whole...])
+  }
+
   /// 32 hexadecimal digits.
   package var text: String {
     [low, high].map { value in

@@ -15,6 +15,7 @@
 @_exported public import Generation
 @_exported public import JSONReader
 @_exported public import LanguageModels
+@_exported public import Launching
 @_exported public import Quantization
 @_exported public import Tensors
 @_exported public import Tokenizers

@@ -18,7 +18,8 @@ struct VPTQCommand: AsyncParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      PullCommand.self, ConvertCommand.self, RotateCommand.self, QuantizeCommand.self, TuneCommand.self,
+      PullCommand.self, ConvertCommand.self, RotateCommand.self, QuantizeCommand.self, JobCommand.self,
+      TuneCommand.self,
       GenerateCommand.self, ChatCommand.self, ServeCommand.self,
       EvaluateCommand.self,
       InspectCommand.self,

@@ -4,7 +4,7 @@ import Tensors
 import VectorQuantization
 
 /// Second moments that an earlier run or a conversion has written; no text is run.
-final class ReadStatistics: BlockStatistics {
+final class ReadStatistics {
   private let files: [Int: SecondMomentFile]
 
   /// Maps the files of those blocks that have matrices to quantize, and checks that all their inputs are there.
@@ -26,6 +26,7 @@ final class ReadStatistics: BlockStatistics {
     self.files = files
   }
 
+  /// Adds to a fingerprint what tells these statistics from others.
   func add(to print: inout Fingerprint) throws {
     for (index, file) in files.sorted(by: { $0.key < $1.key }) {
       print.add(index)
@@ -33,19 +34,11 @@ final class ReadStatistics: BlockStatistics {
     }
   }
 
-  func isPending(_ index: Int) -> Bool { false }
-
-  func moments(
-    ofBlock index: Int, inputs: [LinearInput: Int], progress: (_ share: Double) throws -> Void
-  ) throws -> any SecondMomentSource {
-    try progress(1)
-    return files[index] ?? NoMoments()
-  }
-
-  func replace(block index: Int, by source: any TensorSource, settings: QuantizationSettings) {}
-
-  /// Of a block with nothing to quantize.
-  private struct NoMoments: SecondMomentSource {
-    func mean(_ input: LinearInput) -> [Double]? { nil }
+  /// The second moments of a block with matrices to quantize.
+  func moments(ofBlock index: Int) throws -> any SecondMomentSource {
+    guard let file = files[index] else {
+      throw QuantizationError(.badStatistics, "there are no second moments of block \(index)")
+    }
+    return file
   }
 }

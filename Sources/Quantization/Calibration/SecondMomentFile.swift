@@ -50,6 +50,11 @@ struct SecondMomentFile: SecondMomentSource {
     }
   }
 
+  func tokens(_ input: LinearInput) -> Int {
+    let readers = inputs.first { $0.input == input }?.readers ?? []
+    return readers.lazy.compactMap { tokens?[$0]?.intValue }.first ?? 0
+  }
+
   func mean(_ input: LinearInput) throws -> [Double]? {
     guard let (module, width, tensor) = try tensor(input) else { return nil }
     defer { file.releasePages() }

@@ -6,17 +6,17 @@ struct SecondMoments: SecondMomentSource {
   /// One running sum.
   private final class Sum {
     let width: Int
-    var values: [Double]
+    var values: [Double] = []
     var tokens = 0
     /// Whether `values` are the mean already.
     var isMean = false
 
     init(width: Int) {
       self.width = width
-      values = [Double](repeating: 0, count: width * width)
     }
 
     func add(_ x: UnsafePointer<Float>, rows: Int) {
+      if values.isEmpty { values = [Double](repeating: 0, count: width * width) }
       values.withUnsafeMutableBufferPointer { h in
         guard let h = h.baseAddress else { return }
         LinearAlgebra.accumulateSecondMoment(x, tokens: rows, n: width, into: h)
@@ -59,18 +59,55 @@ struct SecondMoments: SecondMomentSource {
   func mean(_ input: LinearInput) -> [Double]? {
     guard let sum = sums[input], sum.tokens > 0 else { return nil }
     if !sum.isMean {
-      let (n, scale) = (sum.width, 1 / Double(sum.tokens))
-      sum.values.withUnsafeMutableBufferPointer { values in
-        for row in 0..<n {
-          for column in row..<n {
-            let value = values[row * n + column] * scale
-            values[row * n + column] = value
-            values[column * n + row] = value
-          }
-        }
-      }
+      var values: [Double] = []
+      swap(&values, &sum.values)
+      sum.values = Self.mean(values, width: sum.width, tokens: sum.tokens)
       sum.isMean = true
     }
     return sum.values
+  }
+
+  /// The symmetric mean of a sum of which the upper triangle counts, formed in its memory where the caller gives it up.
+  static func mean(_ sum: consuming [Double], width n: Int, tokens: Int) -> [Double] {
+    var values = consume sum
+    let scale = 1 / Double(tokens)
+    values.withUnsafeMutableBufferPointer { values in
+      for row in 0..<n {
+        for column in row..<n {
+          let value = values[row * n + column] * scale
+          values[row * n + column] = value
+          values[column * n + row] = value
+        }
+      }
+    }
+    return values
+  }
+
+  /// Goes on with a sum of which the upper triangle of `values[width, width]` is given.
+  mutating func set(_ input: LinearInput, _ values: [Double], width: Int, tokens: Int) {
+    let sum = Sum(width: width)
+    sum.values = values
+    sum.tokens = tokens
+    sums[input] = sum
+  }
+
+  /// The name of a sum in a file.
+  static func tensorName(_ input: LinearInput) -> String { "sum.\(input)" }
+
+  /// The upper triangle of a sum row by row, `[width (width + 1) / 2]`; zeros for an input that no token reached.
+  func upperTriangle(_ input: LinearInput, width: Int) -> Tensor {
+    let sum = sums[input]
+    precondition(sum?.isMean != true, "\(input) has been averaged")
+    return Tensor(dtype: .float64, shape: [width * (width + 1) / 2]) { target in
+      sum?.values.withUnsafeBytes { source in
+        var offset = 0
+        for row in 0..<width {
+          let line = source[((row * width + row) * 8)..<((row + 1) * width * 8)]
+          UnsafeMutableRawBufferPointer(rebasing: target[offset...]).copyMemory(
+            from: UnsafeRawBufferPointer(rebasing: line))
+          offset += line.count
+        }
+      }
+    }
   }
 }

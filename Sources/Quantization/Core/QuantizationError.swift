@@ -26,6 +26,10 @@ public struct QuantizationError: Error, Sendable, CustomStringConvertible {
     case nonFiniteLoss
     /// The output cannot be written where asked.
     case cannotWrite
+    /// A job is not as far as what was asked of it needs.
+    case incomplete
+    /// A task of a job failed before.
+    case taskFailed
     /// The work was interrupted; it can be resumed.
     case interrupted
   }

@@ -30,7 +30,7 @@ public struct QuantizationEstimate: Sendable {
     var searches: [String: SearchRates] = [:]
     let tokens = Double(windows * length)
     let hasGradients = (try? TuningModel.check(configuration)) != nil
-    let analysed = isAllocated ? min(tokens, Double(SensitivityAnalysis.enoughTokens)) : 0
+    let analysed = isAllocated ? min(tokens, Double(JobWork.enoughTokens)) : 0
     // The passes forth and back, through blocks and head; weights have no gradient.
     let weighed = hasGradients ? 2 * ((isGuided ? tokens : 0) + analysed) : 0
     let head = Double(configuration.vocabularySize * configuration.hiddenSize)
@@ -66,11 +66,11 @@ public struct QuantizationEstimate: Sendable {
   }
 
   /// Weights that a token meets in a block.
-  private static func forwardWork(_ block: Int, _ configuration: ModelConfiguration) -> Double {
+  static func forwardWork(_ block: Int, _ configuration: ModelConfiguration) -> Double {
     configuration.linears(ofBlock: block).reduce(0) { $0 + Double($1.shape.elementCount) }
   }
 
-  private static func onOneThread<Result>(_ body: () -> Result) -> Result {
+  static func onOneThread<Result>(_ body: () -> Result) -> Result {
     let threads = WorkerPool.shared.threadCount
     WorkerPool.shared.threadCount = 1
     defer { WorkerPool.shared.threadCount = threads }

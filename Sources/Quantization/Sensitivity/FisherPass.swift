@@ -17,13 +17,11 @@ struct FisherPass {
   /// What is found.
   let gradients: OutputGradients
 
-  /// Reads the model; every window will have `length` tokens. What is found is added to what is `known`.
+  /// Reads the model; every window will have `length` tokens.
   ///
   /// - Throws: `QuantizationError` (`unsupported`) for a model whose blocks have no gradients here.
-  init(
-    _ folder: ModelDirectory, length: Int, seed: UInt64, known: OutputGradients = OutputGradients()
-  ) throws {
-    gradients = known
+  init(_ folder: ModelDirectory, length: Int, seed: UInt64) throws {
+    gradients = OutputGradients()
     model = try TuningModel(folder, precision: .fastest, observing: gradients)
     // Weights stay mapped; what was read of them is not kept, so that memory does not grow with the model.
     pass = WindowPass(model, rows: length, onBlock: folder.releasePages)

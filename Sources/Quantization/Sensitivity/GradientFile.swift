@@ -1,21 +1,17 @@
 import Checkpoints
-import Foundation
-import JSONReader
 import Tensors
 
-/// Gradients of outputs on disk, a tensor of `[tokens]` for each matrix, so that a run that goes on need not measure again.
+/// Gradients of outputs on disk, a tensor of `[tokens]` for each matrix.
 struct GradientFile {
   let path: String
-  /// What the measurement depends on.
-  let fingerprint: String
+  let metadata: [String: String]
 
-  /// Writes what there is so far, complete or not at all.
+  /// Writes them, complete or not at all.
   func write(_ gradients: OutputGradients) throws {
     let modules = gradients.modules
     let writer = try SafetensorsWriter(
       path: path,
-      declarations: modules.map { ($0, .float32, [gradients.record(of: $0).energies.count]) },
-      metadata: ["fingerprint": fingerprint])
+      declarations: modules.map { ($0, .float32, [gradients.record(of: $0).energies.count]) }, metadata: metadata)
     for module in modules {
       let energies = gradients.record(of: module).energies
       try writer.append(module, Tensor(energies, shape: [energies.count], dtype: .float32))
@@ -23,15 +19,11 @@ struct GradientFile {
     try writer.finish()
   }
 
-  /// What an earlier run of the same work has found, if anything.
-  func read() throws -> OutputGradients {
-    let gradients = OutputGradients()
-    guard FileManager.default.fileExists(atPath: path), let file = try? SafetensorsFile(path: path),
-      file.metadata["fingerprint"] == fingerprint
-    else { return gradients }
-    for name in file.tensorNames {
-      gradients.record(of: name).energies = try file.tensor(named: name).floats()
+  /// Appends those of some modules, as far as they were measured, to what is known of them.
+  func read(_ modules: [String], addingTo gradients: OutputGradients) throws {
+    let file = try SafetensorsFile(path: path)
+    for module in modules where file.contains(module) {
+      gradients.record(of: module).energies += try file.tensor(named: module).floats()
     }
-    return gradients
   }
 }

@@ -31,8 +31,14 @@ final class OutputGradients {
     return record
   }
 
-  /// Tokens that all records have.
-  var count: Int { records.values.map(\.energies.count).min() ?? 0 }
+  /// What has been recorded so far, which is then forgotten here.
+  func take() -> OutputGradients {
+    let taken = OutputGradients()
+    for (module, record) in records {
+      swap(&taken.record(of: module).energies, &record.energies)
+    }
+    return taken
+  }
 
   /// Measured modules, sorted.
   var modules: [String] { records.keys.sorted() }

@@ -5,25 +5,18 @@ import LanguageModels
 ///
 /// A token counts by the squared gradient of the loss by the outputs of the matrices that read the input, so that `E H Eᵀ`
 /// comes nearer to what an error costs the model (GuidedQuant, Kim et al., ICML 2025, with all outputs in one group).
-struct TokenWeights: Sendable {
-  private struct Place: Hashable {
-    let block: Int
-    let input: LinearInput
-  }
-
-  private let weights: [Place: [Float]]
-
-  /// Weights of mean 1 for every input; each matrix that reads it has the same say.
+enum TokenWeights {
+  /// Weights of mean 1 for every input of a block, one for each token in the order of the windows; each matrix that reads an
+  /// input has the same say. An input that is missing weighs all tokens alike.
   ///
   /// - Parameter power: of the squared gradients; 1 takes them as they are, less makes their differences smaller.
-  init(_ gradients: OutputGradients, _ configuration: ModelConfiguration, power: Double) {
-    var weights: [Place: [Float]] = [:]
-    let places = configuration.blocks.indices.flatMap { block in
-      configuration.inputs(ofBlock: block).map { (Place(block: block, input: $0.input), $0.readers) }
-    }
-    for (place, readers) in places {
+  static func weights(
+    _ gradients: OutputGradients, _ configuration: ModelConfiguration, block: Int, power: Double
+  ) -> [LinearInput: [Float]] {
+    var weights: [LinearInput: [Float]] = [:]
+    for entry in configuration.inputs(ofBlock: block) {
       var sum: [Double] = []
-      for energies in readers.compactMap({ gradients[$0]?.energies }) where !energies.isEmpty {
+      for energies in entry.readers.compactMap({ gradients[$0]?.energies }) where !energies.isEmpty {
         let powers = energies.map { pow(Double($0), power) }
         let mean = powers.reduce(0, +) / Double(powers.count)
         guard mean > 0, mean.isFinite else { continue }
@@ -32,11 +25,8 @@ struct TokenWeights: Sendable {
       }
       guard !sum.isEmpty else { continue }
       let mean = sum.reduce(0, +) / Double(sum.count)
-      weights[place] = sum.map { Float($0 / mean) }
+      weights[entry.input] = sum.map { Float($0 / mean) }
     }
-    self.weights = weights
+    return weights
   }
-
-  /// One number for each token in the order of the windows; nil where all count alike.
-  func weights(block: Int, input: LinearInput) -> [Float]? { weights[Place(block: block, input: input)] }
 }

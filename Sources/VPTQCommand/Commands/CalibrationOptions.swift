@@ -39,11 +39,8 @@ struct CalibrationOptions: ParsableArguments {
     sequenceLength ?? min(1024, configuration.maximumPositions)
   }
 
-  /// The windows of tokens these options describe.
-  func windows(
-    folder: ModelDirectory, configuration: ModelConfiguration, seed: UInt64, progress: any ProgressListener,
-    isCancelled: () -> Bool
-  ) throws -> CalibrationWindows {
+  /// The same, unless the model has no such positions.
+  func checkedLength(in configuration: ModelConfiguration) throws -> Int {
     let length = self.length(in: configuration)
     guard length <= configuration.maximumPositions else {
       throw Failure(
@@ -51,6 +48,15 @@ struct CalibrationOptions: ParsableArguments {
         message: "--sequence-length \(length) is beyond the model's \(configuration.maximumPositions) positions"
       )
     }
+    return length
+  }
+
+  /// The windows of tokens these options describe.
+  func windows(
+    folder: ModelDirectory, configuration: ModelConfiguration, seed: UInt64, progress: any ProgressListener,
+    isCancelled: () -> Bool
+  ) throws -> CalibrationWindows {
+    let length = try checkedLength(in: configuration)
     if isSelf {
       return CalibrationWindows(
         windows: try sampled(

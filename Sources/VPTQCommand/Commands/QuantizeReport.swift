@@ -79,6 +79,18 @@ struct PlanReport {
   let plan: QuantizationPlan
   let estimate: QuantizationEstimate
 
+  /// Refuses shapes that take more than a matrix has.
+  static func checkSaving(_ plan: QuantizationPlan) throws {
+    guard let worst = plan.matrices.max(by: { $0.bitsPerWeight < $1.bitsPerWeight }), worst.bitsPerWeight > 16 else {
+      return
+    }
+    throw Failure(
+      exit: .usage, code: "badOption",
+      message: "\(worst.module), \(worst.shape[0])x\(worst.shape[1]), takes "
+        + "\(Console.fixed(worst.bitsPerWeight, 1)) bits a weight as \(worst.recipe.name), most of it for codebooks: more than the 16 of the original",
+      hint: "give --bits, smaller codebooks, --override or --skip for small matrices")
+  }
+
   func show(json: Bool) {
     if json {
       let layers = plan.matrices.map { matrix -> JSONValue in

@@ -60,6 +60,9 @@ struct RecipeOptions: ParsableArguments {
     return bits ?? 3
   }
 
+  /// The same with what the choice of shapes cares for.
+  var bitBudget: BitBudget? { budget.map { BitBudget(bits: $0, preference: prefer ?? .accuracy) } }
+
   /// The recipe these options describe; of a budget, all but the shape.
   ///
   /// - Throws: `ValidationError` that names the option and its legal values.

@@ -5,6 +5,7 @@ import Foundation
 import Generation
 import JSONReader
 import LanguageModels
+import Launching
 import Quantization
 import Serving
 import Tensors
@@ -62,6 +63,8 @@ struct Failure: CommandError {
     case let error as ServerError:
       self.init(
         exit: .cannotWrite, code: error.code.rawValue, message: error.message, hint: "give another --port or --host")
+    case let error as LaunchingError:
+      self.init(exit: Self.status(error.code), code: error.code.rawValue, message: error.message)
     case let error as EvaluationError:
       self.init(exit: Self.status(error.code), code: error.code.rawValue, message: error.message)
     case let error as TemplateError:
@@ -81,9 +84,18 @@ struct Failure: CommandError {
     case .missingInput: .missingInput
     case .cannotWrite: .cannotWrite
     case .interrupted: .interrupted
-    case .badCalibration, .badStatistics, .jobMismatch, .shapeMismatch, .nonFiniteWeight, .nonFiniteStatistic,
+    case .incomplete, .taskFailed, .badCalibration, .badStatistics, .jobMismatch, .shapeMismatch, .nonFiniteWeight,
+      .nonFiniteStatistic,
       .notPositiveDefinite, .unsupported, .nonFiniteLoss:
       .badData
+    }
+  }
+
+  private static func status(_ code: LaunchingError.Code) -> ExitStatus {
+    switch code {
+    case .missingEngine: .missingInput
+    case .engineFailed, .workerFailed, .alreadySubmitted: .badData
+    case .cannotWrite: .cannotWrite
     }
   }
 

@@ -5,16 +5,20 @@ import Synchronization
 /// Turns Ctrl-C into a request to stop; a second one ends the process at once.
 final class Interruption: Sendable {
   private let requested = Atomic<Bool>(false)
-  nonisolated(unsafe) private let source: any DispatchSourceSignal
+  nonisolated(unsafe) private let sources: [any DispatchSourceSignal]
 
-  init() {
-    signal(SIGINT, SIG_IGN)
-    source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
-    source.setEventHandler { [unowned self] in
-      if requested.exchange(true, ordering: .relaxed) { exit(ExitStatus.interrupted.rawValue) }
-      Console.writeError("\nstopping after the present step; press Ctrl-C again to stop at once")
+  /// - Parameter andTermination: whether SIGTERM, by which cluster engines announce the end, counts as well.
+  init(andTermination: Bool = false) {
+    let signals = andTermination ? [SIGINT, SIGTERM] : [SIGINT]
+    for number in signals { signal(number, SIG_IGN) }
+    sources = signals.map { DispatchSource.makeSignalSource(signal: $0, queue: .global()) }
+    for source in sources {
+      source.setEventHandler { [unowned self] in
+        if requested.exchange(true, ordering: .relaxed) { exit(ExitStatus.interrupted.rawValue) }
+        Console.writeError("\nstopping after the present step; press Ctrl-C again to stop at once")
+      }
+      source.activate()
     }
-    source.activate()
   }
 
   /// Whether the user asked to stop.

@@ -39,9 +39,16 @@ struct FisherPassTests {
       configuration: ModelConfiguration(model), recipe: QuantizationRecipe(preset: "v4-k16"))
     let matrix = try #require(plan.matrices.first { $0.module == module })
     let (outputs, inputs) = (matrix.shape[0], matrix.shape[1])
-    let statistics = try MeasuredStatistics(model, windows: CalibrationWindows(windows: windows), stream: .original)
-    let moments = try statistics.moments(ofBlock: 0, inputs: [matrix.input: inputs]) { _ in }
-    let moment = try #require(try moments.mean(matrix.input))
+    var moments = SecondMoments()
+    let runner = try BlockRunner(model, length: 32)
+    let block = try runner.pass(0)
+    for first in stride(from: 0, to: windows.count, by: BlockRunner.windowsPerPass) {
+      var states = try runner.embed(windows[first..<first + BlockRunner.windowsPerPass])
+      block.apply(&states, windows: BlockRunner.windowsPerPass) { input, x, rows in
+        if input == matrix.input { moments.add(input, x, rows: rows, width: inputs) }
+      }
+    }
+    let moment = try #require(moments.mean(matrix.input))
     var error = 0.0
     for row in 0..<outputs {
       for i in 0..<inputs {
