@@ -160,7 +160,7 @@ static our_item *make_ours(const ck_kernels *kernels, size_t v, size_t k, size_t
   item->kernels = kernels;
   item->v = v;
   item->rows = (N + v - 1) / v;
-  item->is_packed = k > 256 || r > 256;
+  item->is_packed = k > kernels->plane_centroids || r > kernels->plane_centroids;
   item->y = malloc(item->rows * v * 4);
   item->x = (ck_split_activation){
     activation, aligned_alloc(64, N), aligned_alloc(64, N), calloc(N / 64, 2), N / 64, 0, 0, 0, 0, 0};
