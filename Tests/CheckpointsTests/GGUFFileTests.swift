@@ -34,6 +34,18 @@ import Testing
     }
   }
 
+  @Test("bits per weight are those of the matrices of the blocks")
+  func storedBits() throws {
+    var builder = Self.sound
+    try builder.withFile { file in
+      #expect(file.blockBitsPerWeight == nil)
+      #expect(file.fileBytes == FileManager.default.contents(atPath: file.path)?.count)
+    }
+    builder.add("blk.0.attn_q.weight", [4, 2], [Float](repeating: 1, count: 8))
+    builder.add("blk.0.attn_norm.weight", [4], [1, 1, 1, 1])
+    try builder.withFile { file in #expect(file.blockBitsPerWeight == 32) }
+  }
+
   @Test(
     "header values that overflow or lead past the end are refused",
     arguments: [

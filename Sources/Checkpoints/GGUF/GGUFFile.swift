@@ -24,7 +24,7 @@ public struct GGUFFile: TensorSource {
   public let metadata: [String: GGUFValue]
   /// All tensors, in the order of the header.
   public let tensors: [TensorDescription]
-  private let files: [MappedFile]
+  let files: [MappedFile]
   private let indices: [String: Int]
 
   /// Maps the file, or all files of a split model given its first, and reads the headers.

@@ -63,6 +63,12 @@ struct EvaluateCommand: AsyncParsableCommand {
     record.parameters = inventory.parameters
     record.bitsPerWeight = inventory.bitsPerWeight
     record.fileBytes = folder.fileBytes
+    if model.lowercased().hasSuffix(".gguf") {
+      // The weights are those of the file; it is what a user keeps, not the folder made from it.
+      let file = try GGUFFile(path: model)
+      record.fileBytes = file.fileBytes
+      record.bitsPerWeight = file.blockBitsPerWeight
+    }
 
     let interruption = Interruption()
     let progress = ConsoleProgress(quiet: common.quiet)
