@@ -4,7 +4,7 @@
 Usage: record_lm_eval.py                                     makes the tiny model, its tokenizer and the recorded values
        record_lm_eval.py --model FOLDER --data FOLDER --tasks a,b --limit N --out FILE    any model; see compare_lm_eval.py
 Needs PyPI lm-eval 0.4.13, transformers 4.48.3, torch and tokenizers. The items of the fixture are written for it
-(Scripts/lm_eval_items); they have what prompts stumble over: brackets, two spaces, white space at the ends, letters beyond
+(its folder `data`); they have what prompts stumble over: brackets, two spaces, white space at the ends, letters beyond
 ASCII, a text longer than the model's context.
 """
 import argparse
