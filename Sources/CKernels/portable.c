@@ -1,5 +1,6 @@
 // Every kernel in plain C: the specification the other files are compared with.
 
+#include "split_unit.h"
 #include "tables.h"
 
 #include <float.h>
@@ -157,28 +158,23 @@ static void vq_panel(
   }
 }
 
+static float block_peak(const float *x, size_t n, size_t b) {
+  float peak = 0;
+  for (size_t i = 64 * b; i < n && i < 64 * b + 64; i++) peak = fabsf(x[i]) > peak ? fabsf(x[i]) : peak;
+  return peak;
+}
+
 void ck_portable_split_activation(const float *x, size_t n, float large_value, ck_split_activation *split) {
   double energy = 0;
   float largest = 0;
-  split->values = x;
   for (size_t i = 0; i < n; i++) {
     energy += (double)x[i] * x[i];
     if (fabsf(x[i]) > largest) largest = fabsf(x[i]);
   }
   const int finite = energy < INFINITY;
-  const float limit = finite ? fmaxf(large_value * (float)sqrt(energy / (double)(n > 0 ? n : 1)), largest / 256) : 0;
-  float rest = 0;
-  split->large = 0;
-  for (size_t b = 0; b < split->blocks; b++) {
-    float peak = 0;
-    for (size_t i = 64 * b; i < n && i < 64 * b + 64; i++) peak = fabsf(x[i]) > peak ? fabsf(x[i]) : peak;
-    if (peak > limit) split->large_blocks[split->large++] = (uint16_t)b;
-    else if (peak > rest) rest = peak;
-  }
-  const float unit = fmaxf(rest / 127, largest / 32512);
-  // The reciprocal of the least units is no number.
-  const float inverse = finite && unit > 1e-37f ? 1 / unit : 0;
-  split->scale = finite ? unit : NAN;
+  // Where a value is not finite, all integers are 0 and there is no scale.
+  const float inverse = choose_unit(split, x, n, large_value, finite ? energy : 0, largest, block_peak) * (float)finite;
+  if (!finite) split->scale = NAN;
   split->sum_low = split->sum_high = 0;
   int64_t magnitudes = 0;
   size_t next = 0;

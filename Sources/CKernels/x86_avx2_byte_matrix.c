@@ -4,6 +4,7 @@
 
 #if defined(__x86_64__)
 
+#include "split_unit.h"
 #include "x86_avx2_bytes.h"
 
 #include <math.h>
@@ -67,6 +68,12 @@ AVX2_INLINE void split_block(
   }
 }
 
+AVX2 static float block_peak(const float *x, size_t n, size_t b) {
+  __m256 peak = _mm256_setzero_ps();
+  for (size_t i = 64 * b; i < 64 * b + 64; i += 8) peak = _mm256_max_ps(peak, magnitude(values_from(x, n, i)));
+  return lane_maximum(peak);
+}
+
 AVX2 void ck_avx2_split_activation(const float *x, size_t n, float large_value, ck_split_activation *split) {
   __m256 squares = _mm256_setzero_ps(), peaks = squares;
   for (size_t i = 0; i < n; i += 8) {
@@ -80,21 +87,7 @@ AVX2 void ck_avx2_split_activation(const float *x, size_t n, float large_value, 
     ck_portable_split_activation(x, n, large_value, split);
     return;
   }
-  const float limit = fmaxf(large_value * sqrtf(energy / (float)(n > 0 ? n : 1)), largest / 256);
-  float rest = 0;
-  split->values = x;
-  split->large = 0;
-  for (size_t b = 0; b < split->blocks; b++) {
-    __m256 own = _mm256_setzero_ps();
-    for (size_t i = 64 * b; i < 64 * b + 64; i += 8) own = _mm256_max_ps(own, magnitude(values_from(x, n, i)));
-    const float peak = lane_maximum(own);
-    if (peak > limit) split->large_blocks[split->large++] = (uint16_t)b;
-    else rest = fmaxf(rest, peak);
-  }
-  const float unit = fmaxf(rest / 127, largest / 32512);
-  // The reciprocal of the least units is no number.
-  const __m256 inverse = _mm256_set1_ps(unit > 1e-37f ? 1 / unit : 0);
-  split->scale = unit;
+  const __m256 inverse = _mm256_set1_ps(choose_unit(split, x, n, large_value, energy, largest, block_peak));
   digit_sums sums = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256()};
   size_t next = 0;
   for (size_t b = 0; b < split->blocks; b++) {

@@ -7,6 +7,7 @@
 #define ESCAPES_TARGET TARGET
 #include "x86_avx512_vbmi.h"
 #include "x86_escapes.h"
+#include "split_unit.h"
 
 #include <math.h>
 
@@ -16,7 +17,7 @@ VBMI_INLINE __mmask16 lanes_below(size_t i, size_t n) {
 }
 
 /// The largest magnitude of block `b`.
-VBMI_INLINE float block_peak(const float *x, size_t n, size_t b) {
+VBMI static float block_peak(const float *x, size_t n, size_t b) {
   __m512 peak = _mm512_setzero_ps();
   for (size_t i = 64 * b; i < 64 * b + 64; i += 16) {
     peak = _mm512_max_ps(peak, _mm512_abs_ps(_mm512_maskz_loadu_ps(lanes_below(i, n), x + i)));
@@ -57,19 +58,7 @@ VBMI void ck_vbmi_split_activation(const float *x, size_t n, float large_value, 
     ck_portable_split_activation(x, n, large_value, split);
     return;
   }
-  const float limit = fmaxf(large_value * sqrtf(energy / (float)(n > 0 ? n : 1)), largest / 256);
-  float rest = 0;
-  split->values = x;
-  split->large = 0;
-  for (size_t b = 0; b < split->blocks; b++) {
-    const float peak = block_peak(x, n, b);
-    if (peak > limit) split->large_blocks[split->large++] = (uint16_t)b;
-    else rest = fmaxf(rest, peak);
-  }
-  const float unit = fmaxf(rest / 127, largest / 32512);
-  // The reciprocal of the least units is no number.
-  const __m512 inverse = _mm512_set1_ps(unit > 1e-37f ? 1 / unit : 0);
-  split->scale = unit;
+  const __m512 inverse = _mm512_set1_ps(choose_unit(split, x, n, large_value, energy, largest, block_peak));
   __m512i low_sum = _mm512_setzero_si512(), high_sum = low_sum, magnitudes = low_sum;
   size_t next = 0;
   for (size_t b = 0; b < split->blocks; b++) {

@@ -1,5 +1,6 @@
 import Foundation
 import Quantization
+public import Tensors
 
 /// Runs the tasks of a job in processes of this machine and waits for them.
 public struct LocalLauncher: TaskLauncher {
@@ -12,7 +13,7 @@ public struct LocalLauncher: TaskLauncher {
   /// Starts `parallel` workers, each of which takes tasks until none is left, and waits for all of them.
   ///
   /// - Throws: `LaunchingError` (`workerFailed`) with what the workers said if one of them failed.
-  public func launch(_ request: LaunchRequest) throws -> Submission {
+  public func launch(_ request: LaunchRequest, progress: any ProgressListener) throws -> Submission {
     var processes: [(process: Process, log: String)] = []
     for number in 0..<request.parallel {
       let log = "\(request.job.path)/logs/worker-\(number).log"
@@ -33,6 +34,13 @@ public struct LocalLauncher: TaskLauncher {
         throw LaunchingError(.workerFailed, "cannot run \(request.program): \(error.localizedDescription)")
       }
       processes.append((process, log))
+    }
+    while processes.contains(where: { $0.process.isRunning }) {
+      let stages = request.job.status().stages
+      progress.report(
+        "running tasks", completed: stages.reduce(0) { $0 + $1.done }, total: stages.reduce(0) { $0 + $1.count },
+        unit: .items("tasks"))
+      Thread.sleep(forTimeInterval: 1)
     }
     for entry in processes { entry.process.waitUntilExit() }
     if let failed = processes.first(where: { $0.process.terminationStatus != 0 }) {

@@ -1,5 +1,6 @@
 import Foundation
 import Quantization
+public import Tensors
 
 /// Hands the tasks of a job to Slurm: an array for each stage, which waits for the arrays it reads of, and a last job that merges.
 ///
@@ -28,7 +29,7 @@ public struct SlurmLauncher: TaskLauncher {
   ///
   /// - Throws: `LaunchingError`: `missingEngine` where Slurm is not installed, `engineFailed` with what `sbatch` said,
   ///   `alreadySubmitted` while pieces of the last submission wait or run, `cannotWrite`.
-  public func launch(_ request: LaunchRequest) throws -> Submission {
+  public func launch(_ request: LaunchRequest, progress: any ProgressListener) throws -> Submission {
     let path = request.job.path
     if let last = Submission(job: path), last.engine == Self.engine {
       let active = try states(of: last).filter { SlurmStates.isActive($0.state) }

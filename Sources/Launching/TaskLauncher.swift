@@ -1,4 +1,5 @@
 public import Quantization
+public import Tensors
 
 /// A place where the tasks of a job are run: this machine, or a cluster engine.
 ///
@@ -10,9 +11,10 @@ public protocol TaskLauncher: Sendable {
 
   /// Hands the unfinished tasks of a job to the engine.
   ///
+  /// - Parameter progress: is told how far the tasks are while the call waits for them, if it does.
   /// - Returns: what has been started; of an engine that runs on after the call, with the numbers it gave.
   /// - Throws: `LaunchingError`.
-  func launch(_ request: LaunchRequest) throws -> Submission
+  func launch(_ request: LaunchRequest, progress: any ProgressListener) throws -> Submission
 
   /// What the engine says of what was started; empty where it has nothing to say.
   ///

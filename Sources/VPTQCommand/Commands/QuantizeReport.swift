@@ -11,6 +11,8 @@ struct QuantizeReport {
   let model: ModelDirectory
   let output: ModelDirectory
   let seconds: Double
+  /// Whether the seconds are those that tasks took, one after the other or side by side, here or elsewhere.
+  var isOfTasks = false
 
   private var record: QuantizationRecord { summary.record }
 
@@ -26,7 +28,7 @@ struct QuantizeReport {
       (codes \(Console.fixed(record.indexBitsPerWeight, 3)), codebooks \(Console.fixed(record.codebookBitsPerWeight, 3))), \
       mean relative error \(Console.fixed(record.meanRelativeError, 4))
       \(tuning)\(model.path) \(Console.size(model.fileBytes)) -> \(output.path) \(Console.size(output.fileBytes)) \
-      in \(Console.clock(seconds)), peak memory \(Console.size(ProcessMemory.peakBytes))
+      \(time)
       """)
     if let warning = collapse { Console.writeError("warning: " + warning) }
   }
@@ -54,6 +56,12 @@ struct QuantizeReport {
     let shown = worst.prefix(8).map { "\($0.name) (\(Console.fixed($0.relativeError, 3)))" }.joined(separator: ", ")
     let rest = worst.count > 8 ? " and \(worst.count - 8) more, see quantization.json" : ""
     return "quality collapses, by its relative error, in \(shown)\(rest); give more bits with --override, or more text"
+  }
+
+  private var time: String {
+    isOfTasks
+      ? "by tasks that took \(Console.clock(seconds)) in all"
+      : "in \(Console.clock(seconds)), peak memory \(Console.size(ProcessMemory.peakBytes))"
   }
 
   private var tuning: String {

@@ -23,7 +23,6 @@ struct JobMergeCommand: AsyncParsableCommand {
 
   func run() async throws {
     common.apply()
-    let start = ContinuousClock.now
     let interruption = Interruption()
     defer { withExtendedLifetime(interruption) {} }
     let job = try QuantizationJob(path: URL(fileURLWithPath: self.job).standardizedFileURL.path)
@@ -33,7 +32,8 @@ struct JobMergeCommand: AsyncParsableCommand {
     common.show(summary.notices)
     QuantizeReport(
       summary: summary, tuned: nil, model: try ModelDirectory(path: job.arguments.model),
-      output: try ModelDirectory(path: job.arguments.output), seconds: Double(start.duration(to: .now) / .seconds(1))
+      output: try ModelDirectory(path: job.arguments.output),
+      seconds: job.status().stages.reduce(0) { $0 + $1.seconds }, isOfTasks: true
     ).show(json: common.json, verbose: common.verbose)
     if remove { job.remove() }
   }

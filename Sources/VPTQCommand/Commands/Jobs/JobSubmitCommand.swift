@@ -73,7 +73,10 @@ struct JobSubmitCommand: AsyncParsableCommand {
       job: job, costs: try job.costs(), program: program, parallel: parallel, threads: threads)
     if retry { request.arguments.append("--retry") }
     if let staleAfter { request.arguments += ["--stale-after", "\(staleAfter)"] }
-    let submission = try launcher.launch(request)
+    let progress = ConsoleProgress(quiet: common.quiet)
+    defer { progress.clear() }
+    let submission = try launcher.launch(request, progress: progress)
+    progress.clear()
     let status = job.status()
     if common.json {
       let pieces = submission.pieces.map { piece in
