@@ -16,6 +16,7 @@ public struct DecoderModel: CausalLanguageModel {
   /// `[vocabularySize, hiddenSize]`; the embedding itself if tied.
   let head: any Linear
   let rotaries: [RotaryEmbedding]
+  /// How the keys and values of its caches are kept.
   public let cacheForm: CacheForm
   private let preparation = LayerPreparation()
 
