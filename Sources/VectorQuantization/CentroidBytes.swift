@@ -59,7 +59,9 @@ struct CentroidBytes {
     let bins = 256
     var uses = [Int](repeating: 0, count: bins + 1)
     guard largest > 0 else { return 0 }
-    for (peak, count) in zip(peaks, usage) { uses[Int((peak / largest * Float(bins)).rounded(.up))] += count }
+    for (peak, count) in zip(peaks, usage) where count > 0 {
+      uses[Int((peak / largest * Float(bins)).rounded(.up))] += count
+    }
     var allowed = Int(Double(usage.reduce(0, +)) * clampedShare)
     var bin = bins
     while bin > 1, uses[bin] <= allowed {
@@ -128,18 +130,25 @@ struct JointBytes {
   private static func peaks(
     _ main: [Float], _ residual: [Float], vectorLength: Int, mainBits: Int, usage: [Int]
   ) -> [Float] {
-    [Float](unsafeUninitializedCapacity: usage.count) { peaks, initialized in
-      main.withUnsafeBufferPointer { main in
-        residual.withUnsafeBufferPointer { residual in
-          for (pair, count) in usage.enumerated() {
-            let (a, b) = ((pair & (1 << mainBits - 1)) * vectorLength, (pair >> mainBits) * vectorLength)
-            var peak: Float = 0
-            for e in 0..<(count > 0 ? vectorLength : 0) { peak = max(peak, abs(main[a + e] + residual[b + e])) }
-            peaks[pair] = peak
+    let (count, mainCount) = (1 << mainBits, main.count / vectorLength)
+    // Element by element, so that all main centroids are met at once.
+    var elements = [Float](repeating: 0, count: vectorLength * count)
+    for k in 0..<mainCount { for e in 0..<vectorLength { elements[e * count + k] = main[k * vectorLength + e] } }
+    var peaks = [Float](repeating: 0, count: usage.count)
+    peaks.withUnsafeMutableBufferPointer { peaks in
+      elements.withUnsafeBufferPointer { elements in
+        for r in 0..<(residual.count / vectorLength) {
+          let own = UnsafeMutableBufferPointer(rebasing: peaks[(r * count)..<((r + 1) * count)])
+          for e in 0..<vectorLength {
+            let (line, other) = (
+              UnsafeBufferPointer(rebasing: elements[(e * count)...]), residual[r * vectorLength + e]
+            )
+            for k in 0..<count { own[k] = max(own[k], abs(line[k] + other)) }
           }
         }
       }
-      initialized = usage.count
+      for pair in peaks.indices where usage[pair] == 0 { peaks[pair] = 0 }
     }
+    return peaks
   }
 }

@@ -54,18 +54,10 @@ struct PlaneLayout {
   func escapes(
     values: [Float], vectorLength: Int, usage: [Int], entries: (_ code: Int, _ own: inout [UInt16]) -> Void
   ) -> PlaneEscapes? {
-    var isEscape = [Bool](repeating: false, count: usage.count)
-    var own: [UInt16] = []
-    for code in usage.indices where usage[code] > 0 {
-      entries(code, &own)
-      isEscape[code] = !own.isEmpty
-      own.removeAll(keepingCapacity: true)
-    }
-    guard isEscape.contains(true) else { return nil }
-    let found = isEscape.withUnsafeBufferPointer { isEscape in
-      rowsOfEscapes { code, own in if isEscape[code] { entries(code, &own) } }
-    }
-    return PlaneEscapes(rows: found, values: values, vectorLength: vectorLength)
+    let all = EscapeEntries(count: usage.count) { code, own in if usage[code] > 0 { entries(code, &own) } }
+    guard !all.isEmpty else { return nil }
+    return PlaneEscapes(
+      rows: rowsOfEscapes(all, bits: matrix.code_bits, EscapeEntries([])), values: values, vectorLength: vectorLength)
   }
 
   /// How often each code occurs, of each stage by itself.
@@ -96,32 +88,34 @@ struct PlaneLayout {
   func escapes(
     values: [Float], vectorLength: Int, main: [UInt16?], residual: [UInt16?]
   ) -> PlaneEscapes? {
-    let mask = 1 << Int(matrix.main_bits) - 1
-    let found = rowsOfEscapes { code, own in
-      if let entry = main[code & mask] { own.append(entry) }
-      if hasResidual, let entry = residual[code >> Int(matrix.main_bits)] { own.append(entry) }
-    }
+    let found = rowsOfEscapes(
+      EscapeEntries(main), bits: matrix.main_bits, EscapeEntries(hasResidual ? residual : []))
     return PlaneEscapes(rows: found, values: values, vectorLength: vectorLength)
   }
 
-  /// The escapes of each row by column; `entries` gets every code and appends what it needs.
-  private func rowsOfEscapes(_ entries: (_ code: Int, _ own: inout [UInt16]) -> Void) -> [[ck_escape]] {
+  /// The escapes of each row by column: what the lower bits of a code need, then what those above them do.
+  private func rowsOfEscapes(_ lower: EscapeEntries, bits: UInt32, _ upper: EscapeEntries) -> [[ck_escape]] {
     let found = Mutex([[ck_escape]](repeating: [], count: rows))
-    inTasks { tasked in
-      var rowsFound: [(Int, [ck_escape])] = []
-      var own: [UInt16] = []
-      unpack(tasked) { row, codes in
-        var list: [ck_escape] = []
-        for c in 0..<matrix.columns {
-          entries(Int(codes[c]), &own)
-          guard !own.isEmpty else { continue }
-          for entry in own { list.append(ck_escape(column: UInt16(c), entry: entry)) }
-          own.removeAll(keepingCapacity: true)
+    let mask = Int(1) << Int(bits) - 1
+    let hasUpper = !upper.isEmpty
+    lower.withReader { lower in
+      upper.withReader { upper in
+        inTasks { tasked in
+          var rowsFound: [(Int, [ck_escape])] = []
+          unpack(tasked) { row, codes in
+            var list: [ck_escape] = []
+            for c in 0..<matrix.columns {
+              let code = Int(codes[c])
+              for entry in lower[code & mask] { list.append(ck_escape(column: UInt16(c), entry: entry)) }
+              guard hasUpper else { continue }
+              for entry in upper[code >> Int(bits)] { list.append(ck_escape(column: UInt16(c), entry: entry)) }
+            }
+            if !list.isEmpty { rowsFound.append((row, list)) }
+          }
+          found.withLock { found in
+            for (row, list) in rowsFound { found[row] = list }
+          }
         }
-        if !list.isEmpty { rowsFound.append((row, list)) }
-      }
-      found.withLock { found in
-        for (row, list) in rowsFound { found[row] = list }
       }
     }
     return found.withLock { $0 }
