@@ -2,7 +2,7 @@ import Crypto
 public import Foundation
 public import Synchronization
 
-/// A hub with one model, `org/name`, that plays the interface of huggingface.co as PyPI `huggingface_hub` uses it.
+/// A hub with one model, `org/name`, and any data sets, that plays the interface of huggingface.co as PyPI `huggingface_hub` uses it.
 ///
 /// Large files are kept by a second server, to whose signed addresses the hub redirects.
 public final class FakeHub: Sendable {
@@ -34,7 +34,9 @@ public final class FakeHub: Sendable {
   public struct State: Sendable {
     /// The files by their paths.
     public var files: [String: File]
-    /// The only commit.
+    /// The files of data sets, by `org/name` and then by their paths.
+    public var dataSets: [String: [String: File]] = [:]
+    /// The only commit of every repository.
     public var commit = String(repeating: "0123456789", count: 4)
     /// The token that the hub wants to see.
     public var token: String?
@@ -104,23 +106,28 @@ public final class FakeHub: Sendable {
       return LocalServer.Answer(401, headers: ["X-Error-Code": "GatedRepo"])
     }
     let target = request.target.removingPercentEncoding ?? request.target
-    if target.hasPrefix("/api/models/") {
-      guard target.hasPrefix("/api/models/org/name/revision/") else {
+    var repositories = [(address: "models/org/name", path: "org/name", files: now.files, others: now.listedPaths)]
+    repositories += now.dataSets.map { ("datasets/\($0)", "datasets/\($0)", $1, []) }
+    if target.hasPrefix("/api/") {
+      guard let asked = repositories.first(where: { target.hasPrefix("/api/\($0.address)/revision/") }) else {
         return LocalServer.Answer(404, headers: ["X-Error-Code": "RepoNotFound"])
       }
-      guard ["main", "v1/x", now.commit].contains(String(target.dropFirst(30))) else {
+      let revision = String(target.dropFirst("/api/\(asked.address)/revision/".count))
+      guard ["main", "v1/x", now.commit].contains(revision) else {
         return LocalServer.Answer(404, headers: ["X-Error-Code": "RevisionNotFound"])
       }
-      let paths = now.files.keys.sorted() + now.listedPaths
+      let paths = asked.files.keys.sorted() + asked.others
       let siblings = paths.map { "{\"rfilename\": \(Self.quoted($0))}" }.joined(separator: ", ")
       let text = "{\"id\": \"org/name\", \"sha\": \"\(now.commit)\", \"siblings\": [\(siblings)]}"
       return faulty("listing", request, LocalServer.Answer(200, body: Array(text.utf8)))
     }
-    let prefix = "/org/name/resolve/\(now.commit)/"
-    guard target.hasPrefix(prefix), let file = now.files[String(target.dropFirst(prefix.count))] else {
+    func prefix(_ path: String) -> String { "/\(path)/resolve/\(now.commit)/" }
+    guard let asked = repositories.first(where: { target.hasPrefix(prefix($0.path)) }),
+      let file = asked.files[String(target.dropFirst(prefix(asked.path).count))]
+    else {
       return LocalServer.Answer(404, headers: ["X-Error-Code": "EntryNotFound"])
     }
-    let path = String(target.dropFirst(prefix.count))
+    let path = String(target.dropFirst(prefix(asked.path).count))
     var headers = ["X-Repo-Commit": now.commit]
     guard !file.isLarge else {
       headers["X-Linked-Etag"] = "\"\(file.tag)\""
@@ -134,7 +141,9 @@ public final class FakeHub: Sendable {
 
   private func stored(_ request: LocalServer.Request) -> LocalServer.Answer {
     let path = request.target.split(separator: "?").first.map { String($0.dropFirst()) } ?? ""
-    guard let file = state.withLock({ $0.files[path] }) else { return LocalServer.Answer(404) }
+    guard
+      let file = state.withLock({ now in now.files[path] ?? now.dataSets.values.lazy.compactMap { $0[path] }.first })
+    else { return LocalServer.Answer(404) }
     return faulty(path, request, Self.content(file, tag: "\"store-\(file.tag.prefix(8))\"", headers: [:], request))
   }
 
