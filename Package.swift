@@ -127,7 +127,7 @@ let package = Package(
       "Launching", ["Quantization", "Checkpoints", "LanguageModels", "JSONReader", "Tensors"]),
     tests(
       "Evaluation",
-      ["LanguageModels", "VectorQuantization", "Tokenizers", "Checkpoints", "JSONReader", "Tensors"]),
+      ["LanguageModels", "VectorQuantization", "Tokenizers", "Checkpoints", "DataFiles", "JSONReader", "Tensors"]),
     tests(
       "Serving",
       [

@@ -1,5 +1,10 @@
+import Foundation
+
 /// A small generator with a seed, so that a failure can be found again.
 struct Damage {
+  /// Copies of each file that are damaged.
+  static let rounds = ProcessInfo.processInfo.environment["VPTQ_DAMAGE_ROUNDS"].flatMap(Int.init) ?? 120
+
   private var state: UInt64
 
   init(seed: UInt64) { state = seed }

@@ -27,7 +27,7 @@ struct DamagedParquetTests {
     let whole = try Recorded.bytes(name + ".parquet")
     var random = Damage(seed: 11)
     let footer = whole.count - 8 - Int(whole[whole.count - 8]) - Int(whole[whole.count - 7]) << 8
-    for round in 0..<120 {
+    for round in 0..<Damage.rounds {
       var bytes = whole
       // Every other time in the footer, where the promises are.
       let place = round % 2 == 0 ? random.next(bytes.count) : footer + random.next(bytes.count - footer)

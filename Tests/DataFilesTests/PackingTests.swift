@@ -1,5 +1,6 @@
 import Foundation
 import JSONReader
+import TestSupport
 import Testing
 
 @testable import DataFiles
@@ -48,7 +49,7 @@ struct PackingTests {
       if end > 4 { #expect(throws: DataFileError.self) { try Self.unpacked(Array(whole[..<end])) } }
     }
     var random = Damage(seed: 3)
-    for _ in 0..<300 {
+    for _ in 0..<Damage.rounds {
       var bytes = whole
       bytes[4 + random.next(bytes.count - 4)] ^= UInt8(1 + random.next(255))
       do {
@@ -57,6 +58,16 @@ struct PackingTests {
         #expect(result == content)
       } catch { #expect(error is DataFileError, "\(error)") }
     }
+  }
+
+  @Test(
+    "Files of zstd -19, among them one of several blocks, give the bytes of the program zstd",
+    .enabled(if: SharedData.isAvailable && SharedData.hasZstd, "\(SharedData.skipMessage), and zstd"),
+    arguments: ["mmlu_dev.jsonl", "wiki.valid.raw", "arc_easy_validation.jsonl"])
+  func reference(name: String) throws {
+    let path = "data/eval/\(name).zst"
+    let bytes = try DataFile(path: try SharedData.url(path).path).bytes()
+    #expect(try bytes == [UInt8](SharedData.unpacked(path)))
   }
 
   @Test("XXH64 and CRC-32 of known texts")

@@ -142,9 +142,12 @@ struct TaskTests {
     }
     #expect { try TaskEvaluation(["arc_easy"], folder: folder.path) } throws: {
       ($0 as? EvaluationError)?.code == .missingFile && "\($0)".contains("arc_easy_test.jsonl")
+        && "\($0)".contains("vptq pull --data-set allenai/ai2_arc --include 'ARC-Easy/test*'")
     }
-    try Data().write(to: folder.appendingPathComponent("boolq_validation.jsonl.zst"))
-    #expect { try TaskEvaluation(["boolq"], folder: folder.path) } throws: { "\($0)".contains("zstd -d") }
+    try Data("abc".utf8).write(to: folder.appendingPathComponent("boolq_validation.jsonl.zst"))
+    #expect { try TaskEvaluation(["boolq"], folder: folder.path) } throws: {
+      ($0 as? EvaluationError)?.code == .badData && "\($0)".contains("boolq_validation.jsonl.zst, line 1")
+    }
     #expect { try TaskEvaluation(["nothing"], folder: folder.path) } throws: {
       ($0 as? EvaluationError)?.code == .invalidOption && "\($0)".contains("hellaswag")
     }

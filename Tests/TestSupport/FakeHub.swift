@@ -34,9 +34,9 @@ public final class FakeHub: Sendable {
   public struct State: Sendable {
     /// The files by their paths.
     public var files: [String: File]
-    /// The files of data sets, by `org/name` and then by their paths.
+    /// The files of data sets, by `org/name` or `org/name@revision` and then by their paths.
     public var dataSets: [String: [String: File]] = [:]
-    /// The only commit of every repository.
+    /// The only commit, but for revisions that data sets have besides: theirs is it reversed.
     public var commit = String(repeating: "0123456789", count: 4)
     /// The token that the hub wants to see.
     public var token: String?
@@ -100,35 +100,59 @@ public final class FakeHub: Sendable {
     return answer
   }
 
+  /// A revision of a repository.
+  private struct Repository {
+    var address: String
+    var path: String
+    var revisions: [String]
+    var commit: String
+    var files: [String: File]
+    var others: [String] = []
+  }
+
+  private static func repositories(_ state: State) -> [Repository] {
+    let usual = ["main", "v1/x", state.commit]
+    let model = Repository(
+      address: "models/org/name", path: "org/name", revisions: usual, commit: state.commit, files: state.files,
+      others: state.listedPaths)
+    return [model]
+      + state.dataSets.map { name, files in
+        let parts = name.split(separator: "@", maxSplits: 1).map(String.init)
+        let place = "datasets/" + parts[0]
+        return Repository(
+          address: place, path: place, revisions: parts.count > 1 ? [parts[1]] : usual,
+          commit: parts.count > 1 ? String(state.commit.reversed()) : state.commit, files: files)
+      }
+  }
+
   private func honest(_ request: LocalServer.Request, store: String) -> LocalServer.Answer {
     let now = state.withLock { $0 }
     if let token = now.token, request.headers["authorization"] != "Bearer \(token)" {
       return LocalServer.Answer(401, headers: ["X-Error-Code": "GatedRepo"])
     }
     let target = request.target.removingPercentEncoding ?? request.target
-    var repositories = [(address: "models/org/name", path: "org/name", files: now.files, others: now.listedPaths)]
-    repositories += now.dataSets.map { ("datasets/\($0)", "datasets/\($0)", $1, []) }
+    let repositories = Self.repositories(now)
     if target.hasPrefix("/api/") {
-      guard let asked = repositories.first(where: { target.hasPrefix("/api/\($0.address)/revision/") }) else {
-        return LocalServer.Answer(404, headers: ["X-Error-Code": "RepoNotFound"])
-      }
-      let revision = String(target.dropFirst("/api/\(asked.address)/revision/".count))
-      guard ["main", "v1/x", now.commit].contains(revision) else {
+      func start(_ repository: Repository) -> String { "/api/\(repository.address)/revision/" }
+      let known = repositories.filter { target.hasPrefix(start($0)) }
+      guard let first = known.first else { return LocalServer.Answer(404, headers: ["X-Error-Code": "RepoNotFound"]) }
+      let revision = String(target.dropFirst(start(first).count))
+      guard let asked = known.first(where: { $0.revisions.contains(revision) }) else {
         return LocalServer.Answer(404, headers: ["X-Error-Code": "RevisionNotFound"])
       }
       let paths = asked.files.keys.sorted() + asked.others
       let siblings = paths.map { "{\"rfilename\": \(Self.quoted($0))}" }.joined(separator: ", ")
-      let text = "{\"id\": \"org/name\", \"sha\": \"\(now.commit)\", \"siblings\": [\(siblings)]}"
+      let text = "{\"id\": \"org/name\", \"sha\": \"\(asked.commit)\", \"siblings\": [\(siblings)]}"
       return faulty("listing", request, LocalServer.Answer(200, body: Array(text.utf8)))
     }
-    func prefix(_ path: String) -> String { "/\(path)/resolve/\(now.commit)/" }
-    guard let asked = repositories.first(where: { target.hasPrefix(prefix($0.path)) }),
-      let file = asked.files[String(target.dropFirst(prefix(asked.path).count))]
+    func prefix(_ repository: Repository) -> String { "/\(repository.path)/resolve/\(repository.commit)/" }
+    guard let asked = repositories.first(where: { target.hasPrefix(prefix($0)) }),
+      let file = asked.files[String(target.dropFirst(prefix(asked).count))]
     else {
       return LocalServer.Answer(404, headers: ["X-Error-Code": "EntryNotFound"])
     }
-    let path = String(target.dropFirst(prefix(asked.path).count))
-    var headers = ["X-Repo-Commit": now.commit]
+    let path = String(target.dropFirst(prefix(asked).count))
+    var headers = ["X-Repo-Commit": asked.commit]
     guard !file.isLarge else {
       headers["X-Linked-Etag"] = "\"\(file.tag)\""
       headers["X-Linked-Size"] = "\(file.bytes.count)"

@@ -26,7 +26,7 @@ enum Snappy {
       if tag & 3 == 0 {
         let short = tag >> 2
         let length = (short < 60 ? short : try number(short - 59)) + 1
-        guard length <= input.count - position, length <= size - output.bytes.count else {
+        guard length <= input.count - position, length <= size - output.count else {
           throw DataFileError.malformed("a Snappy block ends early")
         }
         output.append(UnsafeRawBufferPointer(rebasing: input[position..<position + length]))
@@ -40,11 +40,11 @@ enum Snappy {
       case 2: (length, distance) = (tag >> 2 + 1, try number(2))
       default: (length, distance) = (tag >> 2 + 1, try number(4))
       }
-      guard length <= size - output.bytes.count, output.copy(distance: distance, length: length) else {
+      guard length <= size - output.count, output.copy(distance: distance, length: length) else {
         throw DataFileError.malformed("a Snappy block refers to before its start")
       }
     }
-    guard output.bytes.count == size else { throw DataFileError.malformed("a Snappy block ends early") }
-    return output.bytes
+    guard output.count == size else { throw DataFileError.malformed("a Snappy block ends early") }
+    return output.all()
   }
 }

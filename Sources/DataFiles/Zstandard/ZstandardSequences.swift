@@ -9,7 +9,7 @@ struct ZstandardSequences {
   mutating func unpack(
     _ input: UnsafeRawBufferPointer, literals: [UInt8], into output: inout UnpackedBytes
   ) throws {
-    let limit = output.bytes.count + Zstandard.largestBlock
+    let limit = output.count + Zstandard.largestBlock
     var used = 0
     let start = try literals.withUnsafeBytes { literals in
       var (count, position) = try Self.count(input)
@@ -26,7 +26,7 @@ struct ZstandardSequences {
         let code = 1 << entries.1.symbol + bits.take(entries.1.symbol)
         let match = Self.matchBases[entries.2.symbol] + bits.take(Self.matchBits[entries.2.symbol])
         let length = Self.literalBases[entries.0.symbol] + bits.take(Self.literalBits[entries.0.symbol])
-        guard bits.left >= 0, length <= literals.count - used, output.bytes.count + length + match <= limit else {
+        guard bits.left >= 0, length <= literals.count - used, output.count + length + match <= limit else {
           throw DataFileError.malformed("a block has more references than content")
         }
         output.append(UnsafeRawBufferPointer(rebasing: literals[used..<used + length]))
@@ -43,7 +43,7 @@ struct ZstandardSequences {
       guard bits.left == 0 else { throw DataFileError.malformed("a block is longer than its content") }
       return used
     }
-    guard output.bytes.count + literals.count - start <= limit else {
+    guard output.count + literals.count - start <= limit else {
       throw DataFileError.malformed("a block is too large")
     }
     literals.withUnsafeBytes { output.append(UnsafeRawBufferPointer(rebasing: $0[start...])) }

@@ -21,12 +21,28 @@ public struct TaskEvaluation: Sendable {
   ///
   /// - Parameters:
   ///   - names: see `names`.
-  ///   - folder: files with one JSON document to a line, as the data sets are published.
+  ///   - folder: holds files of rows as the data sets are published; see Documentation/Evaluation.md.
   ///   - limit: the first so many items of each task, or of each subject of `mmlu`; nil for all.
   /// - Throws: `EvaluationError`: `invalidOption` for an unknown task, `missingFile`, `badData` naming file and row.
   public init(_ names: [String], folder: String, limit: Int? = nil) throws {
+    try self.init(names, limit: limit) { _ in folder }
+  }
+
+  /// Reads the data of tasks, of each from the folder that `folder` names.
+  ///
+  /// - Throws: as above, and what `folder` throws.
+  public init(_ names: [String], limit: Int? = nil, folder: (PublishedData) throws -> String) throws {
     guard limit ?? 1 >= 1 else { throw EvaluationError(.invalidOption, "the limit of items must be at least 1") }
-    tasks = try EvaluationTask.named(names).map { ($0, try TaskData($0, folder: folder, limit: limit).items) }
+    tasks = try EvaluationTask.named(names).map { task in
+      (task, try TaskData(task, folder: folder(task.data), limit: limit).items)
+    }
+  }
+
+  /// Where the rows of tasks are published.
+  ///
+  /// - Throws: `EvaluationError` (`invalidOption`) for an unknown task.
+  public static func published(_ names: [String]) throws -> [PublishedData] {
+    try EvaluationTask.named(names).map(\.data)
   }
 
   /// Scores all items.

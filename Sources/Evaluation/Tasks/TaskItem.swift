@@ -36,13 +36,14 @@ enum TaskMetric: Sendable {
 
 /// A zero-shot task as `lm-eval` (0.4) defines it.
 struct EvaluationTask: Sendable {
-  /// Its name in `lm-eval`.
-  let name: String
+  /// Where its rows are.
+  let data: PublishedData
   let metric: TaskMetric
-  /// Names of its file in the folder of `--data`, without what `JSONLines` files end with.
-  let fileNames: [String]
   /// The item of a row; errors say what the row lacks.
   let item: @Sendable (TaskRow) throws -> TaskItem
+
+  /// Its name in `lm-eval`.
+  var name: String { data.name }
 
   /// All tasks, in the order of help texts.
   static let all: [EvaluationTask] = [

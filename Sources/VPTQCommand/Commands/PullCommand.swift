@@ -86,19 +86,3 @@ struct PullCommand: AsyncParsableCommand {
     ])
   }
 }
-
-/// Downloads as the user sees them: with a bar, and with notices.
-enum HubDownload {
-  /// What a pull with the settings of the environment gives.
-  static func pull(_ repository: HubRepository, _ files: HubSelection = .model, quiet: Bool) async throws -> HubSnapshot
-  {
-    let progress = ConsoleProgress(quiet: quiet)
-    defer { progress.clear() }
-    let snapshot = try await HubClient(HubSettings()).pull(repository, files: files, progress: progress)
-    progress.clear()
-    if !quiet {
-      for notice in snapshot.notices { Console.writeError("note: \(notice)") }
-    }
-    return snapshot
-  }
-}

@@ -11,7 +11,8 @@ struct TaskArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The folder with the data of tasks and of named texts; see Documentation/Evaluation.md.", valueName: "folder"))
+      "The folder with the data of tasks and of named texts; without it they are pulled from the hub.",
+      valueName: "folder"))
   var data: String?
 
   @Option(help: "The first so many items of each task, or of each subject of mmlu (default: all).")
@@ -23,7 +24,6 @@ struct TaskArguments: ParsableArguments {
 
   func validate() throws {
     if tasks != nil, names.isEmpty { throw ValidationError("--tasks names no task") }
-    if tasks != nil, data == nil { throw ValidationError("--tasks needs the folder of their data, --data") }
     if tasks == nil, samplesOut != nil { throw ValidationError("--samples-out writes the items of --tasks") }
     for name in names where !TaskEvaluation.isKnown(name) {
       throw ValidationError(
@@ -37,8 +37,14 @@ struct TaskArguments: ParsableArguments {
     return names == ["all"] ? TaskEvaluation.names : names
   }
 
-  func read() throws -> TaskEvaluation? {
-    guard tasks != nil, let data else { return nil }
-    return try TaskEvaluation(names, folder: data, limit: limit)
+  /// The items of the tasks; what no folder was given for is pulled.
+  func read(quiet: Bool) async throws -> TaskEvaluation? {
+    guard tasks != nil else { return nil }
+    if let data { return try TaskEvaluation(names, folder: data, limit: limit) }
+    var folders: [String: String] = [:]
+    for data in try TaskEvaluation.published(names) {
+      folders[data.name] = try await HubDownload.pull(data, quiet: quiet)
+    }
+    return try TaskEvaluation(names, limit: limit) { folders[$0.name] ?? "" }
   }
 }
