@@ -10,7 +10,11 @@ extension EvaluationTask {
   private static func arc(_ name: String, _ part: String) -> EvaluationTask {
     let data = PublishedData(
       name, "allenai/ai2_arc", ["\(part)/test"], fileNames: ["\(name)_test", "\(part)-Test", name])
-    return EvaluationTask(data: data, metric: .choicesNormalized) { row in
+    let examples = PublishedData(
+      "\(name)_train", "allenai/ai2_arc", ["\(part)/train"], fileNames: ["\(name)_train", "\(part)-Train"])
+    return EvaluationTask(
+      data: data, metric: .choicesNormalized, examples: TaskExamples.Source(data: examples, choice: .random)
+    ) { row in
       // The published archive nests question and choices.
       let stem = row.json["question"]?["stem"]?.stringValue
       let (texts, labels) = try row.labelledChoices("choices", in: stem == nil ? nil : row.json["question"])
@@ -20,11 +24,21 @@ extension EvaluationTask {
     }
   }
 
+  /// Examples from the training split, of which there is one file by the usual names or those of the data set.
+  private static func training(
+    _ name: String, _ dataSet: String, _ places: [String], also others: [String] = []
+  ) -> TaskExamples.Source {
+    TaskExamples.Source(
+      data: PublishedData("\(name)_train", dataSet, places, fileNames: ["\(name)_train"] + others),
+      choice: .randomOthers)
+  }
+
   /// `hellaswag/hellaswag.yaml`, `hellaswag/utils.py`
   static let hellaSwag = EvaluationTask(
     data: PublishedData(
       "hellaswag", "Rowan/hellaswag", ["data/validation", "default/validation"],
-      fileNames: ["hellaswag_validation", "hellaswag_val", "hellaswag"]), metric: .choicesNormalized
+      fileNames: ["hellaswag_validation", "hellaswag_val", "hellaswag"]), metric: .choicesNormalized,
+    examples: training("hellaswag", "Rowan/hellaswag", ["data/train", "default/train"])
   ) { row in
     func cleaned(_ text: String) -> String {
       let titled = PythonText.replaced(PythonText.stripped(text), " [title]", with: ". ")
@@ -41,7 +55,8 @@ extension EvaluationTask {
   static let piqa = EvaluationTask(
     data: PublishedData(
       "piqa", "baber/piqa", ["data/validation", "plain_text/validation", "default/validation"],
-      fileNames: ["piqa_validation", "piqa_valid", "piqa"]), metric: .choicesNormalized
+      fileNames: ["piqa_validation", "piqa_valid", "piqa"]), metric: .choicesNormalized,
+    examples: training("piqa", "baber/piqa", ["data/train", "plain_text/train", "default/train"])
   ) { row in
     .choices(
       "Question: \(try row.text("goal"))\nAnswer:", [try row.text("sol1"), try row.text("sol2")],
@@ -52,7 +67,8 @@ extension EvaluationTask {
   static let winoGrande = EvaluationTask(
     data: PublishedData(
       "winogrande", "allenai/winogrande", ["winogrande_xl/validation"],
-      fileNames: ["winogrande_xl_validation", "winogrande_validation", "dev", "winogrande"]), metric: .choices
+      fileNames: ["winogrande_xl_validation", "winogrande_validation", "dev", "winogrande"]), metric: .choices,
+    examples: training("winogrande_xl", "allenai/winogrande", ["winogrande_xl/train"], also: ["train_xl"])
   ) { row in
     let parts = try row.text("sentence").split(separator: "_", maxSplits: 1, omittingEmptySubsequences: false)
     guard parts.count == 2 else { throw row.wrong("\"sentence\" has no blank _") }
@@ -80,7 +96,8 @@ extension EvaluationTask {
   static let boolQ = EvaluationTask(
     data: PublishedData(
       "boolq", "aps/super_glue", ["boolq/validation"],
-      fileNames: ["boolq_validation", "boolq_val", "boolq_dev", "boolq"]), metric: .choices
+      fileNames: ["boolq_validation", "boolq_val", "boolq_dev", "boolq"]), metric: .choices,
+    examples: training("boolq", "aps/super_glue", ["boolq/train"])
   ) { row in
     .choices(
       "\(try row.text("passage"))\nQuestion: \(try row.text("question"))?\nAnswer:", ["no", "yes"],
@@ -89,13 +106,16 @@ extension EvaluationTask {
 
   /// `mmlu/default`: a line that names the subject, the question, four lettered choices.
   static let mmlu = EvaluationTask(
-    data: PublishedData("mmlu", "cais/mmlu", ["all/test"], fileNames: ["mmlu_test", "mmlu"]), metric: .choices
+    data: PublishedData("mmlu", "cais/mmlu", ["all/test"], fileNames: ["mmlu_test", "mmlu"]), metric: .choices,
+    examples: TaskExamples.Source(
+      data: PublishedData("mmlu_dev", "cais/mmlu", ["all/dev"], fileNames: ["mmlu_dev"]), choice: .first)
   ) { row in
     let subject = try row.text("subject")
     return .choices(
-      "The following are multiple choice questions (with answers) about "
-        + "\(PythonText.replaced(subject, "_", with: " ")).\n\n" + (try mmluQuestion(row)), ["A", "B", "C", "D"],
-      answer: try row.answer("answer", count: 4, labels: ["A", "B", "C", "D"]), part: subject)
+      try mmluQuestion(row), ["A", "B", "C", "D"],
+      answer: try row.answer("answer", count: 4, labels: ["A", "B", "C", "D"]), part: subject,
+      preamble: "The following are multiple choice questions (with answers) about "
+        + "\(PythonText.replaced(subject, "_", with: " ")).\n\n")
   }
 
   /// Question and choices of a row, up to `Answer:`.

@@ -11,7 +11,7 @@ import Tokenizers
 struct EvaluateCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "evaluate",
-    abstract: "Measure a model: perplexity on a text, divergence from a reference model, zero-shot tasks.",
+    abstract: "Measure a model: perplexity on a text, divergence from a reference model, tasks.",
     discussion: """
       Examples:
         vptq evaluate smollm2-3bit --perplexity wiki.test.raw --context 2048 --windows 6
