@@ -2,7 +2,7 @@
 """Records what lm-eval says of a tiny model on a few items of each task: Tests/EvaluationTests/Fixtures/lm-eval.
 
 Usage: record_lm_eval.py                                     makes the tiny model, its tokenizer and the recorded values
-       record_lm_eval.py --model FOLDER --data FOLDER --tasks a,b --limit N --out FILE    any model; see compare_lm_eval.py
+       record_lm_eval.py --model FOLDER --data FOLDER --tasks a,b --limit N [--shots N] --out FILE    any model; see compare_lm_eval.py
 Needs PyPI lm-eval 0.4.13, transformers 4.48.3, torch and tokenizers. The items of the fixture are written for it
 (its folder `data`); they have what prompts stumble over: brackets, two spaces, white space at the ends, letters beyond
 ASCII, a text longer than the model's context.
@@ -66,6 +66,7 @@ parser.add_argument("--model")
 parser.add_argument("--data")
 parser.add_argument("--tasks", default=",".join(TASKS))
 parser.add_argument("--limit", type=int)
+parser.add_argument("--shots", type=int, help="examples in prompts")
 parser.add_argument("--batch-size", type=int, default=1)
 parser.add_argument("--out")
 arguments = parser.parse_args()
@@ -75,7 +76,7 @@ if arguments.shots_only:
 elif arguments.model:
     lm_eval_local.use(arguments.data)
     result = lm_eval_local.evaluate(
-        lm_eval_local.model(arguments.model, arguments.batch_size), arguments.tasks.split(","), arguments.limit)
+        lm_eval_local.model(arguments.model, arguments.batch_size), arguments.tasks.split(","), arguments.limit, arguments.shots)
     with open(arguments.out, "w") as file:
         json.dump(result, file)
 else:

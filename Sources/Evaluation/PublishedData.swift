@@ -30,7 +30,9 @@ public struct PublishedData: Sendable {
   }
 
   /// The command that pulls the files.
-  public var pullCommand: String { "vptq pull --data-set \(dataSet) --include '\(places[0])*'" }
+  public var pullCommand: String {
+    "vptq pull --data-set \(dataSet)" + places.map { " --include '\($0)*'" }.joined()
+  }
 
   /// The files in a folder: one by its name, or those of the data set as it is published.
   func files(in folder: String) -> [DataFile]? {
