@@ -18,7 +18,9 @@ TYPES = os.environ.get("COMPARE_TYPES", "IQ2_XXS IQ2_XS IQ3_XXS Q2_K TQ2_0 Q4_0 
 THREADS = [int(n) for n in os.environ.get("COMPARE_THREADS", "1 2").split()]
 ROUNDS = int(os.environ.get("COMPARE_ROUNDS", "5"))
 VPTQ = os.environ.get("VPTQ", ".build/release/vptq")
-PROMPT, DECODE = 512, 128
+PROMPT, DECODE = int(os.environ.get("COMPARE_PROMPT", "512")), int(os.environ.get("COMPARE_DECODE", "128"))
+# Tokens that the sequence has before the ones that are timed.
+CONTEXT = int(os.environ.get("COMPARE_CONTEXT", "0"))
 # llama.cpp refuses to make these without statistics of activations.
 NEEDS_STATISTICS = {"IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ1_S", "IQ1_M", "Q2_K_S"}
 
@@ -52,14 +54,14 @@ def run(command):
 
 
 def llama(bin, path, threads):
-    out = run([bin / "llama-bench", "-m", path, "-p", PROMPT, "-n", DECODE, "-t", threads, "-r", 1, "-o", "json"])
+    out = run([bin / "llama-bench", "-m", path, "-p", PROMPT, "-n", DECODE, "-d", CONTEXT, "-t", threads, "-r", 1, "-o", "json"])
     return {"prompt" if row["n_prompt"] else "decode": row["avg_ts"] for row in json.loads(out)}
 
 
 def ours(path, threads):
     out = run([
-        VPTQ, "bench", path, "--prompt-tokens", PROMPT, "--generated-tokens", DECODE, "--threads", threads, "--repetitions", 1,
-        "--json"])
+        VPTQ, "bench", path, "--prompt-tokens", PROMPT, "--generated-tokens", DECODE, "--context", CONTEXT,
+        "--threads", threads, "--repetitions", 1, "--json"])
     return {row["test"]: row["mean_tokens_per_second"] for row in json.loads(out)["results"]}
 
 
@@ -83,7 +85,7 @@ def saved(rows, results, threads):
         documents.append({
             "model": name, "path": str(path.absolute()), "model_bytes": size, "threads": threads,
             "results": [
-                {"test": test, "batch": 1, "context": 0, "tokens": PROMPT if test == "prompt" else DECODE,
+                {"test": test, "batch": 1, "context": CONTEXT, "tokens": PROMPT if test == "prompt" else DECODE,
                  "mean_tokens_per_second": statistics.median(values),
                  "stddev": statistics.stdev(values) if len(values) > 1 else 0, "repetitions": len(values)}
                 for test, values in results[name].items()]})
@@ -98,7 +100,7 @@ def main():
     rows += [(f"vptq {path.name}", path, ours) for path in models]
     weights = json.loads(run([VPTQ, "inspect", models[0], "--json"]))["parameters"]
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.processor())
-    print(f"{cpu}, {os.cpu_count()} threads; prompt {PROMPT}, decode {DECODE}; {ROUNDS} rounds by turns; tokens per second\n")
+    print(f"{cpu}, {os.cpu_count()} threads; prompt {PROMPT}, decode {DECODE}, after {CONTEXT} tokens; {ROUNDS} rounds by turns; tokens per second\n")
     documents = []
     for threads in THREADS:
         results = {name: {"prompt": [], "decode": []} for name, _, _ in rows}

@@ -17,6 +17,12 @@
 /// Four stored numbers from element `k` on, as float32.
 INLINE float32x4_t load4(const void *w, ck_storage storage, size_t k) {
   if (storage == CK_F32) return vld1q_f32((const float *)w + k);
+  if (storage == CK_I8) {
+    uint32_t four;
+    memcpy(&four, (const int8_t *)w + k, sizeof four);
+    const int16x8_t wide = vmovl_s8(vreinterpret_s8_u32(vdup_n_u32(four)));
+    return vcvtq_f32_s32(vmovl_s16(vget_low_s16(wide)));
+  }
   const uint16x4_t halves = vld1_u16((const uint16_t *)w + k);
   if (storage == CK_F16) return vcvt_f32_f16(vreinterpret_f16_u16(halves));
   return vreinterpretq_f32_u32(vshll_n_u16(halves, 16));
@@ -29,9 +35,9 @@ INLINE float32x4_t load_tail(const void *w, ck_storage storage, size_t k, size_t
     memcpy(values, (const float *)w + k, n * sizeof(float));
     return vld1q_f32(values);
   }
-  uint16_t halves[4] = {0};
-  memcpy(halves, (const uint16_t *)w + k, n * sizeof(uint16_t));
-  return load4(halves, storage, 0);
+  uint16_t numbers[4] = {0};
+  memcpy(numbers, ck_element(w, storage, k), n * ck_storage_size(storage));
+  return load4(numbers, storage, 0);
 }
 
 INLINE void store_tail(float *y, float32x4_t values, size_t n) {
@@ -119,7 +125,7 @@ INLINE void row_dots(
 
 INLINE void scaled_row_dots(
   const void *w, ck_storage storage, size_t stride, size_t rows, size_t columns, const float *x, float scale, float *y) {
-  const size_t row_bytes = stride * (storage == CK_F32 ? sizeof(float) : sizeof(uint16_t));
+  const size_t row_bytes = stride * ck_storage_size(storage);
   const char *bytes = w;
   size_t r = 0;
   for (; r + 4 <= rows; r += 4) row_dots(4, bytes + r * row_bytes, storage, stride, columns, x, scale, y + r);
@@ -131,6 +137,7 @@ static void gemv(const void *w, ck_storage storage, size_t rows, size_t columns,
     case CK_F32: scaled_row_dots(w, CK_F32, columns, rows, columns, x, 1, y); break;
     case CK_F16: scaled_row_dots(w, CK_F16, columns, rows, columns, x, 1, y); break;
     case CK_BF16: scaled_row_dots(w, CK_BF16, columns, rows, columns, x, 1, y); break;
+    case CK_I8: break;
   }
 }
 
@@ -189,6 +196,7 @@ static void pack_panel(
     case CK_F32: pack_rows(w, CK_F32, stride, rows, columns, panel); break;
     case CK_F16: pack_rows(w, CK_F16, stride, rows, columns, panel); break;
     case CK_BF16: pack_rows(w, CK_BF16, stride, rows, columns, panel); break;
+    case CK_I8: pack_rows(w, CK_I8, stride, rows, columns, panel); break;
   }
 }
 
@@ -606,34 +614,89 @@ static void soft_cap(float *x, size_t n, float cap) {
   if (i < n) store_tail(x + i, soft_cap4(load_tail(x, CK_F32, i, n - i), cap), n - i);
 }
 
-static void attention_scores(
-  const float *q, const float *k, size_t k_stride, size_t positions, size_t head_dim, float scale, float *scores) {
-  scaled_row_dots(k, CK_F32, k_stride, positions, head_dim, q, scale, scores);
-}
-
-INLINE void mix_columns(
-  int vectors, const float *weights, const float *v, size_t v_stride, size_t positions, float *y) {
-  float32x4_t sums[16];
-  for (int j = 0; j < vectors; j++) sums[j] = vdupq_n_f32(0);
-  for (size_t p = 0; p < positions; p++) {
-    for (int j = 0; j < vectors; j++) {
-      sums[j] = vfmaq_n_f32(sums[j], vld1q_f32(v + p * v_stride + 4 * j), weights[p]);
+/// Scores of `queries` (1...4) queries with `rows` (1 or 4) keys: one chain for each, so that no sum depends on the others.
+INLINE void score_rows(
+  int queries, int rows, const float *q, const void *k, ck_storage storage, size_t k_stride, size_t head_dim,
+  float scale, float *scores, size_t scores_stride) {
+  float32x4_t sums[4][4];
+  for (int i = 0; i < queries; i++) {
+    for (int r = 0; r < rows; r++) sums[i][r] = vdupq_n_f32(0);
+  }
+  for (size_t d = 0; d < head_dim; d += 4) {
+    const size_t width = head_dim - d;
+    for (int r = 0; r < rows; r++) {
+      const size_t at = (size_t)r * k_stride + d;
+      const float32x4_t key = width >= 4 ? load4(k, storage, at) : load_tail(k, storage, at, width);
+      for (int i = 0; i < queries; i++) {
+        const float *query = q + (size_t)i * head_dim;
+        const float32x4_t factor = width >= 4 ? vld1q_f32(query + d) : load_tail(query, CK_F32, d, width);
+        sums[i][r] = vfmaq_f32(sums[i][r], key, factor);
+      }
     }
   }
-  for (int j = 0; j < vectors; j++) vst1q_f32(y + 4 * j, sums[j]);
-}
-
-static void attention_mix(
-  const float *weights, const float *v, size_t v_stride, size_t positions, size_t head_dim, float *y) {
-  size_t d = 0;
-  for (; d + 64 <= head_dim; d += 64) mix_columns(16, weights, v + d, v_stride, positions, y + d);
-  for (; d + 4 <= head_dim; d += 4) mix_columns(1, weights, v + d, v_stride, positions, y + d);
-  for (; d < head_dim; d++) {
-    float sum = 0;
-    for (size_t p = 0; p < positions; p++) sum = fmaf(weights[p], v[p * v_stride + d], sum);
-    y[d] = sum;
+  for (int i = 0; i < queries; i++) {
+    for (int r = 0; r < rows; r++) scores[(size_t)i * scores_stride + (size_t)r] = scale * vaddvq_f32(sums[i][r]);
   }
 }
+
+INLINE void score_queries(
+  int queries, const float *q, const void *k, ck_storage storage, size_t k_stride, size_t positions, size_t head_dim,
+  float scale, float *scores, size_t scores_stride) {
+  size_t p = 0;
+  for (; p + 4 <= positions; p += 4) {
+    const void *keys = ck_element(k, storage, p * k_stride);
+    score_rows(queries, 4, q, keys, storage, k_stride, head_dim, scale, scores + p, scores_stride);
+  }
+  for (; p < positions; p++) {
+    const void *key = ck_element(k, storage, p * k_stride);
+    score_rows(queries, 1, q, key, storage, k_stride, head_dim, scale, scores + p, scores_stride);
+  }
+}
+
+/// 4 * vectors outputs of `queries` (1...4) mixtures, `width` (1...4) of the last 4 there.
+INLINE void mix_columns(
+  int queries, int vectors, size_t width, const float *weights, size_t weights_stride, const void *v,
+  ck_storage storage, size_t v_stride, size_t positions, float *y, size_t y_stride) {
+  float32x4_t sums[4][4];
+  for (int i = 0; i < queries; i++) {
+    for (int j = 0; j < vectors; j++) sums[i][j] = vdupq_n_f32(0);
+  }
+  for (size_t p = 0; p < positions; p++) {
+    for (int j = 0; j < vectors; j++) {
+      const size_t at = p * v_stride + 4 * (size_t)j;
+      const float32x4_t values = width == 4 ? load4(v, storage, at) : load_tail(v, storage, at, width);
+      for (int i = 0; i < queries; i++) {
+        sums[i][j] = vfmaq_n_f32(sums[i][j], values, weights[(size_t)i * weights_stride + p]);
+      }
+    }
+  }
+  for (int i = 0; i < queries; i++) {
+    for (int j = 0; j < vectors; j++) {
+      float *target = y + (size_t)i * y_stride + 4 * j;
+      if (width == 4) vst1q_f32(target, sums[i][j]);
+      else store_tail(target, sums[i][j], width);
+    }
+  }
+}
+
+INLINE void mix_queries(
+  int queries, const float *weights, size_t weights_stride, const void *v, ck_storage storage, size_t v_stride,
+  size_t positions, size_t head_dim, float *y) {
+  size_t d = 0;
+  for (; d + 16 <= head_dim; d += 16) {
+    const void *values = ck_element(v, storage, d);
+    mix_columns(queries, 4, 4, weights, weights_stride, values, storage, v_stride, positions, y + d, head_dim);
+  }
+  for (; d < head_dim; d += 4) {
+    const void *values = ck_element(v, storage, d);
+    const size_t width = head_dim - d < 4 ? head_dim - d : 4;
+    mix_columns(queries, 1, width, weights, weights_stride, values, storage, v_stride, positions, y + d, head_dim);
+  }
+}
+
+#define ATTENTION
+#define ATTENTION_INLINE INLINE
+#include "attention_queries.h"
 
 // Nearest centroids
 

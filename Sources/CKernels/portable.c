@@ -76,6 +76,7 @@ static float stored(const void *w, ck_storage storage, size_t i) {
   switch (storage) {
     case CK_F16: return f16_value(((const uint16_t *)w)[i]);
     case CK_BF16: return bits_to_float((uint32_t)((const uint16_t *)w)[i] << 16);
+    case CK_I8: return ((const int8_t *)w)[i];
     default: return ((const float *)w)[i];
   }
 }
@@ -427,14 +428,27 @@ static void axpy(float a, const float *x, float *y, size_t n) {
 }
 
 static void attention_scores(
-  const float *q, const float *k, size_t k_stride, size_t positions, size_t head_dim, float scale, float *scores) {
-  for (size_t p = 0; p < positions; p++) scores[p] = scale * dot(q, k + p * k_stride, head_dim);
+  const float *q, size_t queries, const void *k, ck_storage storage, size_t k_stride, size_t positions,
+  size_t head_dim, float scale, float *scores, size_t scores_stride) {
+  for (size_t i = 0; i < queries; i++) {
+    for (size_t p = 0; p < positions; p++) {
+      float sum = 0;
+      for (size_t d = 0; d < head_dim; d++) sum += q[i * head_dim + d] * stored(k, storage, p * k_stride + d);
+      scores[i * scores_stride + p] = scale * sum;
+    }
+  }
 }
 
 static void attention_mix(
-  const float *weights, const float *v, size_t v_stride, size_t positions, size_t head_dim, float *y) {
-  memset(y, 0, head_dim * sizeof(float));
-  for (size_t p = 0; p < positions; p++) axpy(weights[p], v + p * v_stride, y, head_dim);
+  const float *weights, size_t weights_stride, size_t queries, const void *v, ck_storage storage, size_t v_stride,
+  size_t positions, size_t head_dim, float *y) {
+  memset(y, 0, queries * head_dim * sizeof(float));
+  for (size_t p = 0; p < positions; p++) {
+    for (size_t d = 0; d < head_dim; d++) {
+      const float value = stored(v, storage, p * v_stride + d);
+      for (size_t i = 0; i < queries; i++) y[i * head_dim + d] += weights[i * weights_stride + p] * value;
+    }
+  }
 }
 
 // Codebook search

@@ -7,6 +7,15 @@
 
 extern const ck_kernels ck_portable_table;
 
+/// Bytes of one stored number.
+static inline size_t ck_storage_size(ck_storage storage) {
+  return storage == CK_F32 ? sizeof(float) : storage == CK_I8 ? 1 : sizeof(uint16_t);
+}
+
+static inline const void *ck_element(const void *w, ck_storage storage, size_t k) {
+  return (const char *)w + k * ck_storage_size(storage);
+}
+
 const ck_kernels *ck_avx2_table(void);
 const ck_kernels *ck_avx512_table(void);
 const ck_kernels *ck_avx512_vbmi_table(void);

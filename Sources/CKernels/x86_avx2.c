@@ -23,6 +23,9 @@ AVX2_INLINE __m256i first_lanes(size_t n) {
 /// Eight stored numbers from element `k` on, as float32.
 AVX2_INLINE __m256 load8(const void *w, ck_storage storage, size_t k) {
   if (storage == CK_F32) return _mm256_loadu_ps((const float *)w + k);
+  if (storage == CK_I8) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)((const int8_t *)w + k))));
+  }
   const __m128i halves = _mm_loadu_si128((const __m128i *)((const uint16_t *)w + k));
   if (storage == CK_F16) return _mm256_cvtph_ps(halves);
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
@@ -31,9 +34,9 @@ AVX2_INLINE __m256 load8(const void *w, ck_storage storage, size_t k) {
 /// The `n` (1...7) stored numbers from element `k` on, followed by zeros.
 AVX2_INLINE __m256 load_tail(const void *w, ck_storage storage, size_t k, size_t n) {
   if (storage == CK_F32) return _mm256_maskload_ps((const float *)w + k, first_lanes(n));
-  uint16_t halves[8] = {0};
-  memcpy(halves, (const uint16_t *)w + k, n * sizeof(uint16_t));
-  return load8(halves, storage, 0);
+  uint16_t numbers[8] = {0};
+  memcpy(numbers, ck_element(w, storage, k), n * ck_storage_size(storage));
+  return load8(numbers, storage, 0);
 }
 
 /// Four sums, each ((0+1) + (2+3)) + ((4+5) + (6+7)) of one vector's lanes.
@@ -129,7 +132,7 @@ AVX2_INLINE __m128 row_dots(
 
 AVX2_INLINE void scaled_row_dots(
   const void *w, ck_storage storage, size_t stride, size_t rows, size_t columns, const float *x, float scale, float *y) {
-  const size_t row_bytes = stride * (storage == CK_F32 ? sizeof(float) : sizeof(uint16_t));
+  const size_t row_bytes = stride * ck_storage_size(storage);
   const char *bytes = w;
   const __m128 factor = _mm_set1_ps(scale);
   size_t r = 0;
@@ -146,6 +149,7 @@ AVX2 static void gemv(const void *w, ck_storage storage, size_t rows, size_t col
     case CK_F32: scaled_row_dots(w, CK_F32, columns, rows, columns, x, 1, y); break;
     case CK_F16: scaled_row_dots(w, CK_F16, columns, rows, columns, x, 1, y); break;
     case CK_BF16: scaled_row_dots(w, CK_BF16, columns, rows, columns, x, 1, y); break;
+    case CK_I8: break;
   }
 }
 
@@ -227,6 +231,7 @@ AVX2 static void pack_panel(
     case CK_F32: pack_rows(w, CK_F32, stride, rows, columns, panel); break;
     case CK_F16: pack_rows(w, CK_F16, stride, rows, columns, panel); break;
     case CK_BF16: pack_rows(w, CK_BF16, stride, rows, columns, panel); break;
+    case CK_I8: pack_rows(w, CK_I8, stride, rows, columns, panel); break;
   }
 }
 
@@ -714,38 +719,98 @@ AVX2 static void soft_cap(float *x, size_t n, float cap) {
   }
 }
 
-AVX2 static void attention_scores(
-  const float *q, const float *k, size_t k_stride, size_t positions, size_t head_dim, float scale, float *scores) {
-  scaled_row_dots(k, CK_F32, k_stride, positions, head_dim, q, scale, scores);
+/// Scores of `queries` (1...4) queries with `rows` (1, 2 or 4) keys: one chain for each, so that no sum depends on the others.
+AVX2_INLINE void score_rows(
+  int queries, int rows, const float *q, const void *k, ck_storage storage, size_t k_stride, size_t head_dim,
+  float scale, float *scores, size_t scores_stride) {
+  __m256 sums[4][4];
+  for (int i = 0; i < queries; i++) {
+    for (int r = 0; r < 4; r++) sums[i][r] = _mm256_setzero_ps();
+  }
+  for (size_t d = 0; d < head_dim; d += 8) {
+    const size_t width = head_dim - d;
+    for (int r = 0; r < rows; r++) {
+      const size_t at = (size_t)r * k_stride + d;
+      const __m256 key = width >= 8 ? load8(k, storage, at) : load_tail(k, storage, at, width);
+      for (int i = 0; i < queries; i++) {
+        const float *query = q + (size_t)i * head_dim;
+        const __m256 factor = width >= 8 ? _mm256_loadu_ps(query + d) : load_tail(query, CK_F32, d, width);
+        sums[i][r] = _mm256_fmadd_ps(key, factor, sums[i][r]);
+      }
+    }
+  }
+  for (int i = 0; i < queries; i++) {
+    const __m128 dots = sum_lanes4(sums[i][0], sums[i][1], sums[i][2], sums[i][3]);
+    const __m128 scaled = _mm_mul_ps(_mm_set1_ps(scale), dots);
+    float *target = scores + (size_t)i * scores_stride;
+    if (rows == 4) _mm_storeu_ps(target, scaled);
+    else if (rows == 2) _mm_storel_pi((__m64 *)target, scaled);
+    else _mm_store_ss(target, scaled);
+  }
 }
 
+AVX2_INLINE void score_queries(
+  int queries, const float *q, const void *k, ck_storage storage, size_t k_stride, size_t positions, size_t head_dim,
+  float scale, float *scores, size_t scores_stride) {
+  // Sixteen registers: fewer keys at a time where there are more queries.
+  const int rows = queries <= 2 ? 4 : 2;
+  size_t p = 0;
+  for (; p + (size_t)rows <= positions; p += (size_t)rows) {
+    const void *keys = ck_element(k, storage, p * k_stride);
+    score_rows(queries, rows, q, keys, storage, k_stride, head_dim, scale, scores + p, scores_stride);
+  }
+  for (; p < positions; p++) {
+    const void *key = ck_element(k, storage, p * k_stride);
+    score_rows(queries, 1, q, key, storage, k_stride, head_dim, scale, scores + p, scores_stride);
+  }
+}
+
+/// 8 * vectors outputs of `queries` (1...4) mixtures, `width` (1...8) of the last 8 there.
 AVX2_INLINE void mix_columns(
-  int vectors, const float *weights, const float *v, size_t v_stride, size_t positions, float *y) {
-  __m256 sums[8];
-  for (int j = 0; j < vectors; j++) sums[j] = _mm256_setzero_ps();
+  int queries, int vectors, size_t width, const float *weights, size_t weights_stride, const void *v,
+  ck_storage storage, size_t v_stride, size_t positions, float *y, size_t y_stride) {
+  __m256 sums[4][8];
+  for (int i = 0; i < queries; i++) {
+    for (int j = 0; j < vectors; j++) sums[i][j] = _mm256_setzero_ps();
+  }
   for (size_t p = 0; p < positions; p++) {
-    const __m256 factor = _mm256_broadcast_ss(weights + p);
     for (int j = 0; j < vectors; j++) {
-      sums[j] = _mm256_fmadd_ps(factor, _mm256_loadu_ps(v + p * v_stride + 8 * j), sums[j]);
+      const size_t at = p * v_stride + 8 * (size_t)j;
+      const __m256 values = width == 8 ? load8(v, storage, at) : load_tail(v, storage, at, width);
+      for (int i = 0; i < queries; i++) {
+        const __m256 factor = _mm256_broadcast_ss(weights + (size_t)i * weights_stride + p);
+        sums[i][j] = _mm256_fmadd_ps(factor, values, sums[i][j]);
+      }
     }
   }
-  for (int j = 0; j < vectors; j++) _mm256_storeu_ps(y + 8 * j, sums[j]);
+  for (int i = 0; i < queries; i++) {
+    for (int j = 0; j < vectors; j++) {
+      float *target = y + (size_t)i * y_stride + 8 * j;
+      if (width == 8) _mm256_storeu_ps(target, sums[i][j]);
+      else _mm256_maskstore_ps(target, first_lanes(width), sums[i][j]);
+    }
+  }
 }
 
-AVX2 static void attention_mix(
-  const float *weights, const float *v, size_t v_stride, size_t positions, size_t head_dim, float *y) {
+AVX2_INLINE void mix_queries(
+  int queries, const float *weights, size_t weights_stride, const void *v, ck_storage storage, size_t v_stride,
+  size_t positions, size_t head_dim, float *y) {
+  const int vectors = queries == 1 ? 8 : queries == 2 ? 4 : 2;
   size_t d = 0;
-  for (; d + 64 <= head_dim; d += 64) mix_columns(8, weights, v + d, v_stride, positions, y + d);
-  for (; d + 8 <= head_dim; d += 8) mix_columns(1, weights, v + d, v_stride, positions, y + d);
-  if (d < head_dim) {
-    const __m256i lanes = first_lanes(head_dim - d);
-    __m256 sum = _mm256_setzero_ps();
-    for (size_t p = 0; p < positions; p++) {
-      sum = _mm256_fmadd_ps(_mm256_broadcast_ss(weights + p), _mm256_maskload_ps(v + p * v_stride + d, lanes), sum);
-    }
-    _mm256_maskstore_ps(y + d, lanes, sum);
+  for (; d + 8 * (size_t)vectors <= head_dim; d += 8 * (size_t)vectors) {
+    const void *values = ck_element(v, storage, d);
+    mix_columns(queries, vectors, 8, weights, weights_stride, values, storage, v_stride, positions, y + d, head_dim);
+  }
+  for (; d < head_dim; d += 8) {
+    const void *values = ck_element(v, storage, d);
+    const size_t width = head_dim - d < 8 ? head_dim - d : 8;
+    mix_columns(queries, 1, width, weights, weights_stride, values, storage, v_stride, positions, y + d, head_dim);
   }
 }
+
+#define ATTENTION AVX2
+#define ATTENTION_INLINE AVX2_INLINE
+#include "attention_queries.h"
 
 // Nearest centroids
 

@@ -22,6 +22,9 @@ AVX512_INLINE __mmask16 first_lanes(size_t n) { return n >= 16 ? 0xFFFF : (__mma
 /// Sixteen stored numbers from element `k` on, as float32; lanes outside of the mask are zero and not read.
 AVX512_INLINE __m512 load_lanes(__mmask16 lanes, const void *w, ck_storage storage, size_t k) {
   if (storage == CK_F32) return _mm512_maskz_loadu_ps(lanes, (const float *)w + k);
+  if (storage == CK_I8) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(lanes, (const int8_t *)w + k)));
+  }
   const __m256i halves = _mm256_maskz_loadu_epi16(lanes, (const uint16_t *)w + k);
   if (storage == CK_F16) return _mm512_cvtph_ps(halves);
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
@@ -121,7 +124,7 @@ AVX512_INLINE __m128 row_dots(
 AVX512_INLINE void scaled_row_dots(
   const void *w, ck_storage storage, size_t stride, size_t rows, size_t columns, const float *x, float scale,
   float *y) {
-  const size_t row_bytes = stride * (storage == CK_F32 ? sizeof(float) : sizeof(uint16_t));
+  const size_t row_bytes = stride * ck_storage_size(storage);
   const char *bytes = w;
   const __m128 factor = _mm_set1_ps(scale);
   size_t r = 0;
@@ -138,6 +141,7 @@ AVX512 static void gemv(const void *w, ck_storage storage, size_t rows, size_t c
     case CK_F32: scaled_row_dots(w, CK_F32, columns, rows, columns, x, 1, y); break;
     case CK_F16: scaled_row_dots(w, CK_F16, columns, rows, columns, x, 1, y); break;
     case CK_BF16: scaled_row_dots(w, CK_BF16, columns, rows, columns, x, 1, y); break;
+    case CK_I8: break;
   }
 }
 
@@ -241,6 +245,7 @@ AVX512 static void pack_panel(
     case CK_F32: pack_rows(w, CK_F32, stride, rows, columns, panel); break;
     case CK_F16: pack_rows(w, CK_F16, stride, rows, columns, panel); break;
     case CK_BF16: pack_rows(w, CK_BF16, stride, rows, columns, panel); break;
+    case CK_I8: pack_rows(w, CK_I8, stride, rows, columns, panel); break;
   }
 }
 
@@ -734,45 +739,91 @@ AVX512 static void soft_cap(float *x, size_t n, float cap) {
   }
 }
 
-AVX512 static void attention_scores(
-  const float *q, const float *k, size_t k_stride, size_t positions, size_t head_dim, float scale, float *scores) {
-  scaled_row_dots(k, CK_F32, k_stride, positions, head_dim, q, scale, scores);
+/// Scores of `queries` (1...4) queries with `rows` (1 or 4) keys: one chain for each, so that no sum depends on the others.
+AVX512_INLINE void score_rows(
+  int queries, int rows, const float *q, const void *k, ck_storage storage, size_t k_stride, size_t head_dim,
+  float scale, float *scores, size_t scores_stride) {
+  __m512 sums[4][4];
+  for (int i = 0; i < queries; i++) {
+    for (int r = 0; r < rows; r++) sums[i][r] = _mm512_setzero_ps();
+  }
+  for (size_t d = 0; d < head_dim; d += 16) {
+    const __mmask16 lanes = first_lanes(head_dim - d);
+    __m512 query[4];
+    for (int i = 0; i < queries; i++) query[i] = _mm512_maskz_loadu_ps(lanes, q + (size_t)i * head_dim + d);
+    for (int r = 0; r < rows; r++) {
+      const __m512 key = load_lanes(lanes, k, storage, (size_t)r * k_stride + d);
+      for (int i = 0; i < queries; i++) sums[i][r] = _mm512_fmadd_ps(key, query[i], sums[i][r]);
+    }
+  }
+  for (int i = 0; i < queries; i++) {
+    float *target = scores + (size_t)i * scores_stride;
+    if (rows == 4) {
+      const __m128 dots = sum_lanes4(sums[i][0], sums[i][1], sums[i][2], sums[i][3]);
+      _mm_storeu_ps(target, _mm_mul_ps(_mm_set1_ps(scale), dots));
+    } else {
+      *target = scale * _mm_cvtss_f32(sum_lanes4(sums[i][0], sums[i][0], sums[i][0], sums[i][0]));
+    }
+  }
 }
 
-/// 16 * vectors outputs, the last 16 of them masked; even and odd positions have an accumulator each.
-AVX512_INLINE void mix_columns(
-  int vectors, __mmask16 lanes, const float *weights, const float *v, size_t v_stride, size_t positions, float *y) {
-  __m512 sums[4][2];
-  for (int j = 0; j < vectors; j++) sums[j][0] = sums[j][1] = _mm512_setzero_ps();
+AVX512_INLINE void score_queries(
+  int queries, const float *q, const void *k, ck_storage storage, size_t k_stride, size_t positions, size_t head_dim,
+  float scale, float *scores, size_t scores_stride) {
   size_t p = 0;
-  for (; p + 2 <= positions; p += 2) {
-    for (int chain = 0; chain < 2; chain++) {
-      const float *row = v + (p + (size_t)chain) * v_stride;
-      const __m512 factor = _mm512_set1_ps(weights[p + (size_t)chain]);
-      for (int j = 0; j < vectors; j++) {
-        const __m512 values = _mm512_maskz_loadu_ps(j == vectors - 1 ? lanes : 0xFFFF, row + 16 * j);
-        sums[j][chain] = _mm512_fmadd_ps(factor, values, sums[j][chain]);
-      }
-    }
+  for (; p + 4 <= positions; p += 4) {
+    const void *keys = ck_element(k, storage, p * k_stride);
+    score_rows(queries, 4, q, keys, storage, k_stride, head_dim, scale, scores + p, scores_stride);
   }
-  if (p < positions) {
-    const __m512 factor = _mm512_set1_ps(weights[p]);
-    for (int j = 0; j < vectors; j++) {
-      const __m512 values = _mm512_maskz_loadu_ps(j == vectors - 1 ? lanes : 0xFFFF, v + p * v_stride + 16 * j);
-      sums[j][0] = _mm512_fmadd_ps(factor, values, sums[j][0]);
-    }
-  }
-  for (int j = 0; j < vectors; j++) {
-    _mm512_mask_storeu_ps(y + 16 * j, j == vectors - 1 ? lanes : 0xFFFF, _mm512_add_ps(sums[j][0], sums[j][1]));
+  for (; p < positions; p++) {
+    const void *key = ck_element(k, storage, p * k_stride);
+    score_rows(queries, 1, q, key, storage, k_stride, head_dim, scale, scores + p, scores_stride);
   }
 }
 
-AVX512 static void attention_mix(
-  const float *weights, const float *v, size_t v_stride, size_t positions, size_t head_dim, float *y) {
-  size_t d = 0;
-  for (; d + 64 <= head_dim; d += 64) mix_columns(4, 0xFFFF, weights, v + d, v_stride, positions, y + d);
-  for (; d < head_dim; d += 16) mix_columns(1, first_lanes(head_dim - d), weights, v + d, v_stride, positions, y + d);
+/// 16 * vectors outputs of `queries` (1...4) mixtures, the last 16 of them masked: one chain for each.
+AVX512_INLINE void mix_columns(
+  int queries, int vectors, __mmask16 lanes, const float *weights, size_t weights_stride, const void *v,
+  ck_storage storage, size_t v_stride, size_t positions, float *y, size_t y_stride) {
+  __m512 sums[4][4];
+  for (int i = 0; i < queries; i++) {
+    for (int j = 0; j < vectors; j++) sums[i][j] = _mm512_setzero_ps();
+  }
+  for (size_t p = 0; p < positions; p++) {
+    __m512 factors[4];
+    for (int i = 0; i < queries; i++) factors[i] = _mm512_set1_ps(weights[(size_t)i * weights_stride + p]);
+    for (int j = 0; j < vectors; j++) {
+      const size_t at = p * v_stride + 16 * (size_t)j;
+      const __m512 values = load_lanes(j == vectors - 1 ? lanes : 0xFFFF, v, storage, at);
+      for (int i = 0; i < queries; i++) sums[i][j] = _mm512_fmadd_ps(factors[i], values, sums[i][j]);
+    }
+  }
+  for (int i = 0; i < queries; i++) {
+    for (int j = 0; j < vectors; j++) {
+      float *target = y + (size_t)i * y_stride + 16 * j;
+      _mm512_mask_storeu_ps(target, j == vectors - 1 ? lanes : 0xFFFF, sums[i][j]);
+    }
+  }
 }
+
+AVX512_INLINE void mix_queries(
+  int queries, const float *weights, size_t weights_stride, const void *v, ck_storage storage, size_t v_stride,
+  size_t positions, size_t head_dim, float *y) {
+  size_t d = 0;
+  for (; d + 64 <= head_dim; d += 64) {
+    const void *values = ck_element(v, storage, d);
+    mix_columns(queries, 4, 0xFFFF, weights, weights_stride, values, storage, v_stride, positions, y + d, head_dim);
+  }
+  for (; d < head_dim; d += 16) {
+    const void *values = ck_element(v, storage, d);
+    const __mmask16 lanes = first_lanes(head_dim - d);
+    mix_columns(queries, 1, lanes, weights, weights_stride, values, storage, v_stride, positions, y + d, head_dim);
+  }
+}
+
+#define ATTENTION AVX512
+#define ATTENTION_INLINE AVX512_INLINE
+#include "attention_queries.h"
 
 // Nearest centroids
 

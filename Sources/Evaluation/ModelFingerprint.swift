@@ -15,6 +15,7 @@ public enum ModelFingerprint {
     var print = Fingerprint()
     print.add(folder.configuration.serialized())
     print.add("exact \(options.isExact), head \(options.head?.rawValue ?? "default")")
+    print.add("cache \(options.cache?.rawValue ?? "default, float16")")
     for name in folder.tensorNames {
       print.add(name)
       print.add(try folder.tensor(named: name), sampleLimit: sampleLimit)

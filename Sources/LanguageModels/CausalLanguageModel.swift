@@ -52,6 +52,9 @@ public protocol CausalLanguageModel: Sendable {
   /// The dimensions and rules of the model.
   var configuration: ModelConfiguration { get }
 
+  /// How the keys and values of its caches are kept.
+  var cacheForm: CacheForm { get }
+
   /// An empty cache for one sequence of at most `capacity` positions.
   func makeCache(capacity: Int) -> KeyValueCache
 
@@ -63,6 +66,9 @@ public protocol CausalLanguageModel: Sendable {
 }
 
 extension CausalLanguageModel {
+  /// As computed.
+  public var cacheForm: CacheForm { .float32 }
+
   /// Runs new tokens of one or more sequences in whichever way is fastest for so many.
   public func forward(_ segments: [Segment], logits: LogitsRequest) throws -> Logits {
     try forward(segments, logits: logits, grouping: .fastest)

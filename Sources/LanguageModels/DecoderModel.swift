@@ -16,6 +16,8 @@ public struct DecoderModel: CausalLanguageModel {
   /// `[vocabularySize, hiddenSize]`; the embedding itself if tied.
   let head: any Linear
   let rotaries: [RotaryEmbedding]
+  /// How the keys and values of its caches are kept.
+  public let cacheForm: CacheForm
   private let preparation = LayerPreparation()
 
   /// Reads a model; tensors stay mapped where their form allows.
@@ -26,6 +28,7 @@ public struct DecoderModel: CausalLanguageModel {
     var loader = ParameterLoader(source: source, settings: settings, isExact: options.isExact)
     loader.preparation = preparation
     self.configuration = configuration
+    cacheForm = options.cacheForm(isQuantized: settings != nil)
     rotaries = configuration.rotaries.map(RotaryEmbedding.init)
     embedding = try loader.embedding(configuration)
     blocks = try configuration.blocks.indices.map { try loader.block($0, configuration) }
@@ -49,7 +52,7 @@ public struct DecoderModel: CausalLanguageModel {
 
   /// An empty cache for one sequence of at most `capacity` positions.
   public func makeCache(capacity: Int) -> KeyValueCache {
-    KeyValueCache(configuration.blocks, capacity: capacity)
+    KeyValueCache(configuration.blocks, capacity: capacity, form: cacheForm)
   }
 
   /// Runs new tokens of several sequences together; see `CausalLanguageModel`.

@@ -5,6 +5,8 @@
 public final class KeyValueCache: @unchecked Sendable {
   /// The most positions this cache can hold.
   public let capacity: Int
+  /// How keys and values are kept.
+  public let form: CacheForm
   /// The positions filled so far.
   public var count: Int { tokens.count }
   /// The ids at the filled positions.
@@ -36,19 +38,21 @@ public final class KeyValueCache: @unchecked Sendable {
 
   private struct Layer {
     let rows: Rows
-    var memory: UnsafeMutablePointer<Float>
+    var memory: UnsafeMutableRawPointer
   }
 
+  private static let alignment = 64
   /// Memory grows in steps of at least this many positions.
   private static let smallestStep = 256
 
-  package convenience init(_ blocks: [BlockConfiguration], capacity: Int) {
-    self.init(rows: blocks.map { Rows($0.attention) }, capacity: capacity)
+  package convenience init(_ blocks: [BlockConfiguration], capacity: Int, form: CacheForm = .float32) {
+    self.init(rows: blocks.map { Rows($0.attention) }, capacity: capacity, form: form)
   }
 
-  private init(rows: [Rows], capacity: Int) {
+  private init(rows: [Rows], capacity: Int, form: CacheForm) {
     self.capacity = capacity
-    layers = rows.map { Layer(rows: $0, memory: .allocate(capacity: 1)) }
+    self.form = form
+    layers = rows.map { Layer(rows: $0, memory: .allocate(byteCount: 1, alignment: Self.alignment)) }
   }
 
   deinit {
@@ -64,10 +68,12 @@ public final class KeyValueCache: @unchecked Sendable {
   /// A cache of its own with the first `count` positions of this one, for a sequence that begins alike.
   public func copy(first count: Int, capacity: Int) -> KeyValueCache {
     precondition(count >= 0 && count <= self.count && count <= capacity)
-    let copy = KeyValueCache(rows: layers.map(\.rows), capacity: capacity)
+    let copy = KeyValueCache(rows: layers.map(\.rows), capacity: capacity, form: form)
     copy.reserve(count)
     for (from, to) in zip(layers, copy.layers) {
-      Self.copy(first: count, of: from.rows, from.memory, room: allocated, to: to.memory, room: copy.allocated)
+      Self.copy(
+        first: count, of: parts(from.rows, room: allocated), from.memory,
+        to: parts(to.rows, room: copy.allocated), to.memory)
     }
     copy.tokens = Array(tokens[..<count])
     copy.rotaryLength = rotaryLength
@@ -76,12 +82,17 @@ public final class KeyValueCache: @unchecked Sendable {
 
   /// Bytes of keys and values there is memory for.
   public var byteCount: Int {
-    layers.reduce(0) { $0 + 4 * $1.rows.heads * allocated * ($1.rows.keyDimension + $1.rows.valueDimension) }
+    layers.reduce(0) { $0 + allocated * Self.bytesPerPosition($1.rows, form) }
   }
 
   /// Bytes of keys and values for each position of a sequence.
-  package static func bytesPerPosition(_ blocks: [BlockConfiguration]) -> Int {
-    blocks.map { Rows($0.attention) }.reduce(0) { $0 + 4 * $1.heads * ($1.keyDimension + $1.valueDimension) }
+  package static func bytesPerPosition(_ blocks: [BlockConfiguration], form: CacheForm) -> Int {
+    blocks.reduce(0) { $0 + bytesPerPosition(Rows($1.attention), form) }
+  }
+
+  private static func bytesPerPosition(_ rows: Rows, _ form: CacheForm) -> Int {
+    [rows.keyDimension, rows.valueDimension].filter { $0 > 0 }
+      .reduce(0) { $0 + rows.heads * ($1 * form.entryBytes + form.scaleBytes) }
   }
 
   /// Makes room for `positions` positions, twice as many as before or more, so that a growing sequence is seldom copied.
@@ -90,25 +101,42 @@ public final class KeyValueCache: @unchecked Sendable {
     let next = min(capacity, max(positions, 2 * allocated, Self.smallestStep))
     for index in layers.indices {
       let (rows, old) = (layers[index].rows, layers[index].memory)
-      let new = UnsafeMutablePointer<Float>.allocate(
-        capacity: max(1, rows.heads * next * (rows.keyDimension + rows.valueDimension)))
-      Self.copy(first: count, of: rows, old, room: allocated, to: new, room: next)
+      let new = UnsafeMutableRawPointer.allocate(
+        byteCount: max(1, next * Self.bytesPerPosition(rows, form)), alignment: Self.alignment)
+      Self.copy(first: count, of: parts(rows, room: allocated), old, to: parts(rows, room: next), new)
       old.deallocate()
       layers[index].memory = new
     }
     allocated = next
   }
 
-  /// Copies the first `count` positions of one block between memories that have room for so many.
-  private static func copy(
-    first count: Int, of rows: Rows, _ from: UnsafePointer<Float>, room fromRoom: Int,
-    to: UnsafeMutablePointer<Float>, room toRoom: Int
-  ) {
-    for (offset, width) in [(0, rows.keyDimension), (rows.keyDimension, rows.valueDimension)] {
-      for head in 0..<rows.heads {
-        (to + toRoom * (rows.heads * offset + head * width)).update(
-          from: from + fromRoom * (rows.heads * offset + head * width), count: count * width)
+  /// A part of a block's memory: something of each position for one head.
+  private struct Part {
+    let offset: Int
+    let bytesPerPosition: Int
+  }
+
+  /// Where everything lies in a block's memory with room for so many positions: scales first, then keys and values, head by head.
+  private func parts(_ rows: Rows, room: Int) -> [Part] {
+    let widths = [rows.keyDimension, rows.valueDimension].filter { $0 > 0 }
+    let sizes =
+      (form.scaleBytes > 0 ? widths.map { _ in form.scaleBytes } : []) + widths.map { $0 * form.entryBytes }
+    var offset = 0
+    return sizes.flatMap { size in
+      (0..<rows.heads).map { _ in
+        defer { offset += room * size }
+        return Part(offset: offset, bytesPerPosition: size)
       }
+    }
+  }
+
+  /// Copies the first `count` positions of one block between memories.
+  private static func copy(
+    first count: Int, of fromParts: [Part], _ from: UnsafeRawPointer, to toParts: [Part],
+    _ to: UnsafeMutableRawPointer
+  ) {
+    for (source, target) in zip(fromParts, toParts) {
+      (to + target.offset).copyMemory(from: from + source.offset, byteCount: count * source.bytesPerPosition)
     }
   }
 
@@ -117,16 +145,25 @@ public final class KeyValueCache: @unchecked Sendable {
     rotaryLength = count
   }
 
-  /// `[reserved positions, keyDimension]` of one head of one block.
-  func keys(layer: Int, head: Int) -> UnsafeMutablePointer<Float> {
-    let layer = layers[layer]
-    return layer.memory + head * allocated * layer.rows.keyDimension
+  /// The keys of one head of one block.
+  func keys(layer: Int, head: Int) -> CachedRows { rows(layers[layer], head: head, areValues: false) }
+
+  /// The values of one head of one block; the keys where they serve as values.
+  func values(layer index: Int, head: Int) -> CachedRows {
+    let layer = layers[index]
+    return rows(layer, head: head, areValues: layer.rows.valueDimension > 0)
   }
 
-  /// `[reserved positions, valueDimension]` of one head of one block; the keys where they serve as values.
-  func values(layer index: Int, head: Int) -> UnsafeMutablePointer<Float> {
-    let layer = layers[index]
-    if layer.rows.valueDimension == 0 { return keys(layer: index, head: head) }
-    return layer.memory + allocated * (layer.rows.heads * layer.rows.keyDimension + head * layer.rows.valueDimension)
+  private func rows(_ layer: Layer, head: Int, areValues: Bool) -> CachedRows {
+    let (rows, kinds) = (layer.rows, layer.rows.valueDimension > 0 ? 2 : 1)
+    let place = (areValues ? rows.heads : 0) + head
+    let scales = form.scaleBytes * rows.heads * kinds
+    let before = areValues ? rows.heads * rows.keyDimension : 0
+    let width = areValues ? rows.valueDimension : rows.keyDimension
+    return CachedRows(
+      form: form, entries: layer.memory + allocated * (scales + (before + head * width) * form.entryBytes),
+      scales: form.scaleBytes > 0
+        ? (layer.memory + allocated * place * form.scaleBytes).assumingMemoryBound(to: Float.self) : nil,
+      stride: width)
   }
 }

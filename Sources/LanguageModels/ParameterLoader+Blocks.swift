@@ -70,7 +70,7 @@ extension ParameterLoader {
       headNorms: c.hasHeadNorms ? (try headNorm("q_norm"), try headNorm("k_norm")) : nil, rotary: c.rotary,
       mix: AttentionMix(
         headCount: c.headCount, keyValueHeadCount: c.keyValueHeadCount, keyDimension: c.headDimension,
-        valueDimension: c.headDimension, valueStride: c.headDimension, scale: c.scale, window: c.window,
+        valueDimension: c.headDimension, scale: c.scale, window: c.window,
         softCap: c.softCap))
   }
 

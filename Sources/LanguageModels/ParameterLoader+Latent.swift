@@ -32,7 +32,7 @@ extension ParameterLoader {
       output: try linear("o_proj", model.hiddenSize, heads * latent.valueDimension, c.outputBias), rotary: c.rotary,
       mix: AttentionMix(
         headCount: heads, keyValueHeadCount: 1, keyDimension: rank + latent.rotaryDimension, valueDimension: rank,
-        valueStride: rank + latent.rotaryDimension, scale: c.scale, window: c.window, softCap: c.softCap))
+        scale: c.scale, window: c.window, softCap: c.softCap))
   }
 
   /// `W_kᵀ` and `W_v` of each head, from `kv_b_proj` whose rows are, head by head, those of keys and those of values.

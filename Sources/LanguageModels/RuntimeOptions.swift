@@ -1,4 +1,4 @@
-/// How a model computes: in what form weights are held at run time.
+/// How a model computes: in what form weights, keys and values are held at run time.
 public struct RuntimeOptions: Sendable, Equatable {
   /// The form of the output head.
   public enum HeadForm: String, Sendable, CaseIterable {
@@ -12,12 +12,19 @@ public struct RuntimeOptions: Sendable, Equatable {
   public var isExact: Bool
   /// The form of the head; nil for int8 where the model's matrices are quantized, else as stored. With `isExact` it is as stored.
   public var head: HeadForm?
+  /// How the keys and values of sequences are kept; nil for float16 where the model's matrices are quantized, else float32. With
+  /// `isExact` it is float32 unless another form is named.
+  public var cache: CacheForm?
 
   /// Options; as they are, the fastest.
-  public init(isExact: Bool = false, head: HeadForm? = nil) {
+  public init(isExact: Bool = false, head: HeadForm? = nil, cache: CacheForm? = nil) {
     self.isExact = isExact
     self.head = head
+    self.cache = cache
   }
+
+  /// How the keys and values of sequences are kept.
+  func cacheForm(isQuantized: Bool) -> CacheForm { cache ?? (isQuantized && !isExact ? .float16 : .float32) }
 
   /// Whether the head of a model is held as int8.
   func usesByteHead(isQuantized: Bool) -> Bool { !isExact && (head ?? (isQuantized ? .int8 : .native)) == .int8 }

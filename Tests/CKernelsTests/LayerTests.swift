@@ -158,32 +158,87 @@ struct LayerTests {
     #expect(extremes == [-50, 50, -50, 50])
   }
 
-  @Test("attention: scaled dot products and weighted sums", arguments: KernelVariant.all)
+  /// One form of keys and values: how numbers are written, and the numbers that then stand there.
+  private struct Stored {
+    let storage: ck_storage
+    let bytes: [UInt8]
+    let values: [Float]
+
+    init(_ storage: ck_storage, _ numbers: [Float]) {
+      self.storage = storage
+      switch storage {
+      case CK_F16:
+        let halves = numbers.map(Float16.init)
+        bytes = halves.flatMap { withUnsafeBytes(of: $0, Array.init) }
+        values = halves.map(Float.init)
+      case CK_BF16:
+        let halves = numbers.map { UInt16($0.bitPattern >> 16) }
+        bytes = halves.flatMap { withUnsafeBytes(of: $0, Array.init) }
+        values = halves.map { Float(bitPattern: UInt32($0) << 16) }
+      case CK_I8:
+        let signed = numbers.map { Int8(max(-128, min(127, ($0 * 100).rounded()))) }
+        bytes = signed.map { UInt8(bitPattern: $0) }
+        values = signed.map(Float.init)
+      default:
+        bytes = numbers.flatMap { withUnsafeBytes(of: $0, Array.init) }
+        values = numbers
+      }
+    }
+  }
+
+  @Test(
+    "attention: scaled dot products and weighted sums of several queries, in every form of keys and values",
+    arguments: KernelVariant.all)
   func attention(_ variant: KernelVariant) {
     var generator = SeededGenerator(state: 13)
-    for (positions, dimension) in zip([0, 1, 2, 3, 5, 8, 33, 100, 7, 64, 17, 31], oddSizes) + [(9, 64), (6, 128)] {
-      withArena { arena in
-        let stride = dimension + 3
-        let (q, rows) = (generator.floats(dimension), generator.floats(positions * stride))
-        let weights = generator.floats(positions, in: 0...1)
-        let stored = arena.place(rows, offset: 1)
-        let scores = arena.place([Float](repeating: 9, count: positions + 1), offset: 1)
-        variant.kernels.attention_scores(
-          arena.place(q, offset: 1), stored, stride, positions, dimension, 0.25, scores)
-        let products = (0..<positions).map { position in
-          (0..<dimension).reduce(into: ReferenceSum()) {
-            $0.add(0.25 * Double(q[$1]) * Double(rows[position * stride + $1]))
+    let sizes = zip([0, 1, 2, 3, 5, 8, 33, 100, 7, 64, 17, 31], oddSizes) + [(9, 64), (6, 128), (5, 200)]
+    for (positions, dimension) in sizes {
+      for (queries, storage) in zip(
+        [1, 2, 3, 4, 5, 7, 8, 9], [CK_F32, CK_F16, CK_I8, CK_BF16, CK_F16, CK_F32, CK_I8, CK_F16])
+      {
+        withArena { arena in
+          let stride = dimension + 3
+          let stored = Stored(storage, generator.floats(positions * stride))
+          let (q, weights) = (generator.floats(queries * dimension), generator.floats(queries * (positions + 2)))
+          let rows = arena.place(stored.bytes, offset: 1)
+          let scores = arena.place([Float](repeating: 9, count: queries * (positions + 1)), offset: 1)
+          variant.kernels.attention_scores(
+            arena.place(q, offset: 1), queries, rows, storage, stride, positions, dimension, 0.25, scores, positions + 1
+          )
+          let mixed = arena.place([Float](repeating: 9, count: queries * dimension + 1), offset: 1)
+          variant.kernels.attention_mix(
+            arena.place(weights, offset: 1), positions + 2, queries, rows, storage, stride, positions, dimension, mixed)
+          for query in 0..<queries {
+            let products = (0..<positions).map { position in
+              (0..<dimension).reduce(into: ReferenceSum()) {
+                $0.add(0.25 * Double(q[query * dimension + $1]) * Double(stored.values[position * stride + $1]))
+              }
+            }
+            let line = scores + query * (positions + 1)
+            #expect(refused(line.values(positions), by: products) == [] && line[positions] == 9)
+            let sums = (0..<dimension).map { entry in
+              (0..<positions).reduce(into: ReferenceSum()) {
+                $0.add(Double(weights[query * (positions + 2) + $1]) * Double(stored.values[$1 * stride + entry]))
+              }
+            }
+            #expect(
+              refused((mixed + query * dimension).values(dimension), by: sums) == [],
+              "\(queries) queries, \(storage), \(positions), \(dimension)")
+            // Alone it gives the same bits.
+            let alone = arena.place([Float](repeating: 9, count: dimension + positions), offset: 1)
+            variant.kernels.attention_scores(
+              arena.place(Array(q[(query * dimension)..<((query + 1) * dimension)]), offset: 1), 1, rows, storage,
+              stride,
+              positions, dimension, 0.25, alone, positions)
+            #expect(alone.values(positions) == line.values(positions))
+            variant.kernels.attention_mix(
+              arena.place(Array(weights[(query * (positions + 2))...].prefix(positions)), offset: 1), positions, 1,
+              rows,
+              storage, stride, positions, dimension, alone)
+            #expect(alone.values(dimension) == (mixed + query * dimension).values(dimension))
           }
+          #expect(mixed[queries * dimension] == 9)
         }
-        #expect(refused(scores.values(positions), by: products) == [] && scores[positions] == 9)
-        let mixed = arena.place([Float](repeating: 9, count: dimension + 1), offset: 1)
-        variant.kernels.attention_mix(arena.place(weights, offset: 1), stored, stride, positions, dimension, mixed)
-        let sums = (0..<dimension).map { entry in
-          (0..<positions).reduce(into: ReferenceSum()) {
-            $0.add(Double(weights[$1]) * Double(rows[$1 * stride + entry]))
-          }
-        }
-        #expect(refused(mixed.values(dimension), by: sums) == [] && mixed[dimension] == 9, "\(positions), \(dimension)")
       }
     }
   }

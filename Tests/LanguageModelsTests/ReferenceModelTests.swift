@@ -18,7 +18,8 @@ struct ReferenceModelTests {
 
   private func load(_ name: String) throws -> (any CausalLanguageModel, SafetensorsFile) {
     let folder = try SharedData.url("vectors/\(name)")
-    let model = try ModelRegistry.load(try ModelDirectory(path: folder.path))
+    let model = try ModelRegistry.load(
+      try ModelDirectory(path: folder.path), options: RuntimeOptions(cache: .float32))
     return (model, try SafetensorsFile(path: folder.appendingPathComponent("reference.safetensors").path))
   }
 
@@ -85,7 +86,8 @@ struct ReferenceModelTests {
   @Test("stories260K tells its story (recorded with transformers)")
   func stories() throws {
     let folder = try SharedData.url("data/models/stories260K")
-    let model = try ModelRegistry.load(try ModelDirectory(path: folder.path))
+    let model = try ModelRegistry.load(
+      try ModelDirectory(path: folder.path), options: RuntimeOptions(cache: .float32))
     let json = try JSONValue.parse([UInt8](Data(contentsOf: folder.appendingPathComponent("greedy.json"))))
     let expected = try #require(json["ids"]?.arrayValue).compactMap(\.intValue)
     #expect(expected.count > 100)

@@ -20,7 +20,8 @@ struct ArchitectureQuantizationTests {
   ]
 
   private func logits(_ path: String, _ tokens: [Int]) throws -> [Float] {
-    let model = try ModelRegistry.load(try ModelDirectory(path: path))
+    let model = try ModelRegistry.load(
+      try ModelDirectory(path: path), options: RuntimeOptions(cache: .float32))
     let segment = Segment(tokens: tokens, cache: model.makeCache(capacity: tokens.count))
     return try model.forward([segment], logits: .all).values
   }

@@ -37,6 +37,23 @@ import Testing
     #expect(table[strings.count] == nil)
   }
 
+  @Test("strings whose lengths and bytes differ alike have different hashes, so that no vocabulary is looked up slowly")
+  func hashes() throws {
+    // 20 ^ 17 is "*" ^ "/": two tokens of Llama 3. Of the short ones, a byte rises where the length falls.
+    let pairs: [(String, String)] = [
+      (String(repeating: "*", count: 20), "/" + String(repeating: "*", count: 16)),
+      (String(repeating: "*", count: 76), "/" + String(repeating: "*", count: 72)),
+      ("abcdefgha\0", "abcdefghb"), ("abcdefghb", "abcdefghb\0"), ("a", "a\0"), ("", "\0"),
+    ]
+    for (left, right) in pairs {
+      for _ in 0..<100 {
+        let hash = ByteHash()
+        let hashes = [left, right].map { Array($0.utf8).withUnsafeBufferPointer { hash(ByteSlice($0)) } }
+        #expect(hashes[0] != hashes[1], "\(left) \(right)")
+      }
+    }
+  }
+
   @Test("of equal pairs the last merge counts; other pairs have none")
   func merges() {
     let merges =

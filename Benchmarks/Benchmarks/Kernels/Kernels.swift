@@ -105,7 +105,9 @@ func addSmall(_ kernels: ck_kernels, _ name: String) {
   Benchmark("attention scores 1024x64, \(name)") { benchmark in
     let keys = ramp(1024 * 64)
     var scores = [Float](repeating: 0, count: 1024)
-    for _ in benchmark.scaledIterations { kernels.attention_scores(values, keys, 64, 1024, 64, 0.125, &scores) }
+    for _ in benchmark.scaledIterations {
+      kernels.attention_scores(values, 1, keys, CK_F32, 64, 1024, 64, 0.125, &scores, 1024)
+    }
     blackHole(scores)
   }
 }

@@ -21,8 +21,8 @@ extern "C" {
 #define CK_NULLABLE
 #endif
 
-/// How dense numbers are stored.
-typedef enum { CK_F32 = 0, CK_F16 = 1, CK_BF16 = 2 } ck_storage;
+/// How dense numbers are stored. Signed bytes, whose scales are the caller's, are for cached keys and values only.
+typedef enum { CK_F32 = 0, CK_F16 = 1, CK_BF16 = 2, CK_I8 = 3 } ck_storage;
 
 /// Instruction sets, in rising order of preference on one machine.
 typedef enum { CK_PORTABLE = 0, CK_AVX2 = 1, CK_AVX512 = 2, CK_NEON = 3, CK_AVX512_VBMI = 4 } ck_isa;
@@ -294,12 +294,15 @@ typedef struct {
   // In place: x[i] = cap * tanh(x[i] / cap), to within 3e-7 * cap. cap > 0.
   void (*soft_cap)(float *x, size_t n, float cap);
 
-  // scores[p] = scale * dot(q, k + p * k_stride) for p < positions, head_dim values each (keys float32).
+  // scores[i * scores_stride + p] = scale * dot(q + i * head_dim, k + p * k_stride) for the queries i that share the keys and
+  // p < positions, head_dim values each. A score does not depend on how many queries and positions there are.
   void (*attention_scores)(
-    const float *q, const float *k, size_t k_stride, size_t positions, size_t head_dim, float scale, float *scores);
-  // y[d] = sum_p weights[p] * v[p * v_stride + d] (values float32), d < head_dim.
+    const float *q, size_t queries, const void *k, ck_storage storage, size_t k_stride, size_t positions,
+    size_t head_dim, float scale, float *scores, size_t scores_stride);
+  // y[i * head_dim + d] = sum_p weights[i * weights_stride + p] * v[p * v_stride + d], d < head_dim; independent of `queries`.
   void (*attention_mix)(
-    const float *weights, const float *v, size_t v_stride, size_t positions, size_t head_dim, float *y);
+    const float *weights, size_t weights_stride, size_t queries, const void *v, ck_storage storage, size_t v_stride,
+    size_t positions, size_t head_dim, float *y);
 
   float (*dot)(const float *a, const float *b, size_t n);
   // y[i] += a * x[i]

@@ -81,7 +81,7 @@ public struct Throughput: Sendable {
         "sequences of \(longestSequence) tokens (context and new ones) exceed the model's \(positions) positions")
     }
     let bytes =
-      Double(KeyValueCache.bytesPerPosition(model.configuration.blocks))
+      Double(KeyValueCache.bytesPerPosition(model.configuration.blocks, form: model.cacheForm))
       * Double((batches.max() ?? 1) * longestSequence)
     guard bytes < Double(ProcessInfo.processInfo.physicalMemory) else {
       throw EvaluationError(

@@ -68,7 +68,7 @@ struct TaskRun {
 
   /// Takes the next items, at least one, of about `limit` tokens; also tells about how many tokens are computed for them.
   private func nextBatch(_ rest: inout ArraySlice<Int>, upTo limit: Int) -> (items: [Int], tokens: Int) {
-    let positionBytes = max(1, KeyValueCache.bytesPerPosition(model.configuration.blocks))
+    let positionBytes = max(1, KeyValueCache.bytesPerPosition(model.configuration.blocks, form: model.cacheForm))
     var batch: [Int] = []
     var (tokens, bytes) = (0, 0)
     var before: [Int] = []

@@ -1,4 +1,4 @@
-public import ChatTemplates
+import ChatTemplates
 public import LanguageModels
 import Synchronization
 public import Tokenizers

@@ -90,18 +90,18 @@ struct GroupedAttention: Attention {
     }
   }
 
-  /// Copies the new keys and values behind the old ones.
+  /// Keeps the new keys and values behind the old ones.
   private func store(_ k: UnsafePointer<Float>, _ v: UnsafePointer<Float>, layout: BatchLayout, layer: Int) {
     let dimension = mix.keyDimension
     let width = mix.keyValueHeadCount * dimension
     for span in layout.spans {
       for head in 0..<mix.keyValueHeadCount {
-        let keys = span.cache.keys(layer: layer, head: head) + span.firstPosition * dimension
-        let values = span.cache.values(layer: layer, head: head) + span.firstPosition * dimension
+        let keys = span.cache.keys(layer: layer, head: head)
+        let values = span.cache.values(layer: layer, head: head)
         for row in 0..<span.count {
           let offset = (span.firstRow + row) * width + head * dimension
-          (keys + row * dimension).update(from: k + offset, count: dimension)
-          (values + row * dimension).update(from: v + offset, count: dimension)
+          keys.store(k + offset, at: span.firstPosition + row)
+          values.store(v + offset, at: span.firstPosition + row)
         }
       }
     }

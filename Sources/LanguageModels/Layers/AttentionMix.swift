@@ -12,8 +12,6 @@ struct AttentionMix: Sendable {
   let keyDimension: Int
   /// Width of a value.
   let valueDimension: Int
-  /// Floats from one cached value to the next: more than `valueDimension` where values are the front of keys.
-  let valueStride: Int
   let scale: Float
   /// Positions a token sees, itself included.
   let window: Int?
@@ -22,10 +20,13 @@ struct AttentionMix: Sendable {
   /// Queries handled together: their scores share the unpacked keys and values.
   private static let queryBlock = 64
 
-  /// One independent piece of work: a block of queries of one sequence and one head.
+  /// One independent piece of work: queries of one sequence and one group of heads, which share keys and values.
   private struct Task {
     let span: BatchLayout.Span
+    let group: Int
+    /// The first head, and how many.
     let head: Int
+    let heads: Int
     let first: Int
     let count: Int
   }
@@ -35,15 +36,24 @@ struct AttentionMix: Sendable {
     _ q: UnsafePointer<Float>, layout: BatchLayout, layer: Int, into mixed: UnsafeMutablePointer<Float>
   ) {
     var tasks: [Task] = []
+    let groupSize = headCount / keyValueHeadCount
     for span in layout.spans {
-      for head in 0..<headCount {
+      let isBlocked = layout.grouping.usesTiles(tokens: span.count, limit: 3)
+      // A token's heads of one group go together; so do the tokens of one head where they are many.
+      let heads = isBlocked ? 1 : groupSize
+      for head in stride(from: 0, to: headCount, by: heads) {
         for first in stride(from: 0, to: span.count, by: Self.queryBlock) {
-          tasks.append(Task(span: span, head: head, first: first, count: min(Self.queryBlock, span.count - first)))
+          tasks.append(
+            Task(
+              span: span, group: head / groupSize, head: head, heads: heads, first: first,
+              count: min(Self.queryBlock, span.count - first)))
         }
       }
     }
     // Few short single-token tasks are done faster than workers are woken.
-    let work = tasks.reduce(0) { $0 + $1.count * ($1.span.firstPosition + $1.first + $1.count) * keyDimension }
+    let work = tasks.reduce(0) {
+      $0 + $1.heads * $1.count * ($1.span.firstPosition + $1.first + $1.count) * keyDimension
+    }
     if work < 1 << 15 {
       for task in tasks { run(task, q, layout.grouping, layer: layer, into: mixed) }
     } else {
@@ -55,10 +65,10 @@ struct AttentionMix: Sendable {
     _ task: Task, _ q: UnsafePointer<Float>, _ grouping: TokenGrouping, layer: Int,
     into mixed: UnsafeMutablePointer<Float>
   ) {
-    if !grouping.usesTiles(tokens: task.count, limit: 3) {
-      for offset in 0..<task.count { mixOne(task, row: task.first + offset, q, layer: layer, into: mixed) }
-    } else {
+    if task.heads == 1, grouping.usesTiles(tokens: task.count, limit: 3) {
       mixBlock(task, q, layer: layer, into: mixed)
+    } else {
+      for offset in 0..<task.count { mixOne(task, row: task.first + offset, q, layer: layer, into: mixed) }
     }
   }
 
@@ -67,57 +77,65 @@ struct AttentionMix: Sendable {
     window.map { max(0, position - $0 + 1) } ?? 0
   }
 
-  /// One query against the positions it sees.
+  /// One token's queries against the positions they see.
   private func mixOne(
     _ task: Task, row: Int, _ q: UnsafePointer<Float>, layer: Int, into mixed: UnsafeMutablePointer<Float>
   ) {
     let kernels = ck_active().pointee
-    let group = task.head / (headCount / keyValueHeadCount)
     let position = task.span.firstPosition + row
     let first = firstVisible(position)
     let positions = position + 1 - first
     let line = (task.span.firstRow + row) * headCount + task.head
-    withScratch(count: positions) { scores in
+    let keys = task.span.cache.keys(layer: layer, head: task.group).from(first)
+    let values = task.span.cache.values(layer: layer, head: task.group).from(first)
+    withScratch(count: task.heads * positions) { scores in
       kernels.attention_scores(
-        q + line * keyDimension, task.span.cache.keys(layer: layer, head: group) + first * keyDimension,
-        keyDimension, positions, keyDimension, scale, scores)
-      if let softCap { kernels.soft_cap(scores, positions, softCap) }
-      kernels.softmax(scores, positions)
+        q + line * keyDimension, task.heads, keys.entries, keys.form.storage, keys.stride, positions, keyDimension,
+        scale,
+        scores, positions)
+      for head in 0..<task.heads {
+        let scores = scores + head * positions
+        keys.scale(scores, count: positions)
+        if let softCap { kernels.soft_cap(scores, positions, softCap) }
+        kernels.softmax(scores, positions)
+        values.scale(scores, count: positions)
+      }
       kernels.attention_mix(
-        scores, task.span.cache.values(layer: layer, head: group) + first * valueStride, valueStride, positions,
-        valueDimension, mixed + line * valueDimension)
+        scores, positions, task.heads, values.entries, values.form.storage, values.stride, positions, valueDimension,
+        mixed + line * valueDimension)
     }
   }
 
-  /// A block of queries: scores and mixtures are matrix products over panels of keys and of values.
+  /// A block of queries of one head: scores and mixtures are matrix products over panels of keys and of values.
   private func mixBlock(
     _ task: Task, _ q: UnsafePointer<Float>, layer: Int, into mixed: UnsafeMutablePointer<Float>
   ) {
     let kernels = ck_active().pointee
     let panelWidth = Int(CK_PANEL)
-    let group = task.head / (headCount / keyValueHeadCount)
     let firstPosition = task.span.firstPosition + task.first
     let origin = firstVisible(firstPosition)
-    let keys = task.span.cache.keys(layer: layer, head: group) + origin * keyDimension
-    let values = task.span.cache.values(layer: layer, head: group) + origin * valueStride
+    let keys = task.span.cache.keys(layer: layer, head: task.group).from(origin)
+    let values = task.span.cache.values(layer: layer, head: task.group).from(origin)
     let positions = firstPosition + task.count - origin
     let line = (task.span.firstRow + task.first) * headCount + task.head
     withScratch(count: task.count * positions + panelWidth * max(keyDimension, positions)) { scores in
       let panel = scores + task.count * positions
       for first in stride(from: 0, to: positions, by: panelWidth) {
         let width = min(panelWidth, positions - first)
-        kernels.pack_panel(keys + first * keyDimension, CK_F32, keyDimension, width, keyDimension, panel)
+        kernels.pack_panel(
+          keys.from(first).entries, keys.form.storage, keys.stride, width, keyDimension, panel)
         kernels.gemm_panel(
           q + line * keyDimension, headCount * keyDimension, task.count, panel, keyDimension, scores + first,
           positions, width, 0)
       }
-      for row in 0..<task.count {
-        weigh(scores + row * positions, position: firstPosition + row, origin: origin, count: positions)
+      for query in 0..<task.count {
+        keys.scale(scores + query * positions, count: positions)
+        weigh(scores + query * positions, position: firstPosition + query, origin: origin, count: positions)
       }
       for first in stride(from: 0, to: valueDimension, by: panelWidth) {
         let width = min(panelWidth, valueDimension - first)
         for position in 0..<positions {
-          (panel + position * panelWidth).update(from: values + position * valueStride + first, count: width)
+          values.read(position, first: first, count: width, into: panel + position * panelWidth)
           for lane in width..<panelWidth { panel[position * panelWidth + lane] = 0 }
         }
         kernels.gemm_panel(

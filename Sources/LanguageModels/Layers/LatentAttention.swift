@@ -56,8 +56,8 @@ struct LatentAttention: Attention {
       absorb(q, rows: rows, layout.grouping, into: absorbed)
       turn(absorbed, key, layout)
       for span in layout.spans {
-        (span.cache.keys(layer: layer, head: 0) + span.firstPosition * keyWidth)
-          .update(from: key + span.firstRow * keyWidth, count: span.count * keyWidth)
+        let keys = span.cache.keys(layer: layer, head: 0)
+        for row in 0..<span.count { keys.store(key + (span.firstRow + row) * keyWidth, at: span.firstPosition + row) }
       }
       mix.apply(absorbed, layout: layout, layer: layer, into: latent)
       expand(latent, rows: rows, layout.grouping, into: values)

@@ -1,4 +1,4 @@
-public import JSONReader
+import JSONReader
 
 /// How much the loss of a model rises with the error of each of its matrices.
 ///

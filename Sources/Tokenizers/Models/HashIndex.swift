@@ -2,15 +2,18 @@
 ///
 /// A slot has a number plus one in its lower bits and bits of its hash above them; it is zero where it is free. So small
 /// a table mostly lies in the cache, and most keys that are not there are known without a look at what others stand for.
-struct HashIndex: Sendable {
-  private var slots: LargeArray<UInt32>
-  private let numberMask: UInt32
+/// Slots of 64 bits keep so much of the hash that equal bits mean equal keys.
+struct HashIndex<Slot: FixedWidthInteger & UnsignedInteger & BitwiseCopyable & Sendable>: Sendable {
+  private var slots: LargeArray<Slot>
+  private let numberMask: Slot
+  /// Whether no two keys have the same hash, as far as slots keep it.
+  private(set) var hasDistinctHashes = true
 
   /// An empty table with room for `count` numbers up to `highest`, which is below 2³² − 1.
   init(count: Int, highest: Int) {
     // Not a power of two: the table is as large as it must be for look-ups to stay short.
     slots = LargeArray(repeating: 0, count: max(16, count + count / 2))
-    numberMask = UInt32.max >> UInt32(UInt32(truncatingIfNeeded: highest + 1).leadingZeroBitCount)
+    numberMask = Slot.max >> Slot(truncatingIfNeeded: Slot(truncatingIfNeeded: highest + 1).leadingZeroBitCount)
   }
 
   /// A look-up that knows its first slot.
@@ -20,7 +23,7 @@ struct HashIndex: Sendable {
   struct Probe {
     fileprivate let hash: UInt64
     fileprivate let index: Int
-    fileprivate var slot: UInt32 = 0
+    fileprivate var slot: Slot = 0
   }
 
   /// Begins a look-up.
@@ -47,7 +50,7 @@ struct HashIndex: Sendable {
       var index = probe.index
       var slot = probe.slot
       while slot != 0 {
-        if (slot ^ UInt32(truncatingIfNeeded: probe.hash)) & ~numberMask == 0 {
+        if (slot ^ Slot(truncatingIfNeeded: probe.hash)) & ~numberMask == 0 {
           let number = Int(slot & numberMask) - 1
           if isSame(number) { return number }
         }
@@ -69,7 +72,7 @@ struct HashIndex: Sendable {
   /// Adds a number that is not the same as an earlier one; there must be room for it.
   mutating func insert(_ number: Int, _ hash: UInt64) {
     var index = probe(hash).index
-    let slot = UInt32(truncatingIfNeeded: hash) & ~numberMask | UInt32(truncatingIfNeeded: number + 1)
+    let slot = Slot(truncatingIfNeeded: hash) & ~numberMask | Slot(truncatingIfNeeded: number + 1)
     slots.withUnsafeMutableBufferPointer { slots in
       while slots[index] != 0 { index = index + 1 == slots.count ? 0 : index + 1 }
       slots[index] = slot
@@ -77,7 +80,7 @@ struct HashIndex: Sendable {
   }
 
   /// So many numbers are added together.
-  private static let batch = 64
+  private static var batch: Int { 64 }
 
   /// Adds numbers with their hashes; one that is the same as an earlier one takes its place.
   mutating func fill(
@@ -85,6 +88,7 @@ struct HashIndex: Sendable {
   ) {
     func number(_ offset: Int) -> Int { numbers[numbers.index(numbers.startIndex, offsetBy: offset)] }
     let mask = numberMask
+    var isDistinct = hasDistinctHashes
     slots.withUnsafeMutableBufferPointer { slots in
       withUnsafeTemporaryAllocation(of: Probe.self, capacity: Self.batch) { probes in
         for start in stride(from: 0, to: numbers.count, by: Self.batch) {
@@ -96,18 +100,23 @@ struct HashIndex: Sendable {
           for offset in 0..<count {
             let number = number(start + offset)
             let probe = probes[offset]
-            let mark = UInt32(truncatingIfNeeded: probe.hash) & ~mask
+            let mark = Slot(truncatingIfNeeded: probe.hash) & ~mask
             var index = probe.index
             // One that was free may have been taken since.
             var slot = probe.slot != 0 ? probe.slot : slots[index]
-            while slot != 0, slot & ~mask != mark || !isSame(Int(slot & mask) - 1, number) {
+            while slot != 0 {
+              if slot & ~mask == mark {
+                if isSame(Int(slot & mask) - 1, number) { break }
+                isDistinct = false
+              }
               index = index + 1 == slots.count ? 0 : index + 1
               slot = slots[index]
             }
-            slots[index] = mark | UInt32(truncatingIfNeeded: number + 1)
+            slots[index] = mark | Slot(truncatingIfNeeded: number + 1)
           }
         }
       }
     }
+    hasDistinctHashes = isDistinct
   }
 }

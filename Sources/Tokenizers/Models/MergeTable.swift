@@ -13,7 +13,7 @@ struct MergeTable: Sendable {
   private let merges: LargeArray<Merge>
   /// The rank of each merge; none where it is the place in the list.
   private let ranks: [Int32]
-  private let index: HashIndex
+  private let index: HashIndex<UInt32>
   private let multiplier: UInt64
 
   /// A table of merges; of equal pairs the last one counts.
@@ -21,7 +21,7 @@ struct MergeTable: Sendable {
   /// - Parameter ranks: of all pairs of a word the one with the lowest rank is joined first; without ranks the first of the list.
   init(_ merges: LargeArray<Merge>, ranks: [Int32] = []) {
     let multiplier = UInt64.random(in: 0...UInt64.max) | 1
-    var index = HashIndex(count: merges.count, highest: merges.count - 1)
+    var index = HashIndex<UInt32>(count: merges.count, highest: merges.count - 1)
     merges.withUnsafeBufferPointer { merges in
       index.fill(merges.indices) {
         Self.hash(merges[$0].left, merges[$0].right, multiplier)

@@ -18,7 +18,7 @@ struct WordCache {
   }
 
   private var entries: [Entry] = []
-  private var index = HashIndex(count: 0, highest: 0)
+  private var index = HashIndex<UInt32>(count: 0, highest: 0)
   /// So many words the index has room for.
   private var room = 0
   private var words: [UInt8] = []

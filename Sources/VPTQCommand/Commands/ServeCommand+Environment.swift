@@ -66,6 +66,12 @@ extension ServeCommand {
       }
       arguments.head = head
     }
+    if runtime.kvCache == nil, let variable = Self.variable("kv-cache") {
+      guard let cache = RuntimeArguments.Cache(rawValue: variable.text) else {
+        throw ValidationError("\(variable.name) must be float32, float16 or int8, not \(variable.text)")
+      }
+      arguments.kvCache = cache
+    }
     try arguments.validate()
     return arguments.options
   }
