@@ -15,7 +15,7 @@ func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 /// Targets whose tests have recorded values beside them, which are read as plain files.
 let fixtures: Set<String> = [
-  "Checkpoints", "ChatTemplates", "Evaluation", "LanguageModels", "Quantization", "Tokenizers",
+  "Checkpoints", "ChatTemplates", "DataFiles", "Evaluation", "LanguageModels", "Quantization", "Tokenizers",
 ]
 
 /// The tests of one target; `TestSupport` finds the shared data and golden values.
@@ -64,6 +64,7 @@ let package = Package(
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
       ]),
+    room("DataFiles", ["JSONReader", "Tensors"]),
     room("VectorQuantization", ["Checkpoints", "JSONReader", "Tensors", "CKernels"]),
     room("LanguageModels", ["VectorQuantization", "Checkpoints", "JSONReader", "Tensors", "CKernels"]),
     room("ChatTemplates", []),
@@ -85,8 +86,8 @@ let package = Package(
     room(
       "Evaluation",
       [
-        "Generation", "LanguageModels", "VectorQuantization", "Checkpoints", "Tokenizers", "JSONReader", "Tensors",
-        "CKernels",
+        "Generation", "LanguageModels", "VectorQuantization", "Checkpoints", "DataFiles", "Tokenizers", "JSONReader",
+        "Tensors", "CKernels",
       ]),
     room(
       "VPTQ",
@@ -113,6 +114,7 @@ let package = Package(
     tests("Tensors"),
     tests("JSONReader"),
     tests("Checkpoints", ["Tensors", "JSONReader", "Tokenizers"]),
+    tests("DataFiles", ["JSONReader"]),
     tests("VectorQuantization", ["Checkpoints", "Tensors", "JSONReader"]),
     tests("LanguageModels", ["Checkpoints", "Tensors", "JSONReader", "VectorQuantization"]),
     tests("ChatTemplates", ["JSONReader"]),
@@ -125,7 +127,7 @@ let package = Package(
       "Launching", ["Quantization", "Checkpoints", "LanguageModels", "JSONReader", "Tensors"]),
     tests(
       "Evaluation",
-      ["LanguageModels", "VectorQuantization", "Tokenizers", "Checkpoints", "JSONReader", "Tensors"]),
+      ["LanguageModels", "VectorQuantization", "Tokenizers", "Checkpoints", "DataFiles", "JSONReader", "Tensors"]),
     tests(
       "Serving",
       [

@@ -11,6 +11,14 @@ import datasets
 SHORTEST_TRAIN = 1  # Tasks ask for a training split when they are made; without examples in prompts, none is read.
 
 
+def examples(folder, name, data, change=lambda r: r):
+    """The rows that examples in prompts are taken from, where there are any."""
+    try:
+        return [change(r) for r in rows(folder, name)]
+    except FileNotFoundError:
+        return data[:SHORTEST_TRAIN]
+
+
 def rows(folder, *names):
     for name in names:
         path = os.path.join(folder, name + ".jsonl")
@@ -31,13 +39,14 @@ def arc(folder, name):
             key = r["answerKey"]
         return {"id": r["id"], "question": r["question"], "choices": choices, "answerKey": key}
 
-    data = [row(r) for r in rows(folder, {"ARC-Easy": "arc_easy_test", "ARC-Challenge": "arc_challenge_test"}[name])]
-    return {"test": data, "validation": data[:SHORTEST_TRAIN], "train": data[:SHORTEST_TRAIN]}
+    name = name.lower().replace("-", "_")
+    data = [row(r) for r in rows(folder, name + "_test")]
+    return {"test": data, "validation": data[:SHORTEST_TRAIN], "train": examples(folder, name + "_train", data, row)}
 
 
 def validation(folder, name, change=lambda r: r):
     data = [change(r) for r in rows(folder, name)]
-    return {"validation": data, "train": data[:SHORTEST_TRAIN]}
+    return {"validation": data, "train": examples(folder, name.replace("_validation", "_train"), data, change)}
 
 
 def mmlu(folder, subject):
@@ -88,13 +97,13 @@ def model(folder, batch_size=1, dtype="float32"):
     return HFLM(pretrained=folder, device="cpu", dtype=dtype, batch_size=batch_size)
 
 
-def evaluate(model, tasks, limit=None):
+def evaluate(model, tasks, limit=None, shots=None):
     """Results and items of some tasks, by their names in lm-eval."""
     import lm_eval
 
     os.environ.setdefault("DISABLE_MULTIPROC", "1")
     answer = lm_eval.simple_evaluate(
-        model=model, tasks=tasks, limit=limit, log_samples=True, bootstrap_iters=2, verbosity="ERROR")
+        model=model, tasks=tasks, limit=limit, num_fewshot=shots, log_samples=True, bootstrap_iters=2, verbosity="ERROR")
     items = {}
     for task, samples in answer["samples"].items():
         items[task] = [

@@ -2,7 +2,7 @@
 """Records what lm-eval says of a tiny model on a few items of each task: Tests/EvaluationTests/Fixtures/lm-eval.
 
 Usage: record_lm_eval.py                                     makes the tiny model, its tokenizer and the recorded values
-       record_lm_eval.py --model FOLDER --data FOLDER --tasks a,b --limit N --out FILE    any model; see compare_lm_eval.py
+       record_lm_eval.py --model FOLDER --data FOLDER --tasks a,b --limit N [--shots N] --out FILE    any model; see compare_lm_eval.py
 Needs PyPI lm-eval 0.4.13, transformers 4.48.3, torch and tokenizers. The items of the fixture are written for it
 (its folder `data`); they have what prompts stumble over: brackets, two spaces, white space at the ends, letters beyond
 ASCII, a text longer than the model's context.
@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import shutil
+import tempfile
 
 import lm_eval_local
 import torch
@@ -45,19 +46,37 @@ def make_model(folder, data):
     model.save_pretrained(folder)
 
 
+SHOTS = 2
+
+
+def record_shots(model):
+    """The same tasks with examples in prompts: rows of FIXTURE/shots beside the items."""
+    with tempfile.TemporaryDirectory() as folder:
+        for part in ("data", "shots"):
+            shutil.copytree(os.path.join(FIXTURE, part), folder, dirs_exist_ok=True)
+        lm_eval_local.use(folder)
+        result = lm_eval_local.evaluate(model, [t for t in TASKS if t != "lambada_openai"], shots=SHOTS)
+    with open(os.path.join(FIXTURE, "expected-shots.json"), "w") as file:
+        json.dump(result, file, indent=1, ensure_ascii=False)
+
+
 parser = argparse.ArgumentParser()
+parser.add_argument("--shots-only", action="store_true", help="records examples in prompts with the model that is there")
 parser.add_argument("--model")
 parser.add_argument("--data")
 parser.add_argument("--tasks", default=",".join(TASKS))
 parser.add_argument("--limit", type=int)
+parser.add_argument("--shots", type=int, help="examples in prompts")
 parser.add_argument("--batch-size", type=int, default=1)
 parser.add_argument("--out")
 arguments = parser.parse_args()
 
-if arguments.model:
+if arguments.shots_only:
+    record_shots(lm_eval_local.model(os.path.join(FIXTURE, "model")))
+elif arguments.model:
     lm_eval_local.use(arguments.data)
     result = lm_eval_local.evaluate(
-        lm_eval_local.model(arguments.model, arguments.batch_size), arguments.tasks.split(","), arguments.limit)
+        lm_eval_local.model(arguments.model, arguments.batch_size), arguments.tasks.split(","), arguments.limit, arguments.shots)
     with open(arguments.out, "w") as file:
         json.dump(result, file)
 else:
@@ -66,8 +85,10 @@ else:
     shutil.rmtree(folder, ignore_errors=True)
     make_model(folder, data)
     lm_eval_local.use(data)
-    result = lm_eval_local.evaluate(lm_eval_local.model(folder), TASKS)
+    model = lm_eval_local.model(folder)
+    result = lm_eval_local.evaluate(model, TASKS)
     with open(os.path.join(FIXTURE, "expected.json"), "w") as file:
         json.dump(result, file, indent=1, ensure_ascii=False)
+    record_shots(model)
     for task, metrics in result["results"].items():
         print(task, metrics)

@@ -96,6 +96,8 @@ def texts(steps, arguments):
         # The file as it is, so that every program reads the same text.
         return [("wikitext2", ["--perplexity", wiki])] + (
             [] if arguments.quick else [("c4", ["--perplexity", "c4", "--data", arguments.data])])
+    if arguments.hub:
+        return [("wikitext2-rows", ["--perplexity", "wikitext2"])] + ([] if arguments.quick else [("c4", ["--perplexity", "c4"])])
     path = steps.folder / "licences.txt"
     if not path.exists() and not steps.only_list:
         folder = pathlib.Path("/usr/share/common-licenses")
@@ -114,7 +116,8 @@ def recipes(arguments):
     tuning = ["--steps", "450", "--tokens", "512"]
     return [
         ("--bits 4.15", ["--bits", "4.15"], None), ("--bits 3.1", ["--bits", "3.1"], None),
-        ("--bits 2.2", ["--bits", "2.2"], None), ("--bits 2.1", ["--bits", "2.1"], None),
+        ("--bits 2.2", ["--bits", "2.2"], None), ("--bits 2.2, tuned", ["--bits", "2.2"], tuning),
+        ("--bits 2.1", ["--bits", "2.1"], None),
         ("--bits 2.1 --prefer speed", ["--bits", "2.1", "--prefer", "speed"], None),
         ("--bits 2.1, tuned", ["--bits", "2.1"], tuning),
     ]
@@ -140,17 +143,17 @@ def evaluate(steps, arguments, name, model, source, measured):
     context, windows = (512, 2) if arguments.quick else (2048, 20)
     results = []
     for number, (text, options) in enumerate(measured):
-        command = [VPTQ, "evaluate", model, *options, "--context", context, "--windows", windows]
+        command = [VPTQ, "evaluate", model, *options, "--context", context, "--windows", windows, "--exact"]
         if number == 0 and model != source:
             command += ["--kl-against", source]
         path = f"{steps.results}/{file_name(name)}.{text}.json"
         steps.run(path, command + ["--save", steps.folder / path])
         results.append((name, path))
-    if arguments.data:
+    if arguments.data or arguments.hub:
         path = f"{steps.results}/{file_name(name)}.tasks.json"
         limit = ["--limit", 40] if arguments.quick else []
         steps.run(path, [VPTQ, "evaluate", model, "--tasks", "arc_easy,piqa" if arguments.quick else TASKS,
-                         "--data", arguments.data, *limit, "--save", steps.folder / path])
+                         *(["--data", arguments.data] if arguments.data else []), *limit, "--save", steps.folder / path])
         results.append((name, path))
     return results
 
@@ -242,6 +245,8 @@ def reference(steps, arguments, name, folder, measured):
     if not pathlib.Path(python).exists():
         raise Left("no Python with vptq and torch; Scripts/interop --prepare-only makes one")
     text, options = measured[0]
+    if not steps.only_list and not pathlib.Path(options[1]).exists():
+        raise Left("it reads files: give wiki.test.raw with --data")
     context, windows = (512, 2) if arguments.quick else (2048, 20)
     out = f"{steps.results}/PyPI-vptq.{text}.txt"
     steps.run(out, [python, "Scripts/reference_perplexity.py", folder, options[1], "--context", context, "--windows", windows],
@@ -300,8 +305,10 @@ def tables(steps, results, arguments):
         body.append([name, cell(facts.get("bits"), 3), cell(facts["bytes"] / 1e6 if facts.get("bytes") else None, 1),
                      *[cell(facts.get(text), 2) for text in texts_seen], cell(kl.get("mean"), 4),
                      cell(100 * kl["top1_agreement"] if kl else None, 1), *[cell(facts.get(task), 2) for task in tasks_seen]])
+    summary = readme_table(rows, texts_seen, cell, table)
     first = next(d["perplexity"] for documents in rows.values() for d in documents if "perplexity" in d)
-    lines = ["# Tables", "", f"{datetime.date.today()}, {processor()}, {os.cpu_count()} processors.", "", "## Accuracy", "",
+    lines = ["# Tables", "", f"{datetime.date.today()}, {processor()}, {os.cpu_count()} processors.", "",
+             *summary, "## Accuracy", "",
              f"Perplexity: context {first['context']}, {first['windows']} windows without overlap, "
              f"{'a' if first['bos'] else 'no'} begin token. KL divergence of the next token from the 16-bit model, nats, on "
              f"{pathlib.Path(texts_seen[0]).name}. Tasks in percent, normalised by length where the task has it.", ""]
@@ -331,6 +338,33 @@ def tables(steps, results, arguments):
     return path
 
 
+def readme_table(rows, texts, cell, table):
+    """The table of the README: 16 bits and what --bits made, one line each."""
+    body = []
+    for name, documents in rows.items():
+        if name.startswith("llama.cpp") or name.startswith("PyPI"):
+            continue
+        facts, speed = {}, {}
+        for document in documents:
+            facts["bits"] = document.get("bits_per_weight") or facts.get("bits")
+            facts["bytes"] = document.get("file_bytes", document.get("model_bytes")) or facts.get("bytes")
+            if "perplexity" in document:
+                facts[document["perplexity"]["text"]] = document["perplexity"]["value"]
+            for result in document.get("results", []):
+                # Those of the turns with llama.cpp are another measurement.
+                if (result["test"], result["batch"], result.get("context", 0), result["tokens"]) == ("decode", 1, 0, 64):
+                    speed[document["threads"]] = (result["mean_tokens_per_second"], document.get("peak_memory_bytes"))
+        memory = speed[min(speed)][1] if speed else None
+        body.append([name, cell(facts.get("bits"), 3), f"{cell(facts['bytes'] / 1e6, 1)} MB" if facts.get("bytes") else "",
+                     ", ".join(cell(facts.get(text), 2) for text in texts),
+                     ", ".join(cell(speed[threads][0], 1) for threads in sorted(speed)),
+                     f"{cell(memory / 1e6, 0)} MB" if memory else ""])
+    titles = ", ".join(pathlib.Path(text).name for text in texts)
+    return ["## Overview", "", "The table of the README. Decode: 64 tokens after none, threads 1 and 2 where both were measured; peak memory of that run, "
+            "which also decodes after 1024 tokens.", "",
+            *table(["", "bits per weight", "file", f"perplexity: {titles}", "decode, tokens/s", "peak memory"], body)]
+
+
 def processor():
     try:
         with open("/proc/cpuinfo") as file:
@@ -344,6 +378,7 @@ def main():
     parser.add_argument("--from", dest="start", type=pathlib.Path, default=pathlib.Path.cwd(), help=argparse.SUPPRESS)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--data", type=pathlib.Path)
+    parser.add_argument("--hub", action="store_true")
     parser.add_argument("--calibration", type=pathlib.Path, nargs="+", default=[])
     parser.add_argument("--without-peers", action="store_true")
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("reproduce-work"))

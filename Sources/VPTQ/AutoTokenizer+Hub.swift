@@ -6,7 +6,7 @@ extension AutoTokenizer {
   ///
   /// - Throws: `CheckpointError` where the name or the download fails, `TokenizerError` where the files do.
   public static func from(pretrained name: String, revision: String? = nil) async throws -> Tokenizer {
-    guard let model = HubModel(name, revision: revision) else {
+    guard let model = HubRepository(name, revision: revision) else {
       throw CheckpointError(.notFound, "\(name) is not the name of a model; write it as org/name")
     }
     let files = HubSelection(include: [

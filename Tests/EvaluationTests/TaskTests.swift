@@ -17,11 +17,41 @@ struct RecordedTasks {
   let tokenizer: Tokenizer
   let expected: JSONValue
 
-  init() throws {
+  init(_ file: String = "expected.json") throws {
     let model = try ModelDirectory(path: Self.folder + "/model")
     self.model = try ModelRegistry.load(model, options: RuntimeOptions())
     tokenizer = try Tokenizer(folder: model.path)
-    expected = try JSONValue.parse([UInt8](Data(contentsOf: URL(fileURLWithPath: Self.folder + "/expected.json"))))
+    expected = try JSONValue.parse([UInt8](Data(contentsOf: URL(fileURLWithPath: Self.folder + "/" + file))))
+  }
+
+  /// Compares what was measured of a task with what lm-eval recorded.
+  func check(_ name: String, _ records: [TaskRecord], _ samples: [TaskSample]) throws {
+    for (part, own) in Dictionary(grouping: samples, by: \.part) {
+      let title = part.isEmpty ? name : "\(name)_\(part)"
+      let items = expected["items"]?[title]?.arrayValue ?? []
+      try #require(items.count == own.count)
+      for (sample, other) in zip(own, items) {
+        #expect(sample.index == other["doc_id"]?.intValue)
+        for (index, answer) in (other["resps"]?.arrayValue ?? []).enumerated() {
+          let value = answer.arrayValue?.first?.doubleValue ?? .nan
+          #expect(abs(sample.logLikelihoods[index] - value) < 1e-3)
+          #expect(sample.isGreedy[index] == answer.arrayValue?.last?.boolValue)
+        }
+        #expect((sample.isRight ? 1.0 : 0) == other["acc"]?.doubleValue)
+        #expect(sample.isRightNormalized.map { $0 ? 1.0 : 0 } == other["acc_norm"]?.doubleValue)
+      }
+      let results = expected["results"]?[title]
+      let record = try #require(part.isEmpty ? records[0] : records[0].parts.first { $0.name == part })
+      #expect(record.accuracy == results?["acc"]?.doubleValue)
+      #expect(abs(record.standardError - (results?["acc_stderr"]?.doubleValue ?? .nan)) < 1e-12)
+      #expect(record.accuracyNormalized == results?["acc_norm"]?.doubleValue)
+      if let error = results?["acc_norm_stderr"]?.doubleValue {
+        #expect(abs((record.standardErrorNormalized ?? .nan) - error) < 1e-12)
+      }
+      if let perplexity = results?["perplexity"]?.doubleValue {
+        #expect(abs((record.perplexity ?? .nan) / perplexity - 1) < 1e-4)
+      }
+    }
   }
 
   func items(_ task: EvaluationTask) throws -> [TaskItem] {
@@ -53,32 +83,7 @@ struct TaskTests {
     let recorded = try RecordedTasks()
     let (records, samples) = try TaskEvaluation([name], folder: RecordedTasks.folder + "/data").measure(
       recorded.model, tokenizer: recorded.tokenizer)
-    for (part, own) in Dictionary(grouping: samples, by: \.part) {
-      let title = part.isEmpty ? name : "\(name)_\(part)"
-      let expected = recorded.expected["items"]?[title]?.arrayValue ?? []
-      try #require(expected.count == own.count)
-      for (sample, other) in zip(own, expected) {
-        #expect(sample.index == other["doc_id"]?.intValue)
-        for (index, answer) in (other["resps"]?.arrayValue ?? []).enumerated() {
-          let value = answer.arrayValue?.first?.doubleValue ?? .nan
-          #expect(abs(sample.logLikelihoods[index] - value) < 1e-3)
-          #expect(sample.isGreedy[index] == answer.arrayValue?.last?.boolValue)
-        }
-        #expect((sample.isRight ? 1.0 : 0) == other["acc"]?.doubleValue)
-        #expect(sample.isRightNormalized.map { $0 ? 1.0 : 0 } == other["acc_norm"]?.doubleValue)
-      }
-      let results = recorded.expected["results"]?[title]
-      let record = try #require(part.isEmpty ? records[0] : records[0].parts.first { $0.name == part })
-      #expect(record.accuracy == results?["acc"]?.doubleValue)
-      #expect(abs(record.standardError - (results?["acc_stderr"]?.doubleValue ?? .nan)) < 1e-12)
-      #expect(record.accuracyNormalized == results?["acc_norm"]?.doubleValue)
-      if let error = results?["acc_norm_stderr"]?.doubleValue {
-        #expect(abs((record.standardErrorNormalized ?? .nan) - error) < 1e-12)
-      }
-      if let perplexity = results?["perplexity"]?.doubleValue {
-        #expect(abs((record.perplexity ?? .nan) / perplexity - 1) < 1e-4)
-      }
-    }
+    try recorded.check(name, records, samples)
   }
 
   @Test("mmlu is weighted by the items of its subjects, with their variances pooled")
@@ -142,9 +147,12 @@ struct TaskTests {
     }
     #expect { try TaskEvaluation(["arc_easy"], folder: folder.path) } throws: {
       ($0 as? EvaluationError)?.code == .missingFile && "\($0)".contains("arc_easy_test.jsonl")
+        && "\($0)".contains("vptq pull --data-set allenai/ai2_arc --include 'ARC-Easy/test*'")
     }
-    try Data().write(to: folder.appendingPathComponent("boolq_validation.jsonl.zst"))
-    #expect { try TaskEvaluation(["boolq"], folder: folder.path) } throws: { "\($0)".contains("zstd -d") }
+    try Data("abc".utf8).write(to: folder.appendingPathComponent("boolq_validation.jsonl.zst"))
+    #expect { try TaskEvaluation(["boolq"], folder: folder.path) } throws: {
+      ($0 as? EvaluationError)?.code == .badData && "\($0)".contains("boolq_validation.jsonl.zst, line 1")
+    }
     #expect { try TaskEvaluation(["nothing"], folder: folder.path) } throws: {
       ($0 as? EvaluationError)?.code == .invalidOption && "\($0)".contains("hellaswag")
     }

@@ -2,7 +2,7 @@ import Crypto
 public import Foundation
 public import Synchronization
 
-/// A hub with one model, `org/name`, that plays the interface of huggingface.co as PyPI `huggingface_hub` uses it.
+/// A hub with one model, `org/name`, and any data sets, that plays the interface of huggingface.co as PyPI `huggingface_hub` uses it.
 ///
 /// Large files are kept by a second server, to whose signed addresses the hub redirects.
 public final class FakeHub: Sendable {
@@ -34,7 +34,9 @@ public final class FakeHub: Sendable {
   public struct State: Sendable {
     /// The files by their paths.
     public var files: [String: File]
-    /// The only commit.
+    /// The files of data sets, by `org/name` or `org/name@revision` and then by their paths.
+    public var dataSets: [String: [String: File]] = [:]
+    /// The only commit, but for revisions that data sets have besides: theirs is it reversed.
     public var commit = String(repeating: "0123456789", count: 4)
     /// The token that the hub wants to see.
     public var token: String?
@@ -98,30 +100,59 @@ public final class FakeHub: Sendable {
     return answer
   }
 
+  /// A revision of a repository.
+  private struct Repository {
+    var address: String
+    var path: String
+    var revisions: [String]
+    var commit: String
+    var files: [String: File]
+    var others: [String] = []
+  }
+
+  private static func repositories(_ state: State) -> [Repository] {
+    let usual = ["main", "v1/x", state.commit]
+    let model = Repository(
+      address: "models/org/name", path: "org/name", revisions: usual, commit: state.commit, files: state.files,
+      others: state.listedPaths)
+    return [model]
+      + state.dataSets.map { name, files in
+        let parts = name.split(separator: "@", maxSplits: 1).map(String.init)
+        let place = "datasets/" + parts[0]
+        return Repository(
+          address: place, path: place, revisions: parts.count > 1 ? [parts[1]] : usual,
+          commit: parts.count > 1 ? String(state.commit.reversed()) : state.commit, files: files)
+      }
+  }
+
   private func honest(_ request: LocalServer.Request, store: String) -> LocalServer.Answer {
     let now = state.withLock { $0 }
     if let token = now.token, request.headers["authorization"] != "Bearer \(token)" {
       return LocalServer.Answer(401, headers: ["X-Error-Code": "GatedRepo"])
     }
     let target = request.target.removingPercentEncoding ?? request.target
-    if target.hasPrefix("/api/models/") {
-      guard target.hasPrefix("/api/models/org/name/revision/") else {
-        return LocalServer.Answer(404, headers: ["X-Error-Code": "RepoNotFound"])
-      }
-      guard ["main", "v1/x", now.commit].contains(String(target.dropFirst(30))) else {
+    let repositories = Self.repositories(now)
+    if target.hasPrefix("/api/") {
+      func start(_ repository: Repository) -> String { "/api/\(repository.address)/revision/" }
+      let known = repositories.filter { target.hasPrefix(start($0)) }
+      guard let first = known.first else { return LocalServer.Answer(404, headers: ["X-Error-Code": "RepoNotFound"]) }
+      let revision = String(target.dropFirst(start(first).count))
+      guard let asked = known.first(where: { $0.revisions.contains(revision) }) else {
         return LocalServer.Answer(404, headers: ["X-Error-Code": "RevisionNotFound"])
       }
-      let paths = now.files.keys.sorted() + now.listedPaths
+      let paths = asked.files.keys.sorted() + asked.others
       let siblings = paths.map { "{\"rfilename\": \(Self.quoted($0))}" }.joined(separator: ", ")
-      let text = "{\"id\": \"org/name\", \"sha\": \"\(now.commit)\", \"siblings\": [\(siblings)]}"
+      let text = "{\"id\": \"org/name\", \"sha\": \"\(asked.commit)\", \"siblings\": [\(siblings)]}"
       return faulty("listing", request, LocalServer.Answer(200, body: Array(text.utf8)))
     }
-    let prefix = "/org/name/resolve/\(now.commit)/"
-    guard target.hasPrefix(prefix), let file = now.files[String(target.dropFirst(prefix.count))] else {
+    func prefix(_ repository: Repository) -> String { "/\(repository.path)/resolve/\(repository.commit)/" }
+    guard let asked = repositories.first(where: { target.hasPrefix(prefix($0)) }),
+      let file = asked.files[String(target.dropFirst(prefix(asked).count))]
+    else {
       return LocalServer.Answer(404, headers: ["X-Error-Code": "EntryNotFound"])
     }
-    let path = String(target.dropFirst(prefix.count))
-    var headers = ["X-Repo-Commit": now.commit]
+    let path = String(target.dropFirst(prefix(asked).count))
+    var headers = ["X-Repo-Commit": asked.commit]
     guard !file.isLarge else {
       headers["X-Linked-Etag"] = "\"\(file.tag)\""
       headers["X-Linked-Size"] = "\(file.bytes.count)"
@@ -134,7 +165,9 @@ public final class FakeHub: Sendable {
 
   private func stored(_ request: LocalServer.Request) -> LocalServer.Answer {
     let path = request.target.split(separator: "?").first.map { String($0.dropFirst()) } ?? ""
-    guard let file = state.withLock({ $0.files[path] }) else { return LocalServer.Answer(404) }
+    guard
+      let file = state.withLock({ now in now.files[path] ?? now.dataSets.values.lazy.compactMap { $0[path] }.first })
+    else { return LocalServer.Answer(404) }
     return faulty(path, request, Self.content(file, tag: "\"store-\(file.tag.prefix(8))\"", headers: [:], request))
   }
 

@@ -117,7 +117,7 @@ struct EvaluateCommandTests {
   @Test(
     "Wrong options end with 64 and a name, missing data with 66",
     arguments: [
-      ([], "--perplexity", 64), (["--tasks", "arc_easy"], "--data", 64),
+      ([], "--perplexity", 64), (["--tasks", "arc_easy"], "vptq pull --data-set allenai/ai2_arc", 66),
       (["--tasks", "nothing", "--data", "D"], "nothing", 64), (["--tasks", ",", "--data", "D"], "--tasks", 64),
       (["--kl-against", "M"], "--kl-against", 64), (["--perplexity", "T", "--stride", "0"], "--stride", 64),
       (["--perplexity", "T", "--kl-against", "M", "--reference-logits", "x"], "--reference-logits", 64),
@@ -127,7 +127,12 @@ struct EvaluateCommandTests {
       (["--tasks", "arc_easy", "--data", "D", "--samples-out", "D"], "folder", 73),
     ] as [([String], String, Int32)])
   func refused(options: [String], part: String, status: Int32) throws {
-    let run = try Program.run(["evaluate", model] + options.map { $0 == "M" ? model : $0 == "D" ? data : $0 })
+    // An empty cache, and no hub.
+    let folder = try SharedData.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let run = try Program.run(
+      ["evaluate", model] + options.map { $0 == "M" ? model : $0 == "D" ? data : $0 },
+      environment: ["HF_HUB_OFFLINE": "1", "HF_HOME": folder.path, "HF_HUB_CACHE": ""])
     #expect(run.status == status, "\(run.errors)")
     #expect(run.errors.contains(part), "\(run.errors)")
   }

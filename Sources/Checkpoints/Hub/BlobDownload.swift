@@ -5,7 +5,7 @@ struct BlobDownload {
   struct ContentChanged: Error {}
 
   let file: RemoteFile
-  let model: HubModel
+  let repository: HubRepository
   let cache: HubCache
   let connection: HubConnection
   let progress: PullProgress
@@ -34,7 +34,7 @@ struct BlobDownload {
         partial.discard()
         throw CheckpointError(
           .damagedDownload,
-          "\(file.path) of \(model) arrived damaged: its checksum is not \(file.blob). Try again; if that does not "
+          "\(file.path) of \(repository) arrived damaged: its checksum is not \(file.blob). Try again; if that does not "
             + "help, something between here and \(connection.settings.origin) changes it")
       }
       // Perhaps parts of different contents have met: once more, in one piece.
@@ -82,7 +82,7 @@ struct BlobDownload {
     }
     var reply = try await connection.send("GET", file.url, headers: headers)
     let status = reply.answer.status
-    if status != 416 { try connection.check(reply, for: model, file: file.path) }
+    if status != 416 { try connection.check(reply, for: repository, file: file.path) }
     try checkContent(reply)
     let tag = reply.answer.header("ETag")
     let isSame = parts.contentTag == nil || tag == nil || parts.contentTag == tag
@@ -95,17 +95,17 @@ struct BlobDownload {
         reply.answer.header("Content-Encoding") ?? "identity" == "identity"
       {
         throw TransientFailure(
-          message: "\(file.path) of \(model) is to have \(file.size) bytes, but \(length) are sent")
+          message: "\(file.path) of \(repository) is to have \(file.size) bytes, but \(length) are sent")
       }
       try restart(partial)
       parts.answers = 0
     case 206, 416:
       try restart(partial)
       parts = PartState()
-      throw TransientFailure(message: "the rest of \(file.path) of \(model) is not to be had")
+      throw TransientFailure(message: "the rest of \(file.path) of \(repository) is not to be had")
     default:
       throw CheckpointError(
-        .badAnswer, "\(connection.settings.origin) answers HTTP \(status) for \(file.path) of \(model)")
+        .badAnswer, "\(connection.settings.origin) answers HTTP \(status) for \(file.path) of \(repository)")
     }
     parts.answers += 1
     try await append(&reply, to: partial)
@@ -116,7 +116,7 @@ struct BlobDownload {
       while let data = try await reply.answer.next() {
         guard data.count <= file.size - partial.size else {
           try restart(partial)
-          throw TransientFailure(message: "more than the \(file.size) bytes of \(file.path) of \(model) are sent")
+          throw TransientFailure(message: "more than the \(file.size) bytes of \(file.path) of \(repository) are sent")
         }
         try partial.append(data)
         progress.received(data.count, of: file.path)
@@ -125,7 +125,7 @@ struct BlobDownload {
       throw connection.failure(error, at: reply.origin)
     }
     guard partial.size == file.size else {
-      throw TransientFailure(message: "\(file.path) of \(model) ended after \(partial.size) of \(file.size) bytes")
+      throw TransientFailure(message: "\(file.path) of \(repository) ended after \(partial.size) of \(file.size) bytes")
     }
   }
 

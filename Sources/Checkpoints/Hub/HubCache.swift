@@ -6,16 +6,16 @@ import Foundation
   import Darwin
 #endif
 
-/// The folders of one model in the cache, laid out as PyPI `huggingface_hub` does.
+/// The folders of one repository in the cache, laid out as PyPI `huggingface_hub` does.
 ///
-/// `models--org--name/` holds `blobs/ETAG`, `snapshots/COMMIT/PATH` (relative links to blobs) and `refs/REVISION` (a commit id);
-/// locks are in `.locks/models--org--name/ETAG.lock` beside it.
+/// `models--org--name/` (of a data set `datasets--org--name/`) holds `blobs/ETAG`, `snapshots/COMMIT/PATH` (relative links to blobs) and `refs/REVISION` (a commit id);
+/// locks are in `.locks/` beside it, under the same name.
 struct HubCache: Sendable {
   let folder: String
   private let lockFolder: String
 
-  init(root: String, model: HubModel) {
-    let name = "models--" + model.id.replacingOccurrences(of: "/", with: "--")
+  init(root: String, repository: HubRepository) {
+    let name = repository.folderName
     folder = root + "/" + name
     lockFolder = root + "/.locks/" + name
   }

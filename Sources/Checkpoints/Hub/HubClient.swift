@@ -5,7 +5,7 @@ public import Tensors
 ///
 /// ```swift
 /// let hub = HubClient(try HubSettings())
-/// if let name = HubModel("org/name") {
+/// if let name = HubRepository("org/name") {
 ///   let folder = try ModelDirectory(path: try await hub.pull(name).path)
 /// }
 /// ```
@@ -34,36 +34,38 @@ public struct HubClient: Sendable {
   /// - Throws: `CheckpointError`: `notFound`, `accessDenied`, `unreachable`, `badAnswer`, `damagedDownload`, `unsupported`,
   ///   `cannotWrite`; `CancellationError`.
   public func pull(
-    _ model: HubModel, files selection: HubSelection = .model, progress: any ProgressListener = SilentProgress()
+    _ repository: HubRepository, files selection: HubSelection = .model,
+    progress: any ProgressListener = SilentProgress()
   ) async throws -> HubSnapshot {
-    let cache = HubCache(root: settings.cacheFolder, model: model)
-    let known = knownSnapshot(of: model, selection, cache)
+    let cache = HubCache(root: settings.cacheFolder, repository: repository)
+    let known = knownSnapshot(of: repository, selection, cache)
     if settings.isOffline {
       guard let known else {
         throw CheckpointError(
           .unreachable,
-          "\(model) is not complete in \(settings.cacheFolder), and HF_HUB_OFFLINE forbids to ask for it: pull it once "
+          "\(repository) is not complete in \(settings.cacheFolder), and HF_HUB_OFFLINE forbids to ask for it: pull it once "
             + "without that")
       }
-      return known.withNotice("offline: using \(model) as it was last pulled")
+      return known.withNotice("offline: using \(repository) as it was last pulled")
     }
     let listing: RepositoryListing
     do {
-      listing = try await RepositoryListing(of: model, from: connection, attempts: known == nil ? 3 : 1)
+      listing = try await RepositoryListing(of: repository, from: connection, attempts: known == nil ? 3 : 1)
     } catch let error as CheckpointError where error.code == .unreachable {
       guard let known else { throw error }
-      return known.withNotice("\(error.message); using \(model) as it was last pulled")
+      return known.withNotice("\(error.message); using \(repository) as it was last pulled")
     }
-    let paths = try selection.select(from: listing.paths, of: model)
-    return try await download(paths, of: model, commit: listing.commit, into: cache, progress)
+    let paths = try selection.select(from: listing.paths, of: repository)
+    return try await download(paths, of: repository, commit: listing.commit, into: cache, progress)
   }
 
   /// The complete snapshot that the cache has of the revision.
-  private func knownSnapshot(of model: HubModel, _ selection: HubSelection, _ cache: HubCache) -> HubSnapshot? {
-    guard let commit = cache.commit(of: model.revision) else { return nil }
+  private func knownSnapshot(of repository: HubRepository, _ selection: HubSelection, _ cache: HubCache) -> HubSnapshot?
+  {
+    guard let commit = cache.commit(of: repository.revision) else { return nil }
     let present = cache.files(in: commit)
     guard selection.isComplete(present, folder: cache.snapshot(commit)),
-      let paths = try? selection.select(from: present, of: model)
+      let paths = try? selection.select(from: present, of: repository)
     else { return nil }
     return snapshot(paths, commit: commit, cache, downloaded: 0)
   }
@@ -75,42 +77,45 @@ public struct HubClient: Sendable {
   }
 
   private func download(
-    _ paths: [String], of model: HubModel, commit: String, into cache: HubCache, _ listener: any ProgressListener
+    _ paths: [String], of repository: HubRepository, commit: String, into cache: HubCache,
+    _ listener: any ProgressListener
   ) async throws -> HubSnapshot {
     let missing = paths.filter { cache.size(of: $0, in: commit) == nil }
     // A complete cache may be one that cannot be written.
     if !missing.isEmpty { try cache.prepare() }
     let files = try await concurrently(missing) { path in
-      try await RemoteFile(path, of: model, commit: commit, from: connection)
+      try await RemoteFile(path, of: repository, commit: commit, from: connection)
     }
     let present = paths.reduce(0) { $0 + (cache.size(of: $1, in: commit) ?? 0) }
     let progress = PullProgress(total: files.reduce(present) { $0 + $1.size }, listener: listener)
     if present > 0 { progress.found(present, of: "") }
     _ = try await concurrently(files) { file in
-      let blob = try await store(file, of: model, commit: commit, in: cache, progress)
+      let blob = try await store(file, of: repository, commit: commit, in: cache, progress)
       try cache.link(file.path, in: commit, to: blob)
     }
     // Only now: a revision that is remembered is one that can be used without a network.
-    try cache.remember(commit, of: model.revision)
+    try cache.remember(commit, of: repository.revision)
     return snapshot(paths, commit: commit, cache, downloaded: progress.downloaded)
   }
 
   /// Downloads a file, again if the hub changes it meanwhile; the name of its blob.
   private func store(
-    _ file: RemoteFile, of model: HubModel, commit: String, in cache: HubCache, _ progress: PullProgress
+    _ file: RemoteFile, of repository: HubRepository, commit: String, in cache: HubCache, _ progress: PullProgress
   ) async throws -> BlobName {
     var file = file
     for _ in 0..<3 {
       do {
-        try await BlobDownload(file: file, model: model, cache: cache, connection: connection, progress: progress).run()
+        try await BlobDownload(
+          file: file, repository: repository, cache: cache, connection: connection, progress: progress
+        ).run()
         return file.blob
       } catch is BlobDownload.ContentChanged {
-        let changed = try await RemoteFile(file.path, of: model, commit: commit, from: connection)
+        let changed = try await RemoteFile(file.path, of: repository, commit: commit, from: connection)
         progress.expect(changed.size - file.size)
         file = changed
       }
     }
-    throw CheckpointError(.badAnswer, "\(settings.origin) changes \(file.path) of \(model) while it is downloaded")
+    throw CheckpointError(.badAnswer, "\(settings.origin) changes \(file.path) of \(repository) while it is downloaded")
   }
 
   /// Does `work` on all items, several at the same time; the first failure ends the others.

@@ -15,27 +15,27 @@ struct RepositoryListing: Sendable {
   ///
   /// - Throws: `CheckpointError`: `notFound`, `accessDenied`, `unreachable`, or `badAnswer` for an answer that is malformed or
   ///   names a path outside its folder.
-  init(of model: HubModel, from connection: HubConnection, attempts: Int) async throws {
-    let revision = RepositoryPath.escaped(model.revision, keepsSlashes: false)
-    let url = try connection.url("/api/models/\(model.id)/revision/\(revision)")
+  init(of repository: HubRepository, from connection: HubConnection, attempts: Int) async throws {
+    let revision = RepositoryPath.escaped(repository.revision, keepsSlashes: false)
+    let url = try connection.url("/api/\(repository.interfaceAddress)/revision/\(revision)")
     let hub = connection.settings.origin
     self = try await connection.retrying(attempts: attempts) {
       var reply = try await connection.send("GET", url, isShort: true)
-      try connection.check(reply, for: model)
+      try connection.check(reply, for: repository)
       do {
         guard let body = try await reply.answer.body(limit: Self.longestAnswer) else {
-          throw CheckpointError(.badAnswer, "\(hub) lists \(model) in more than \(Self.longestAnswer) bytes")
+          throw CheckpointError(.badAnswer, "\(hub) lists \(repository) in more than \(Self.longestAnswer) bytes")
         }
         return try Self(try JSONValue.parse(body))
       } catch let error as JSONError {
-        throw CheckpointError(.badAnswer, "\(hub) lists \(model) in a malformed answer: \(error)")
+        throw CheckpointError(.badAnswer, "\(hub) lists \(repository) in a malformed answer: \(error)")
       } catch let error as HTTPFailure {
         throw connection.failure(error, at: reply.origin)
       }
     }
   }
 
-  /// Reads the hub's description of a model: `sha`, and `rfilename` of each of the `siblings`.
+  /// Reads the hub's description of a repository: `sha`, and `rfilename` of each of the `siblings`.
   init(_ description: JSONValue) throws {
     guard let commit = description["sha"]?.stringValue, Self.isCommit(commit) else {
       throw CheckpointError(.badAnswer, "the hub's answer names no commit")

@@ -1,3 +1,4 @@
+import DataFiles
 import Foundation
 import JSONReader
 
@@ -15,79 +16,109 @@ public struct EvaluationText: Sendable {
   /// UTF-8 bytes.
   public var bytes: Int { text.utf8.count }
 
-  /// `wikitext2`: the rows of WikiText-2's test split joined by blank lines, from `wiki.test.raw`. `c4`: the first 1100 documents
-  /// of C4's English validation split joined by spaces, from `.json` or `.jsonl` lines with a `text` field. `folders` are searched for
-  /// both. Anything else is a file: `.jsonl` with a `text` field, whose documents are joined by blank lines, or plain text.
+  /// Where the rows of a named text are published; nil for what is no name.
+  public static func published(_ argument: String) -> PublishedData? {
+    [wikiText, c4].first { $0.name == argument }
+  }
+
+  private static let wikiText = PublishedData(
+    "wikitext2", "Salesforce/wikitext", ["wikitext-2-raw-v1/test"],
+    fileNames: ["wikitext2_test", "wikitext-2-raw-v1_test"])
+  private static let c4 = PublishedData(
+    "c4", "allenai/c4", ["en/c4-validation.00000-of-00008"],
+    fileNames: ["c4-validation.00000-of-00008", "c4_en_validation_first", "c4_validation", "c4"])
+
+  /// `wikitext2`: the rows of WikiText-2's test split joined by blank lines, from `wiki.test.raw` or the rows themselves. `c4`: the
+  /// first 1100 documents of C4's English validation split joined by spaces. `folders` are searched for both. Anything else is
+  /// a file: rows with a `text` field (`.jsonl`, `.json`, `.parquet`), which are joined by blank lines, or plain text; packed or not.
   ///
   /// - Throws: `EvaluationError`: `missingFile` says which names were looked for, `badData`.
   public init(_ argument: String, folders: [String]) throws {
-    switch argument {
-    case "wikitext2": try self.init(wikiText: argument, folders)
-    case "c4": try self.init(c4: argument, folders)
-    default:
-      guard let data = FileManager.default.contents(atPath: argument) else {
-        throw EvaluationError(.missingFile, "cannot read the text \(argument)")
+    let made =
+      switch argument {
+      case Self.wikiText.name: try EvaluationError.reading { try Self.joinedWikiText(folders) }
+      case Self.c4.name: try EvaluationError.reading { try Self.joinedC4(folders) }
+      default: try EvaluationError.reading { try Self.file(argument) }
       }
-      if argument.lowercased().hasSuffix(".jsonl") {
-        self.init(
-          name: argument, text: try JSONLines(data, path: argument).texts().joined(separator: "\n\n"), notices: [])
-      } else {
-        let text = String(decoding: data, as: UTF8.self)
-        let isValid = text.utf8.count == data.count && text.utf8.elementsEqual(data)
-        self.init(
-          name: argument, text: text,
-          notices: isValid ? [] : ["\(argument) is not valid UTF-8; bad bytes are replaced by U+FFFD"])
+    name = argument
+    text = made.text
+    notices = made.notices
+  }
+
+  private typealias Made = (text: String, notices: [String])
+
+  private static func file(_ path: String) throws -> Made {
+    let file = DataFile(path: path)
+    guard file.form == .text else {
+      let texts = try texts([file])
+      return (texts.joined(separator: "\n\n"), [])
+    }
+    let bytes = try file.bytes()
+    let text = String(decoding: bytes, as: UTF8.self)
+    let isValid = text.utf8.count == bytes.count && text.utf8.elementsEqual(bytes)
+    return (text, isValid ? [] : ["\(path) is not valid UTF-8; bad bytes are replaced by U+FFFD"])
+  }
+
+  private static func joinedWikiText(_ folders: [String]) throws -> Made {
+    for folder in folders {
+      for name in ["wiki.test.raw", "wikitext-2-raw/wiki.test.raw", "wikitext2/wiki.test.raw"] {
+        for ending in ["", ".gz", ".zst"] where FileManager.default.fileExists(atPath: "\(folder)/\(name)\(ending)") {
+          return (try rows(ofWikiText: "\(folder)/\(name)\(ending)").joined(separator: "\n\n"), [])
+        }
       }
     }
+    return (try texts(find(wikiText, folders, also: "wiki.test.raw")).joined(separator: "\n\n"), [])
   }
 
-  private init(name: String, text: String, notices: [String]) {
-    self.name = name
-    self.text = text
-    self.notices = notices
-  }
-
-  private init(wikiText name: String, _ folders: [String]) throws {
-    let (path, data) = try Self.find(
-      ["wiki.test.raw", "wikitext-2-raw/wiki.test.raw", "wikitext2/wiki.test.raw"], name, folders,
-      "the raw form of WikiText-2, file wiki.test.raw")
-    // Rows of the data set are lines with their ends, blank ones without.
-    var rows = String(decoding: data, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false).map {
+  /// Rows of the data set are lines with their ends, blank ones without.
+  private static func rows(ofWikiText path: String) throws -> [String] {
+    let text = String(decoding: try DataFile(path: path).bytes(), as: UTF8.self)
+    var rows = text.split(separator: "\n", omittingEmptySubsequences: false).map {
       $0.allSatisfy(\.isWhitespace) ? "" : $0 + "\n"
     }
     if rows.last == "" { rows.removeLast() }
     guard !rows.isEmpty else { throw EvaluationError(.badData, "\(path) is empty") }
-    self.init(name: name, text: rows.joined(separator: "\n\n"), notices: [])
+    return rows
   }
 
   /// Documents of C4 that are joined.
   private static let documents = 1100
 
-  private init(c4 name: String, _ folders: [String]) throws {
-    let (path, data) = try Self.find(
-      [
-        "c4-validation.00000-of-00008.json", "c4_en_validation_first.jsonl", "c4_validation.jsonl", "c4.jsonl",
-        "en/c4-validation.00000-of-00008.json",
-      ], name, folders, "the first part of C4's English validation split, unpacked")
-    let texts = try JSONLines(data, path: path).texts(limit: Self.documents)
-    self.init(
-      name: name, text: texts.joined(separator: " "),
-      notices: texts.count == Self.documents
-        ? [] : ["\(path) has \(texts.count) documents; the usual evaluation joins the first \(Self.documents)"])
+  private static func joinedC4(_ folders: [String]) throws -> Made {
+    let files = try find(c4, folders)
+    let texts = try texts(files, limit: documents)
+    let path = files.map(\.path).joined(separator: ", ")
+    return (
+      texts.joined(separator: " "),
+      texts.count == documents
+        ? [] : ["\(path) has \(texts.count) documents; the usual evaluation joins the first \(documents)"]
+    )
   }
 
   private static func find(
-    _ names: [String], _ argument: String, _ folders: [String], _ what: String
-  ) throws -> (path: String, data: Data) {
-    for folder in folders {
-      for name in names {
-        let path = folder + "/" + name
-        if let data = FileManager.default.contents(atPath: path) { return (path, data) }
+    _ data: PublishedData, _ folders: [String], also name: String? = nil
+  ) throws -> [DataFile] {
+    for folder in folders { if let files = data.files(in: folder) { return files } }
+    guard folders.isEmpty else { throw data.missing(in: folders, also: name) }
+    throw EvaluationError(
+      .missingFile, "\(data.name) needs a folder with its data, --data, or what \(data.pullCommand) pulls")
+  }
+
+  /// The `text` fields of rows, at most `limit`.
+  private static func texts(_ files: [DataFile], limit: Int = .max) throws -> [String] {
+    var texts: [String] = []
+    for file in files where texts.count < limit {
+      try file.forEach(fields: file.form == .parquet ? ["text"] : nil) { row, place in
+        guard let text = row["text"]?.stringValue else {
+          throw EvaluationError(.badData, "\(place): there is no \"text\"")
+        }
+        texts.append(text)
+        return texts.count < limit
       }
     }
-    throw EvaluationError(
-      .missingFile,
-      "\(argument) needs \(what); looked for \(names.joined(separator: ", ")) in "
-        + "\(folders.isEmpty ? "no folder" : folders.joined(separator: ", ")): give its folder with --data")
+    guard !texts.isEmpty else {
+      throw EvaluationError(.badData, "\(files.map(\.path).joined(separator: ", ")) has no documents")
+    }
+    return texts
   }
 }

@@ -17,6 +17,8 @@ public struct TaskRecord: Sendable, Equatable {
   public var perplexity: Double?
   /// Items.
   public var count: Int
+  /// Solved examples before each item.
+  public var shots = 0
   /// Subjects of `mmlu`; else empty.
   public var parts: [TaskRecord] = []
 
@@ -46,6 +48,7 @@ extension TaskRecord {
     fields.add("stderr_normalized", standardErrorNormalized)
     fields.add("perplexity", perplexity)
     fields.add("count", count)
+    if shots > 0 { fields.add("shots", shots) }
     if !parts.isEmpty { fields.add("parts", .object(parts.map { ($0.name, $0.json) })) }
     return fields.object
   }
@@ -57,5 +60,6 @@ extension TaskRecord {
       standardErrorNormalized: reader.optionalNumber("stderr_normalized"),
       perplexity: reader.optionalNumber("perplexity"), count: try reader.integer("count"),
       parts: try reader.part("parts")?.members.map { try TaskRecord(name: $0.key, $0.value) } ?? [])
+    shots = reader.optionalInteger("shots") ?? 0
   }
 }

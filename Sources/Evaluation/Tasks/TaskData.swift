@@ -1,41 +1,35 @@
-import Foundation
+import DataFiles
 import JSONReader
 
-/// The file of a task.
+/// The items of a task from its files.
 struct TaskData {
-  let path: String
   let items: [TaskItem]
 
-  /// Reads a task's file from a folder: lines of JSON with the fields of the data set as it was published.
+  /// Reads a task's files from a folder, with the fields of the data set as it was published.
   ///
+  /// - Parameter examples: what stands before each item.
   /// - Throws: `EvaluationError`: `missingFile` says which names were looked for, `badData` names file and row.
-  init(_ task: EvaluationTask, folder: String, limit: Int?) throws {
-    let names = task.fileNames.flatMap { name in ["jsonl", "json"].map { "\(name).\($0)" } }
-    let candidates = names.flatMap { ["\(folder)/\($0)", "\(folder)/\(task.name)/\($0)"] }
-    guard let path = candidates.first(where: { FileManager.default.fileExists(atPath: $0) }) else {
-      if let packed = candidates.first(where: { FileManager.default.fileExists(atPath: $0 + ".zst") }) {
-        throw EvaluationError(.missingFile, "\(packed).zst is packed; unpack it first: zstd -d \(packed).zst")
-      }
-      throw EvaluationError(
-        .missingFile, "\(folder) has no data of \(task.name); looked for \(names.joined(separator: ", "))")
-    }
-    guard let data = FileManager.default.contents(atPath: path) else {
-      throw EvaluationError(.missingFile, "cannot read \(path)")
-    }
-    self.path = path
+  init(_ task: EvaluationTask, folder: String, limit: Int?, examples: TaskExamples? = nil) throws {
+    var examples = examples
+    guard let files = task.data.files(in: folder) else { throw task.data.missing(in: [folder]) }
     // Parts are limited one by one, as lm-eval limits its tasks.
+    let limitsParts = task.name == EvaluationTask.mmlu.name
     var counts: [String: Int] = [:]
     var items: [TaskItem] = []
-    let limitsParts = task.name == EvaluationTask.mmlu.name
-    for (number, document) in try JSONLines(data, path: path).documents(limit: limitsParts ? .max : limit ?? .max)
-      .enumerated()
-    {
-      let item = try task.item(TaskRow(json: document, place: "\(path), row \(number + 1)"))
-      if counts[item.part, default: 0] >= limit ?? .max { continue }
-      counts[item.part, default: 0] += 1
-      items.append(item)
+    for file in files where limitsParts || items.count < limit ?? .max {
+      try EvaluationError.reading {
+        try file.forEach { document, place in
+          let item = try task.item(TaskRow(json: document, place: place))
+          if counts[item.part, default: 0] >= limit ?? .max { return true }
+          counts[item.part, default: 0] += 1
+          items.append(item.after(try examples?.next(part: item.part, row: document) ?? ""))
+          return limitsParts || items.count < limit ?? .max
+        }
+      }
     }
-    guard !items.isEmpty else { throw EvaluationError(.badData, "\(path) has no rows") }
+    guard !items.isEmpty else {
+      throw EvaluationError(.badData, "\(files.map(\.path).joined(separator: ", ")) has no rows")
+    }
     self.items = items
   }
 }

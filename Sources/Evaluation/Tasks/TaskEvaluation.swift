@@ -4,7 +4,7 @@ public import LanguageModels
 public import Tensors
 public import Tokenizers
 
-/// Zero-shot tasks, scored as `lm-eval` scores them.
+/// Tasks, with solved examples in prompts or without, scored as `lm-eval` scores them.
 public struct TaskEvaluation: Sendable {
   /// The names of all tasks.
   public static var names: [String] { EvaluationTask.all.map(\.name) }
@@ -12,6 +12,7 @@ public struct TaskEvaluation: Sendable {
   /// Whether a task has this name.
   public static func isKnown(_ name: String) -> Bool { (try? EvaluationTask.named([name])) != nil }
 
+  private let shots: Int
   private let tasks: [(task: EvaluationTask, items: [TaskItem])]
 
   /// Tokens in one forward pass.
@@ -21,12 +22,38 @@ public struct TaskEvaluation: Sendable {
   ///
   /// - Parameters:
   ///   - names: see `names`.
-  ///   - folder: files with one JSON document to a line, as the data sets are published.
+  ///   - folder: holds files of rows as the data sets are published; see Documentation/Evaluation.md.
   ///   - limit: the first so many items of each task, or of each subject of `mmlu`; nil for all.
+  ///   - shots: solved examples before each item, chosen as `lm-eval` chooses them.
   /// - Throws: `EvaluationError`: `invalidOption` for an unknown task, `missingFile`, `badData` naming file and row.
-  public init(_ names: [String], folder: String, limit: Int? = nil) throws {
+  public init(_ names: [String], folder: String, limit: Int? = nil, shots: Int = 0) throws {
+    try self.init(names, limit: limit, shots: shots) { _ in folder }
+  }
+
+  /// Reads the data of tasks, of each from the folder that `folder` names.
+  ///
+  /// - Throws: as above, and what `folder` throws.
+  public init(
+    _ names: [String], limit: Int? = nil, shots: Int = 0, folder: (PublishedData) throws -> String
+  ) throws {
     guard limit ?? 1 >= 1 else { throw EvaluationError(.invalidOption, "the limit of items must be at least 1") }
-    tasks = try EvaluationTask.named(names).map { ($0, try TaskData($0, folder: folder, limit: limit).items) }
+    guard shots >= 0 else { throw EvaluationError(.invalidOption, "examples cannot be fewer than 0") }
+    self.shots = shots
+    tasks = try EvaluationTask.named(names).map { task in
+      let examples =
+        shots == 0
+        ? nil : try TaskExamples(task, count: shots, folder: task.examples.map { try folder($0.data) } ?? "")
+      return (task, try TaskData(task, folder: folder(task.data), limit: limit, examples: examples).items)
+    }
+  }
+
+  /// Where the rows of tasks are published, and of the examples for their prompts.
+  ///
+  /// - Throws: `EvaluationError` (`invalidOption`) for an unknown task.
+  public static func published(_ names: [String], shots: Int = 0) throws -> [PublishedData] {
+    try EvaluationTask.named(names).flatMap { task in
+      [task.data] + (shots > 0 ? [task.examples?.data].compactMap(\.self) : [])
+    }
   }
 
   /// Scores all items.
@@ -55,7 +82,9 @@ public struct TaskEvaluation: Sendable {
         counts[item.part] = index + 1
         return TaskSample(item, of: task, index: index, scores: scores)
       }
-      records.append(TaskRecord(task, new))
+      var record = TaskRecord(task, new)
+      record.shots = shots
+      records.append(record)
       samples += new
     }
     return (records, samples)

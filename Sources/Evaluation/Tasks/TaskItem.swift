@@ -15,12 +15,16 @@ struct TaskItem: Sendable, Equatable {
   let choiceLengths: [Int]
   /// What the item belongs to, for instance a subject; empty where a task has no parts.
   var part = ""
+  /// What stands once before everything, examples included.
+  var preamble = ""
 
   /// Choices after one context, each with a space before it.
-  static func choices(_ context: String, _ choices: [String], answer: Int, part: String = "") -> TaskItem {
+  static func choices(_ context: String, _ choices: [String], answer: Int, part: String = "", preamble: String = "")
+    -> TaskItem
+  {
     TaskItem(
       requests: choices.map { Request(context: context, continuation: " " + $0) }, answer: answer,
-      choiceLengths: choices.map { $0.unicodeScalars.count }, part: part)
+      choiceLengths: choices.map { $0.unicodeScalars.count }, part: part, preamble: preamble)
   }
 }
 
@@ -36,13 +40,16 @@ enum TaskMetric: Sendable {
 
 /// A zero-shot task as `lm-eval` (0.4) defines it.
 struct EvaluationTask: Sendable {
-  /// Its name in `lm-eval`.
-  let name: String
+  /// Where its rows are.
+  let data: PublishedData
   let metric: TaskMetric
-  /// Names of its file in the folder of `--data`, without what `JSONLines` files end with.
-  let fileNames: [String]
+  /// Where solved items for its prompts are; nil if it has none.
+  var examples: TaskExamples.Source?
   /// The item of a row; errors say what the row lacks.
   let item: @Sendable (TaskRow) throws -> TaskItem
+
+  /// Its name in `lm-eval`.
+  var name: String { data.name }
 
   /// All tasks, in the order of help texts.
   static let all: [EvaluationTask] = [

@@ -11,12 +11,13 @@ import Tokenizers
 struct EvaluateCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "evaluate",
-    abstract: "Measure a model: perplexity on a text, divergence from a reference model, zero-shot tasks.",
+    abstract: "Measure a model: perplexity on a text, divergence from a reference model, tasks.",
     discussion: """
       Examples:
         vptq evaluate smollm2-3bit --perplexity wiki.test.raw --context 2048 --windows 6
         vptq evaluate smollm2-3bit --perplexity wiki.test.raw --kl-against smollm2
-        vptq evaluate smollm2-3bit --tasks arc_easy,piqa --data eval --save 3bit.json
+        vptq evaluate smollm2-3bit --tasks arc_easy,piqa --save 3bit.json
+        vptq evaluate smollm2-3bit --perplexity c4 --windows 256 --tasks all --data eval
       """)
 
   @Argument(help: "A model folder, a .gguf file, or org/name of the hub.")
@@ -41,7 +42,7 @@ struct EvaluateCommand: AsyncParsableCommand {
       throw ValidationError("\(option) compares on a text; give one with --perplexity")
     }
     guard text.perplexity != nil || tasks.tasks != nil else {
-      throw ValidationError("give a text with --perplexity, or --tasks with --data, or both")
+      throw ValidationError("give a text with --perplexity, or --tasks, or both")
     }
   }
 
@@ -50,8 +51,8 @@ struct EvaluateCommand: AsyncParsableCommand {
     // What can fail early does so before any model is loaded.
     try results.check([tasks.samplesOut, reference.storeLogits])
     try page.check()
-    let evaluationText = try text.read(folder: tasks.data)
-    let evaluation = try tasks.read()
+    let evaluationText = try await text.read(folder: tasks.data, quiet: common.quiet)
+    let evaluation = try await tasks.read(quiet: common.quiet)
     let (loaded, folder) = try await ModelArgument.load(model, quiet: common.quiet, options: runtime.options)
     common.show(try ModelRegistry.notices(folder))
     common.show(evaluationText?.notices ?? [])

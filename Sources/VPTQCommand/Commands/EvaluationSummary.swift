@@ -42,7 +42,7 @@ enum EvaluationSummary {
     var rows = [["task", "accuracy %", "normalized %", "items"]]
     for task in tasks {
       rows.append([
-        task.name, share(task.accuracy, task.standardError),
+        task.shots == 0 ? task.name : "\(task.name), \(task.shots)-shot", share(task.accuracy, task.standardError),
         share(task.accuracyNormalized, task.standardErrorNormalized), String(task.count),
       ])
     }

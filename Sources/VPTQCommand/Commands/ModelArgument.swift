@@ -13,7 +13,7 @@ enum ModelArgument {
   static func folder(_ path: String, quiet: Bool = false) async throws -> ModelDirectory {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-      if let name = HubModel(path), !path.lowercased().hasSuffix(".gguf") {
+      if let name = HubRepository(path), !path.lowercased().hasSuffix(".gguf") {
         return try await pulled(name, quiet: quiet)
       }
       throw Failure(exit: .missingInput, code: "missingInput", message: "there is no model at \(path)")
@@ -32,7 +32,7 @@ enum ModelArgument {
     return (try ModelRegistry.load(folder, options: options), folder)
   }
 
-  private static func pulled(_ name: HubModel, quiet: Bool) async throws -> ModelDirectory {
+  private static func pulled(_ name: HubRepository, quiet: Bool) async throws -> ModelDirectory {
     do {
       return try ModelDirectory(path: await HubDownload.pull(name, quiet: quiet).path)
     } catch let error as CheckpointError where [.notFound, .unreachable].contains(error.code) {

@@ -7,7 +7,7 @@ import LanguageModels
 struct PerplexityArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The text to measure on: a file, or wikitext2 or c4 whose files lie in the folder of --data.", valueName: "text"))
+      "The text to measure on: a file, or wikitext2 or c4 from the folder of --data or the hub.", valueName: "text"))
   var perplexity: String?
 
   @Option(help: "Tokens in one window; windows do not overlap, the remainder is dropped.")
@@ -42,8 +42,14 @@ struct PerplexityArguments: ParsableArguments {
     if let windows, windows < 1 { throw ValidationError("--windows must be at least 1, not \(windows)") }
   }
 
-  func read(folder: String?) throws -> EvaluationText? {
-    try perplexity.map { try EvaluationText($0, folders: folder.map { [$0] } ?? []) }
+  /// The text; of a name its rows are searched in the folder, or pulled where none was given.
+  func read(folder: String?, quiet: Bool) async throws -> EvaluationText? {
+    guard let perplexity else { return nil }
+    var folder = folder
+    if folder == nil, let data = EvaluationText.published(perplexity) {
+      folder = try await HubDownload.pull(data, quiet: quiet)
+    }
+    return try EvaluationText(perplexity, folders: folder.map { [$0] } ?? [])
   }
 
   func measurement(_ configuration: ModelConfiguration, folder: ModelDirectory) throws -> Perplexity {

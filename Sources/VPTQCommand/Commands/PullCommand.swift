@@ -3,22 +3,27 @@ import Checkpoints
 import Foundation
 import JSONReader
 
-/// `vptq pull`: a model from the hub into the cache.
+/// `vptq pull`: a model or data set from the hub into the cache.
 struct PullCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "pull",
-    abstract: "Download a model from the hub into the cache, or the rest of it.",
+    abstract: "Download a model or data set from the hub into the cache, or the rest of it.",
     discussion: """
       The cache and the variables HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE are those of the Hugging
-      Face libraries. Without --include, the files are those that running the model needs.
+      Face libraries. Without --include, the files are those that running the model needs, of a data set
+      those with rows (Parquet, JSON lines, texts): choose some of a large one.
 
       Examples:
         vptq pull HuggingFaceTB/SmolLM2-135M-Instruct
         vptq pull org/name --revision v1.0 --include '*.json' --include 'model-00001-*'
+        vptq pull --data-set allenai/ai2_arc --include 'ARC-Easy/test-*'
       """)
 
-  @Argument(help: "A model of the hub: org/name, or org/name@revision.")
-  var model: String
+  @Argument(help: "A model or data set of the hub: org/name, or org/name@revision.")
+  var name: String
+
+  @Flag(help: "The name is that of a data set.")
+  var dataSet = false
 
   @Option(help: "A branch, tag or commit (default: main).")
   var revision: String?
@@ -31,20 +36,28 @@ struct PullCommand: AsyncParsableCommand {
 
   @OptionGroup var common: CommonOptions
 
+  private var kind: HubRepository.Kind { dataSet ? .dataSet : .model }
+
   func validate() throws {
-    guard HubModel(model, revision: revision) != nil else {
-      if let revision, HubModel(model) != nil {
-        throw ValidationError("\(model) with --revision \(revision) does not name one revision")
+    guard HubRepository(name, revision: revision) != nil else {
+      if let revision, HubRepository(name) != nil {
+        throw ValidationError("\(name) with --revision \(revision) does not name one revision")
       }
-      throw ValidationError("\(model) is no name like org/name")
+      throw ValidationError("\(name) is no name like org/name")
     }
   }
 
   func run() async throws {
-    guard let name = HubModel(model, revision: revision) else { throw ValidationError("\(model) is no name") }
-    let (quiet, files) = (common.quiet, HubSelection(include: include, exclude: exclude))
+    guard let repository = HubRepository(name, kind: kind, revision: revision) else {
+      throw ValidationError("\(name) is no name")
+    }
+    let (quiet, files) = (
+      common.quiet,
+      dataSet
+        ? HubSelection.data(include: include, exclude: exclude) : HubSelection(include: include, exclude: exclude)
+    )
     let interruption = Interruption()
-    let work = Task { try await HubDownload.pull(name, files, quiet: quiet) }
+    let work = Task { try await HubDownload.pull(repository, files, quiet: quiet) }
     let watch = Task {
       while !interruption.isRequested { try await Task.sleep(for: .milliseconds(50)) }
       work.cancel()
@@ -71,20 +84,5 @@ struct PullCommand: AsyncParsableCommand {
       ("files", .array(snapshot.files.map(JSONValue.string))), ("bytes", .integer(snapshot.bytes)),
       ("downloaded_bytes", .integer(snapshot.downloadedBytes)),
     ])
-  }
-}
-
-/// Downloads as the user sees them: with a bar, and with notices.
-enum HubDownload {
-  /// What a pull with the settings of the environment gives.
-  static func pull(_ model: HubModel, _ files: HubSelection = .model, quiet: Bool) async throws -> HubSnapshot {
-    let progress = ConsoleProgress(quiet: quiet)
-    defer { progress.clear() }
-    let snapshot = try await HubClient(HubSettings()).pull(model, files: files, progress: progress)
-    progress.clear()
-    if !quiet {
-      for notice in snapshot.notices { Console.writeError("note: \(notice)") }
-    }
-    return snapshot
   }
 }

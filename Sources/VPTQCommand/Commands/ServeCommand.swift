@@ -102,7 +102,7 @@ struct ServeCommand: AsyncParsableCommand {
       return (String(argument[..<split]), String(argument[argument.index(after: split)...]))
     }
     let path = argument.hasSuffix("/") ? String(argument.dropLast()) : argument
-    if HubModel(argument) != nil, !FileManager.default.fileExists(atPath: argument) { return (argument, argument) }
+    if HubRepository(argument) != nil, !FileManager.default.fileExists(atPath: argument) { return (argument, argument) }
     return (URL(fileURLWithPath: path).standardizedFileURL.lastPathComponent, argument)
   }
 }

@@ -5,17 +5,21 @@ import Evaluation
 struct TaskArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Zero-shot tasks, divided by commas, or all: \(TaskEvaluation.names.joined(separator: ", ")).", valueName: "list")
+      "Tasks, divided by commas, or all: \(TaskEvaluation.names.joined(separator: ", ")).", valueName: "list")
   )
   var tasks: String?
 
   @Option(
     help: ArgumentHelp(
-      "The folder with the data of tasks and of named texts; see Documentation/Evaluation.md.", valueName: "folder"))
+      "The folder with the data of tasks and of named texts; without it they are pulled from the hub.",
+      valueName: "folder"))
   var data: String?
 
   @Option(help: "The first so many items of each task, or of each subject of mmlu (default: all).")
   var limit: Int?
+
+  @Option(help: "Solved examples before each item, chosen as lm-eval does; 5 is usual for mmlu.")
+  var shots = 0
 
   @Option(
     help: ArgumentHelp("Write every item with its log-likelihoods, one JSON document to a line.", valueName: "file"))
@@ -23,12 +27,12 @@ struct TaskArguments: ParsableArguments {
 
   func validate() throws {
     if tasks != nil, names.isEmpty { throw ValidationError("--tasks names no task") }
-    if tasks != nil, data == nil { throw ValidationError("--tasks needs the folder of their data, --data") }
     if tasks == nil, samplesOut != nil { throw ValidationError("--samples-out writes the items of --tasks") }
     for name in names where !TaskEvaluation.isKnown(name) {
       throw ValidationError(
         "--tasks: there is no task \"\(name)\"; known are \(TaskEvaluation.names.joined(separator: ", "))")
     }
+    guard (0...64).contains(shots) else { throw ValidationError("--shots must be between 0 and 64, not \(shots)") }
     if let limit, limit < 1 { throw ValidationError("--limit must be at least 1, not \(limit)") }
   }
 
@@ -37,8 +41,14 @@ struct TaskArguments: ParsableArguments {
     return names == ["all"] ? TaskEvaluation.names : names
   }
 
-  func read() throws -> TaskEvaluation? {
-    guard tasks != nil, let data else { return nil }
-    return try TaskEvaluation(names, folder: data, limit: limit)
+  /// The items of the tasks; what no folder was given for is pulled.
+  func read(quiet: Bool) async throws -> TaskEvaluation? {
+    guard tasks != nil else { return nil }
+    if let data { return try TaskEvaluation(names, folder: data, limit: limit, shots: shots) }
+    var folders: [String: String] = [:]
+    for data in try TaskEvaluation.published(names, shots: shots) {
+      folders[data.name] = try await HubDownload.pull(data, quiet: quiet)
+    }
+    return try TaskEvaluation(names, limit: limit, shots: shots) { folders[$0.name] ?? "" }
   }
 }

@@ -15,7 +15,7 @@ struct HubNameTests {
       ("org/name@v1", "org/name", "v1"), ("org/name@refs/pr/1", "org/name", "refs/pr/1"),
     ])
   func names(text: String, id: String, revision: String) throws {
-    let model = try #require(HubModel(text))
+    let model = try #require(HubRepository(text))
     #expect(model.id == id)
     #expect(model.revision == revision)
   }
@@ -29,12 +29,12 @@ struct HubNameTests {
       "org/na\\me",
       "org/" + String(repeating: "x", count: 93),
     ])
-  func noNames(text: String) { #expect(HubModel(text) == nil) }
+  func noNames(text: String) { #expect(HubRepository(text) == nil) }
 
   @Test("A revision may come from the name or from the option, not from both")
   func revision() {
-    #expect(HubModel("org/name", revision: "v2")?.revision == "v2")
-    #expect(HubModel("org/name@v1", revision: "v2") == nil)
+    #expect(HubRepository("org/name", revision: "v2")?.revision == "v2")
+    #expect(HubRepository("org/name@v1", revision: "v2") == nil)
   }
 
   @Test("The folder of the cache and the token come from the variables of the ecosystem, in its order")

@@ -69,7 +69,7 @@ struct HubPullTests {
     let none = await scene.failure("org/name", HubSelection(include: ["*.pdf"]))
     #expect(none?.code == .notFound)
     #expect(none?.message.contains("--include '*.pdf'") == true)
-    let name = try #require(HubModel("org/name"))
+    let name = try #require(HubRepository("org/name"))
     let sharded = [
       "config.json", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "README.md",
       "model.safetensors.index.json", "consolidated.safetensors", "pytorch_model-00001-of-00002.bin",

@@ -34,10 +34,11 @@ struct HubScene {
 
   /// Pulls with waits of milliseconds; silence breaks a connection late, since a busy machine may stand still for seconds.
   func pull(
-    _ name: String = "org/name", _ selection: HubSelection = .model, environment: [String: String] = [:],
-    attempts: Int = 4, silence: Double = 60, progress: any ProgressListener = SilentProgress()
+    _ name: String = "org/name", _ selection: HubSelection = .model, kind: HubRepository.Kind = .model,
+    environment: [String: String] = [:], attempts: Int = 4, silence: Double = 60,
+    progress: any ProgressListener = SilentProgress()
   ) async throws -> HubSnapshot {
-    guard let model = HubModel(name) else { throw CheckpointError(.notFound, "\(name) is no name") }
+    guard let model = HubRepository(name, kind: kind) else { throw CheckpointError(.notFound, "\(name) is no name") }
     let settings = try HubSettings(environment: hub.environment(cache: folder).merging(environment) { $1 })
     let policy = RetryPolicy(
       attempts: attempts, firstWait: .milliseconds(2), longestWait: .milliseconds(20), longestAskedWait: .seconds(2))
@@ -47,18 +48,23 @@ struct HubScene {
 
   /// The error of a pull that must fail.
   func failure(
-    _ name: String = "org/name", _ selection: HubSelection = .model, environment: [String: String] = [:],
-    attempts: Int = 4, silence: Double = 60
+    _ name: String = "org/name", _ selection: HubSelection = .model, kind: HubRepository.Kind = .model,
+    environment: [String: String] = [:], attempts: Int = 4, silence: Double = 60
   ) async -> CheckpointError? {
     do {
       let snapshot = try await pull(
-        name, selection, environment: environment, attempts: attempts, silence: silence)
+        name, selection, kind: kind, environment: environment, attempts: attempts, silence: silence)
       return CheckpointError(.wrongDeclaration, "pulled \(snapshot.path)")
     } catch { return error as? CheckpointError }
   }
 
   /// The folder of the model in the cache.
   var repository: URL { folder.appendingPathComponent("hub/models--org--name") }
+
+  /// The folder of a data set in the cache.
+  func dataSet(_ name: String) -> URL {
+    folder.appendingPathComponent("hub/datasets--" + name.replacingOccurrences(of: "/", with: "--"))
+  }
 
   /// All entries below the model's folder: the content of files, the targets of links.
   func entries() throws -> [String: String] {
