@@ -63,6 +63,9 @@ public protocol CausalLanguageModel: Sendable {
 }
 
 extension CausalLanguageModel {
+  /// How much of the weights stays in memory; nil where all do.
+  public var residency: WeightResidency? { (self as? DecoderModel)?.ownResidency }
+
   /// Runs new tokens of one or more sequences in whichever way is fastest for so many.
   public func forward(_ segments: [Segment], logits: LogitsRequest) throws -> Logits {
     try forward(segments, logits: logits, grouping: .fastest)

@@ -9,12 +9,24 @@ struct RuntimeArguments: ParsableArguments {
   @Option(help: "Hold the output head as stored (native) or as int8 (default: int8 for quantized models).")
   var head: Head?
 
+  @Option(
+    help:
+      "Memory that weights may take; what does not fit is read from disk for every pass (default: 4/5 of what is free)."
+  )
+  var weightMemory: ByteCount?
+
+  @Flag(inversion: .prefixedNo, help: "Read what is next while weights from disk are computed with.")
+  var readAhead = true
+
   func validate() throws {
     if exact, head == .int8 { throw ValidationError("--head int8 and --exact exclude each other") }
   }
 
   var options: RuntimeOptions {
-    RuntimeOptions(isExact: exact, head: head.map { $0 == .int8 ? .int8 : .native })
+    var options = RuntimeOptions(
+      isExact: exact, head: head.map { $0 == .int8 ? .int8 : .native }, memory: weightMemory?.bytes)
+    options.readsAhead = readAhead
+    return options
   }
 
   enum Head: String, ExpressibleByArgument, CaseIterable {
