@@ -17,10 +17,11 @@ extension TaskExecutor {
 
   /// Where the weights are in memory anyway, each window goes by itself: what its way back needs need not be formed twice.
   private func fisherPass() throws -> FisherPass {
-    let isLarge = groupsWindows ?? AvailableMemory.bytes.map { work.model.fileBytes > $0 / 2 } ?? false
+    let available = AvailableMemory.bytes ?? .max
+    let isLarge = groupsWindows ?? (work.model.fileBytes > available / 2)
     return try FisherPass(
       work.model, length: work.text.length, seed: work.seed, group: isLarge ? TaskGraph.windowsPerChunk : 1,
-      streamMemory: results.residentLimit ?? TaskCosts.streamMemory, spill: results.folder.path)
+      streamMemory: min(results.residentLimit ?? TaskCosts.streamMemory, available / 4), spill: results.folder.path)
   }
 
   /// The gradients that tasks have left, of some modules, in the order of the windows.

@@ -30,8 +30,10 @@ public struct ModelQuantizer: Sendable {
   public var division = JobDivision()
   /// Bytes that the residual stream of the calibration text may take in memory; a longer one is kept in the job folder.
   public var activationMemory = ModelQuantizer.defaultActivationMemory
-  /// A quarter of the machine's memory.
-  public static let defaultActivationMemory = Int(clamping: ProcessInfo.processInfo.physicalMemory / 4)
+  /// A quarter of the machine's memory, or of what a control group around the process leaves of it.
+  public static let defaultActivationMemory =
+    min(
+      Int(clamping: ProcessInfo.processInfo.physicalMemory), AvailableMemory.bytes ?? .max) / 4
   /// How the quantized model is tuned; nil: not at all.
   public var tuning: Tuning?
   /// Where the finished model goes.

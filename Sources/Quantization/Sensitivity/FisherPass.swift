@@ -40,7 +40,10 @@ struct FisherPass {
     // Weights stay mapped; what was read of them is not kept, so that memory does not grow with the model.
     pass =
       group == 1
-      ? .single(WindowPass(model, rows: length, onBlock: folder.releasePages))
+      ? .single(
+        WindowPass(
+          model, rows: length, tapeLimit: min(2 << 30, (AvailableMemory.bytes ?? .max) / 4),
+          onBlock: folder.releasePages))
       : .grouped(
         try GroupPass(
           model, rows: length, windows: group, memoryLimit: streamMemory, folder: spill, onBlock: folder.releasePages))
