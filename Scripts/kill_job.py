@@ -123,6 +123,10 @@ def main():
             ("a preset, matrix by matrix", ["--preset", "v4-k16-4", *known], ["--shards", "3"]),
             ("a budget, block by block", ["--bits", "3", *known], ["--shards", "4", "--parts", "1"]),
             ("in sequence", ["--preset", "v4-k16-4", "--sequential", *known], ["--shards", "2", "--parts", "3"]),
+            ("tuned block by block", [
+                "--preset", "v4-k16-4", "--samples", "8", "--sequence-length", "32", "--tune", "block"], ["--shards", "2"]),
+            ("tuned at once", [
+                "--preset", "v4-k16-4", "--samples", "8", "--sequence-length", "32", "--tune", "60"], ["--shards", "2"]),
             ("text of the model's own", ["--preset", "v4-k16-4", "--samples", "8", "--sequence-length", "32"], ["--shards", "2"]),
         ]
         for number, (name, options, plan) in enumerate(cases):

@@ -1,6 +1,7 @@
 """Compares what the tasks of a job take with what `vptq job plan` says they will, and checks it on a shape that is held back.
 
-Run: python3 Scripts/scale_costs.py [VPTQ] [--fit 512 1024] [--check 1536] [--tokens 2048] [--preset v8-k256-256] (PyPI numpy;
+Run: python3 Scripts/scale_costs.py [VPTQ] [--fit 512 1024] [--check 1536] [--tokens 2048] [--preset v8-k256-256]
+[--tune block] (PyPI numpy;
 default: the release build). For each hidden size a block of random weights in the proportions of a 7B Llama goes through a job
 of two shards, one thread, every task in a process of its own. Printed, per stage: processor seconds measured and estimated, peak
 memory measured and estimated. Factors between the two are fitted on the sizes of --fit (their geometric mean, per stage) and used on
@@ -20,7 +21,7 @@ from make_synthetic_model import write_model
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
-def measure(vptq, folder, hidden, tokens, preset):
+def measure(vptq, folder, hidden, tokens, preset, tune):
     """By stage: measured and estimated processor seconds and memory."""
     intermediate = -(-hidden * 43 // 16 // 256) * 256
     model, job = folder / f"model-{hidden}", folder / f"{hidden}.job"
@@ -29,7 +30,7 @@ def measure(vptq, folder, hidden, tokens, preset):
     text.write_text("".join(f"Cat {n} sat on mat {n * 7 % 31} and the dog on log {n * 5 % 17}.\n" for n in range(4000)))
     plan = json.loads(subprocess.run(
         [vptq, "job", "plan", job, model, "-o", folder / "out", "--preset", preset, "--calibration", text, "--samples",
-         str(tokens // 256), "--sequence-length", "256", "--shards", "2", "--json", "--threads", "1"],
+         str(tokens // 256), "--sequence-length", "256", "--shards", "2", "--tune", tune, "--json", "--threads", "1"],
         check=True, capture_output=True).stdout)
     for task in range(plan["tasks"]):
         subprocess.run([vptq, "job", "run", job, "--index", str(task), "--threads", "1", "--quiet"], check=True)
@@ -57,12 +58,13 @@ def main():
     parser.add_argument("--check", type=int, default=1536)
     parser.add_argument("--tokens", type=int, default=2048)
     parser.add_argument("--preset", default="v8-k256-256")
+    parser.add_argument("--tune", default="none")
     arguments = parser.parse_args()
     failed = False
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary)
-        fits = [measure(arguments.vptq, folder, hidden, arguments.tokens, arguments.preset) for hidden in arguments.fit]
-        held = measure(arguments.vptq, folder, arguments.check, arguments.tokens, arguments.preset)
+        fits = [measure(arguments.vptq, folder, hidden, arguments.tokens, arguments.preset, arguments.tune) for hidden in arguments.fit]
+        held = measure(arguments.vptq, folder, arguments.check, arguments.tokens, arguments.preset, arguments.tune)
         for stage, (seconds, estimate, memory, memory_estimate) in held.items():
             logs = [math.log(fit[stage][0] / fit[stage][1]) for fit in fits]
             factor = math.exp(sum(logs) / len(logs))

@@ -55,6 +55,9 @@ public protocol CausalLanguageModel: Sendable {
   /// How the keys and values of its caches are kept.
   var cacheForm: CacheForm { get }
 
+  /// How much of the weights stays in memory; nil where all do.
+  var residency: WeightResidency? { get }
+
   /// An empty cache for one sequence of at most `capacity` positions.
   func makeCache(capacity: Int) -> KeyValueCache
 
@@ -68,6 +71,8 @@ public protocol CausalLanguageModel: Sendable {
 extension CausalLanguageModel {
   /// As computed.
   public var cacheForm: CacheForm { .float32 }
+  /// All of them.
+  public var residency: WeightResidency? { nil }
 
   /// Runs new tokens of one or more sequences in whichever way is fastest for so many.
   public func forward(_ segments: [Segment], logits: LogitsRequest) throws -> Logits {

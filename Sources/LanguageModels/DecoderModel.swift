@@ -18,7 +18,9 @@ public struct DecoderModel: CausalLanguageModel {
   let rotaries: [RotaryEmbedding]
   /// How the keys and values of its caches are kept.
   public let cacheForm: CacheForm
-  private let preparation = LayerPreparation()
+  /// How much of the weights stays in memory; nil where all do.
+  public let residency: WeightResidency?
+  private let preparation: LayerPreparation
 
   /// Reads a model; tensors stay mapped where their form allows.
   public init(
@@ -26,12 +28,29 @@ public struct DecoderModel: CausalLanguageModel {
     options: RuntimeOptions = RuntimeOptions()
   ) throws {
     var loader = ParameterLoader(source: source, settings: settings, isExact: options.isExact)
-    loader.preparation = preparation
     self.configuration = configuration
     cacheForm = options.cacheForm(isQuantized: settings != nil)
     rotaries = configuration.rotaries.map(RotaryEmbedding.init)
     embedding = try loader.embedding(configuration)
-    blocks = try configuration.blocks.indices.map { try loader.block($0, configuration) }
+    let census = WeightCensus()
+    loader.census = census
+    loader.preparation = LayerPreparation()
+    var blocks = try configuration.blocks.indices.map { try loader.block($0, configuration) }
+    loader.census = nil
+    if let allowed = options.allowedMemory {
+      // A head held as bytes is half of what is stored.
+      let isBytes = options.usesByteHead(isQuantized: settings != nil) && ck_active().pointee.prefers_byte_matrix != 0
+      let head = embedding.shape.elementCount * (isBytes ? 1 : embedding.dtype.byteCount)
+      loader.placement = WeightPlacement(
+        census.entries, head: head, allowed: allowed, readsAhead: options.readsAhead)
+      if loader.placement != nil {
+        loader.preparation = LayerPreparation()
+        blocks = try configuration.blocks.indices.map { try loader.block($0, configuration) }
+      }
+    }
+    residency = loader.placement?.residency
+    preparation = loader.preparation ?? LayerPreparation()
+    self.blocks = blocks
     finalNorm = try loader.norm(
       configuration.prefix + "norm", count: configuration.hiddenSize, configuration: configuration)
     // The embedding is the head if the configuration ties it, even where a stale head is stored.

@@ -11,6 +11,10 @@ package struct ParameterLoader: Sendable {
 
   /// Where layers are noted whose run-time forms can be made together.
   var preparation: LayerPreparation?
+  /// Where matrices are noted with what they take.
+  var census: WeightCensus?
+  /// Which of them are left on disk, where not all fit.
+  var placement: WeightPlacement?
 
   package init(source: any TensorSource, settings: QuantizationSettings?, isExact: Bool = false) {
     self.source = source
@@ -38,20 +42,34 @@ package struct ParameterLoader: Sendable {
 
   /// The matrix `module.weight`, or its vector-quantized form; a bias where `bias` says so or one is stored.
   package func linear(_ module: String, outFeatures: Int, inFeatures: Int, bias: Bool) throws -> any Linear {
+    let isExpert = module.contains(".experts.")
+    let isStreamed = placement?.isStreamed(module) == true
+    func placed(_ linear: any Linear, _ tensors: [Tensor]) -> any Linear {
+      guard let placement, isStreamed else { return linear }
+      return StreamedLinear(
+        linear: linear, tensors: tensors, stream: placement.stream,
+        index: isExpert ? nil : placement.stream.add(tensors))
+    }
     if source.contains(module + ".centroids.weight") {
-      let layer = QuantizedLinear(
-        try quantized(module, outFeatures: outFeatures, inFeatures: inFeatures), isExact: isExact)
+      let stored = try quantized(module, outFeatures: outFeatures, inFeatures: inFeatures)
+      let memory = VectorQuantizedKernel.memory(of: stored, isExact: isExact)
+      census?.add(.init(module: module, bytes: memory.all, kept: memory.tables, isExpert: isExpert))
+      let layer = QuantizedLinear(stored, isExact: isExact, keepsCodes: !isStreamed)
       // Of the experts few may ever be asked.
-      if !module.contains(".experts.") { preparation?.add(layer) }
-      return layer
+      if !isExpert, !isStreamed { preparation?.add(layer) }
+      return placed(layer, [stored.indices.tensor])
     }
     let biasName = module + ".bias"
     let values = bias || source.contains(biasName) ? try vector(biasName, count: outFeatures) : nil
     let weight = try dense(module + ".weight", shape: [outFeatures, inFeatures])
+    census?.add(
+      .init(module: module, bytes: weight.shape.elementCount * weight.dtype.byteCount, kept: 0, isExpert: isExpert))
     if BlockScales.apply(to: weight) {
-      return BlockScaledLinear(weight: weight, scales: try BlockScales(module, of: weight, in: source), bias: values)
+      return placed(
+        BlockScaledLinear(weight: weight, scales: try BlockScales(module, of: weight, in: source), bias: values),
+        [weight])
     }
-    return try DenseLinear(name: module, weight: weight, bias: values)
+    return placed(try DenseLinear(name: module, weight: weight, bias: values), [weight])
   }
 
   /// The same matrix decoded to float32, `[outFeatures, inFeatures]`, whatever form it is stored in.

@@ -32,7 +32,7 @@ package struct Fingerprint {
   package mutating func add(_ tensor: Tensor, sampleLimit: Int = 1 << 16) {
     add(tensor.dtype.rawValue)
     for extent in tensor.shape.dimensions { add(extent) }
-    tensor.withUnsafeBytes { bytes in
+    tensor.withScatteredReads { bytes in
       let word = 8
       let stride = max(1, bytes.count / sampleLimit) * word
       for start in Swift.stride(from: 0, to: bytes.count, by: stride) {

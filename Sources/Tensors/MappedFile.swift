@@ -12,6 +12,8 @@ public final class MappedFile: @unchecked Sendable {
   public let path: String
   /// The bytes of the file; valid as long as this object lives.
   public let bytes: UnsafeRawBufferPointer
+  /// What tells the file from others.
+  private let identity: (device: dev_t, number: ino_t)
 
   /// Maps the file at `path`. An empty file gives an empty buffer.
   ///
@@ -28,6 +30,7 @@ public final class MappedFile: @unchecked Sendable {
       throw TensorError(.cannotOpenFile, "\(path) is not a regular file")
     }
     let size = Int(status.st_size)
+    identity = (status.st_dev, status.st_ino)
     if size == 0 {
       bytes = UnsafeRawBufferPointer(start: nil, count: 0)
       return
@@ -48,12 +51,64 @@ public final class MappedFile: @unchecked Sendable {
 
   /// As `releasePages()`, for those pages that lie wholly in `part` of the file.
   func releasePages(_ part: UnsafeRawBufferPointer) {
-    guard let start = part.baseAddress else { return }
+    guard let pages = Self.pages(part, whole: true) else { return }
+    madvise(pages.baseAddress, pages.count, MADV_DONTNEED)
+  }
+
+  /// Asks the system to read `part` of the file; returns when that is asked, not when it is done.
+  func readAhead(_ part: UnsafeRawBufferPointer) {
+    guard let pages = Self.pages(part, whole: false), let base = pages.baseAddress else { return }
+    let piece = readAheadPiece
+    var start = 0
+    while start < pages.count {
+      let count = min(piece, pages.count - start)
+      madvise(base + start, count, MADV_WILLNEED)
+      start += count
+    }
+  }
+
+  /// Linux reads no more for one such call than its own read-ahead of the device, 128 KiB unless set otherwise.
+  private var readAheadPiece: Int {
+    #if os(Linux)
+      let (major, minor) = (identity.device >> 8 & 0xFFF, identity.device & 0xFF | identity.device >> 12 & 0xFFF00)
+      let text = FileManager.default.contents(atPath: "/sys/class/bdi/\(major):\(minor)/read_ahead_kb")
+      let kibibytes = text.flatMap { Int(String(decoding: $0, as: UTF8.self).filter { !$0.isWhitespace }) } ?? 128
+      return min(max(kibibytes, 128), 2048) << 10
+    #else
+      return 1 << 20
+    #endif
+  }
+
+  /// Tells the system whether reads of `part` are scattered, so that it reads nothing around them.
+  func adviseScattered(_ part: UnsafeRawBufferPointer, _ isScattered: Bool) {
+    guard let pages = Self.pages(part, whole: true) else { return }
+    madvise(pages.baseAddress, pages.count, isScattered ? MADV_RANDOM : MADV_NORMAL)
+  }
+
+  /// As `releasePages(_:)`, and lets the system forget what it keeps of those pages, so that they do not push out others.
+  func dropPages(_ part: UnsafeRawBufferPointer) {
+    releasePages(part)
+    #if os(Linux)
+      guard let pages = Self.pages(part, whole: true), let start = pages.baseAddress, let own = bytes.baseAddress
+      else { return }
+      let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+      guard descriptor >= 0 else { return }
+      defer { close(descriptor) }
+      var status = stat()
+      guard fstat(descriptor, &status) == 0, (status.st_dev, status.st_ino) == identity else { return }
+      posix_fadvise(descriptor, off_t(UnsafeRawPointer(start) - own), off_t(pages.count), POSIX_FADV_DONTNEED)
+    #endif
+  }
+
+  /// The pages that lie wholly in `part`, or all that it touches.
+  private static func pages(_ part: UnsafeRawBufferPointer, whole: Bool) -> UnsafeMutableRawBufferPointer? {
+    guard let base = part.baseAddress else { return nil }
     let page = Int(getpagesize())
-    let first = (Int(bitPattern: start) + page - 1) / page * page
-    let end = (Int(bitPattern: start) + part.count) / page * page
-    guard first < end, let address = UnsafeMutableRawPointer(bitPattern: first) else { return }
-    madvise(address, end - first, MADV_DONTNEED)
+    let (start, end) = (Int(bitPattern: base), Int(bitPattern: base) + part.count)
+    let first = (whole ? start + page - 1 : start) / page * page
+    let last = (whole ? end : end + page - 1) / page * page
+    guard first < last, let address = UnsafeMutableRawPointer(bitPattern: first) else { return nil }
+    return UnsafeMutableRawBufferPointer(start: address, count: last - first)
   }
 
   deinit {

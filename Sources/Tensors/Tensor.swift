@@ -103,6 +103,22 @@ public struct Tensor: Sendable {
   /// Takes what was read of a mapped file out of the process's memory; nothing else changes. Memory of its own stays.
   package func releasePages() { storage.file?.releasePages(storage.bytes) }
 
+  /// Asks the system to read what is mapped of a file, and does not wait for it.
+  package func readAhead() { storage.file?.readAhead(storage.bytes) }
+
+  /// As `releasePages()`, and has the system keep no copy either.
+  package func dropPages() { storage.file?.dropPages(storage.bytes) }
+
+  /// Calls `body` while the system is told that reads of a mapped file are scattered.
+  func withScatteredReads(_ body: (UnsafeRawBufferPointer) -> Void) {
+    storage.file?.adviseScattered(storage.bytes, true)
+    withUnsafeBytes(body)
+    storage.file?.adviseScattered(storage.bytes, false)
+  }
+
+  /// Whether the bytes lie in a mapped file.
+  package var isMapped: Bool { storage.file != nil }
+
   /// The address of the first element; valid while this tensor (or a copy of it) lives.
   public var baseAddress: UnsafeRawPointer? { storage.bytes.baseAddress }
 

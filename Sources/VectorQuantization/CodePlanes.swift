@@ -8,9 +8,11 @@ import Tensors
 struct CodePlanes: @unchecked Sendable {
   /// Columns with those that pad a row to whole registers; they hold code 0 and meet activations of 0.
   let paddedColumns: Int
-  private let planes: ck_vq_planes
+  private var planes: ck_vq_planes
   /// What the pointers in `planes` lead into.
-  private let memory: [Any]
+  private var memory: [Any]
+  /// How codes get into this order each time they are needed; nil where they are kept.
+  private let layout: PlaneLayout?
 
   /// Parts with fewer codes gain nothing.
   static let leastCodes = 1 << 14
@@ -20,7 +22,12 @@ struct CodePlanes: @unchecked Sendable {
 
   /// Planes for `codes` (packed rows as `ck_vq_matrix` reads them), or nil where they are of no use: large codebooks, few
   /// codes, centroids that integers cannot say, or a machine whose look-ups of bytes are not faster.
-  init?(_ matrix: ck_vq_matrix, rows: Int, main: [Float], residual: [Float]?, vectorLength: Int, kernels: ck_kernels) {
+  ///
+  /// - Parameter keepsCodes: whether the second copy of the codes stays; if not, the packed ones must outlive this value.
+  init?(
+    _ matrix: ck_vq_matrix, rows: Int, main: [Float], residual: [Float]?, vectorLength: Int, keepsCodes: Bool,
+    kernels: ck_kernels
+  ) {
     let mainCount = main.count / vectorLength
     let residualCount = (residual?.count ?? 0) / vectorLength
     guard max(mainCount, residualCount) <= kernels.plane_centroids,
@@ -60,9 +67,20 @@ struct CodePlanes: @unchecked Sendable {
       residual_scale: restBytes?.unit ?? 0, escapes: escapes?.view ?? ck_escapes(), joint: joint?.bytes.address(),
       joint_scale: joint?.unit ?? 0, joint_escapes: jointEscapes?.view ?? ck_escapes())
     paddedColumns = layout.paddedColumns
-    memory = [
-      codes, mainBytes.bytes, restBytes?.bytes as Any, joint?.bytes as Any, escapes as Any, jointEscapes as Any,
-    ]
+    memory = [mainBytes.bytes, restBytes?.bytes as Any, joint?.bytes as Any, escapes as Any, jointEscapes as Any]
+    // Without them nothing reads the planes before `withCodes()`.
+    if keepsCodes { memory.append(codes) }
+    self.layout = keepsCodes ? nil : layout
+  }
+
+  /// The same with its codes in place.
+  func withCodes() -> CodePlanes {
+    guard let layout else { return self }
+    var whole = self
+    let codes = layout.codesAlone()
+    whole.planes.codes = codes.address()
+    whole.memory.append(codes)
+    return whole
   }
 
   /// Adds the products of vector rows `rows` with `tokens` activations, `stride` apart, to sums that are `sumStride` apart.

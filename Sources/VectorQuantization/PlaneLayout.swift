@@ -48,6 +48,14 @@ struct PlaneLayout {
     return (planes, usage.withLock { $0 })
   }
 
+  /// The codes in this layout, row after row.
+  func codesAlone() -> Tensor {
+    HugePageMemory.tensor(dtype: .uint8, shape: [rows, rowBytes]) { bytes in
+      guard let target = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
+      inTasks { tasked in unpack(tasked) { row, codes in write(codes, to: target + row * rowBytes) } }
+    }
+  }
+
   /// The escapes of all rows: `entries` gets a code and appends those entries of `values` that it needs.
   ///
   /// - Parameter usage: how often each code occurs.

@@ -20,6 +20,7 @@ public final class VectorQuantizedKernel: Sendable {
   private let vectorRows: Int
   /// Whether the codes of all groups have planes, which serve any number of tokens where the machine is fast at that.
   private let hasPlanes: Bool
+  private let keepsCodes: Bool
 
   /// Calls with at most this many tokens read the codes anew for each token: filling a tile takes as long as two to
   /// three products with one token.
@@ -30,9 +31,11 @@ public final class VectorQuantizedKernel: Sendable {
 
   /// Builds the tables of `layer`; its codes stay where they are, and small codebooks may get a second form of them.
   ///
-  /// - Parameter isExact: whether products use the centroids as stored, in float32, even where int8 centroids and 16-bit
-  ///   activations would be faster.
-  public init(_ layer: VectorQuantizedLinear, isExact: Bool = false) {
+  /// - Parameters:
+  ///   - isExact: whether products use the centroids as stored, in float32, even where int8 centroids and 16-bit
+  ///     activations would be faster.
+  ///   - keepsCodes: whether a second form of codes stays in memory; if not, it is made again for each product.
+  public init(_ layer: VectorQuantizedLinear, isExact: Bool = false, keepsCodes: Bool = true) {
     let settings = layer.settings
     inFeatures = layer.inFeatures
     outFeatures = layer.outFeatures
@@ -41,12 +44,15 @@ public final class VectorQuantizedKernel: Sendable {
     var parts: [VectorQuantizedPart] = []
     if let part = VectorQuantizedPart(outliersOf: layer) { parts.append(part) }
     for group in 0..<settings.groupCount {
-      parts.append(VectorQuantizedPart(group: group, of: layer, isExact: isExact))
+      parts.append(VectorQuantizedPart(group: group, of: layer, isExact: isExact, keepsCodes: keepsCodes))
     }
     self.parts = parts
+    self.keepsCodes = keepsCodes
     hasPlanes = parts.suffix(settings.groupCount).allSatisfy { $0.planes != nil }
     // Planes replace the codes for any number of tokens.
-    if hasPlanes, ck_active().pointee.prefers_planes_for_prompts != 0 { layer.indices.tensor.releasePages() }
+    if hasPlanes, keepsCodes, ck_active().pointee.prefers_planes_for_prompts != 0 {
+      layer.indices.tensor.releasePages()
+    }
     input = ActivationTransform(layer)
     output = OutputTransform(layer)
   }
@@ -83,6 +89,7 @@ public final class VectorQuantizedKernel: Sendable {
     into y: UnsafeMutablePointer<Float>
   ) {
     let kernels = ck_active().pointee
+    let parts = keepsCodes ? self.parts : self.parts.map { $0.withCodes() }
     let splits = SplitActivations(x, tokens: tokens, inFeatures: inFeatures, parts: parts, kernels: kernels)
     // A row's result does not depend on the split. Two long runs of rows a thread: codes are fetched ahead along a run,
     // and the second run evens out what the first took longer. Whole multiples of the rows that kernels take together, and
@@ -116,6 +123,25 @@ public final class VectorQuantizedKernel: Sendable {
         }
       }
     }
+  }
+
+  /// About how many bytes of memory a product takes: all of them, and those that stay where the codes are left on disk.
+  package static func memory(of layer: VectorQuantizedLinear, isExact: Bool) -> (all: Int, tables: Int) {
+    let settings = layer.settings
+    let kernels = ck_active().pointee
+    let codeCount = layer.indices.rowCount * layer.indices.columnCount
+    let pairs = settings.codeBits <= 12 ? 1 << settings.codeBits : 0
+    let centroids = max(pairs, settings.centroidCount + settings.residualCentroidCount)
+    // Float32 and bytes of each centroid; one code in a hundred may need more than a byte.
+    let tables = settings.groupCount * (6 * (settings.vectorLength + 3) * centroids + codeCount / 20)
+    let packed = 4 * settings.groupCount * layer.indices.rowCount * layer.indices.wordsPerRow
+    let largest = max(settings.centroidCount, settings.residualCentroidCount)
+    guard !isExact, largest <= kernels.plane_centroids, codeCount >= CodePlanes.leastCodes else {
+      return (packed + tables, tables)
+    }
+    let rest = !settings.hasResidual ? 0 : settings.residualCentroidCount <= 16 ? 4 : 8
+    let planes = settings.groupCount * codeCount * ((settings.centroidCount <= 64 ? 6 : 8) + rest) / 8
+    return (planes + (kernels.prefers_planes_for_prompts != 0 ? 0 : packed) + tables, tables)
   }
 
   private func multiplyByTiles(_ x: UnsafePointer<Float>, tokens: Int, into y: UnsafeMutablePointer<Float>) {

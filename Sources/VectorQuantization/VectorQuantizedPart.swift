@@ -10,7 +10,7 @@ struct VectorQuantizedPart: @unchecked Sendable {
   /// How many columns it has.
   let columnCount: Int
   /// The same codes for the integer kernel, where it is of use and allowed.
-  let planes: CodePlanes?
+  private(set) var planes: CodePlanes?
   /// Large codebooks as int8, likewise.
   let bytes: CodeBytes?
   private let matrix: ck_vq_matrix
@@ -29,8 +29,10 @@ struct VectorQuantizedPart: @unchecked Sendable {
 
   /// Group `group` of `layer`.
   ///
-  /// - Parameter isExact: whether products must use the centroids as stored, in float32.
-  init(group: Int, of layer: VectorQuantizedLinear, isExact: Bool) {
+  /// - Parameters:
+  ///   - isExact: whether products must use the centroids as stored, in float32.
+  ///   - keepsCodes: whether a second form of the codes is kept rather than made for each product.
+  init(group: Int, of layer: VectorQuantizedLinear, isExact: Bool, keepsCodes: Bool = true) {
     let settings = layer.settings
     var main = PaddedTable(layer.centroids, group: group)
     var residual = layer.residualCentroids.map { PaddedTable($0, group: group) }
@@ -60,7 +62,7 @@ struct VectorQuantizedPart: @unchecked Sendable {
             ? (
               CodePlanes(
                 matrix, rows: rows, main: main, residual: residual, vectorLength: settings.vectorLength,
-                kernels: ck_active().pointee), nil
+                keepsCodes: keepsCodes, kernels: ck_active().pointee), nil
             )
             : (
               nil,
@@ -96,6 +98,13 @@ struct VectorQuantizedPart: @unchecked Sendable {
       vector_length: UInt32(main.vectorLength), table_stride: UInt32(main.stride), table: main.address,
       residual_table: residual?.address)
     (planes, bytes) = integers?(matrix) ?? (nil, nil)
+  }
+
+  /// The same with all forms of its codes in place.
+  func withCodes() -> VectorQuantizedPart {
+    var whole = self
+    whole.planes = planes?.withCodes()
+    return whole
   }
 
   /// Adds `Σ_c x[c] · Q[o, c]` over this part's columns to `sums[o - outputs.lowerBound]`.

@@ -59,6 +59,36 @@ struct CommandTests {
     }
   }
 
+  @Test("generate --weight-memory: a model that does not fit says the same, and that it is read from disk")
+  func weightMemory() throws {
+    try inFolder { folder in
+      let output = folder.appendingPathComponent("out").path
+      let quantized = try Program.run([
+        "quantize", try tinyModel(in: folder), "-o", output, "--preset", "v4-k16-4", "--samples", "4",
+        "--sequence-length", "32", "--quiet",
+      ])
+      #expect(quantized.status == 0, "\(quantized.errors)")
+      let arguments = [
+        "generate", output, "--prompt-ids", "1,5,9,4,7", "--max-tokens", "12", "--temperature", "0", "--json",
+      ]
+      let whole = try Program.run(arguments + ["--logprobs", "3"])
+      #expect(!whole.errors.contains("read from disk"))
+      for more in [[], ["--no-read-ahead"]] {
+        let streamed = try Program.run(arguments + ["--logprobs", "3", "--weight-memory", "1000"] + more)
+        #expect(streamed.errors.contains("are read from disk for every pass"), "\(streamed.errors)")
+        for field in ["token_ids", "logprobs"] {
+          #expect(try json(streamed)[field] == json(whole)[field])
+        }
+      }
+      // A model of plain matrices likewise.
+      let dense = folder.appendingPathComponent("model").path
+      let plain = ["generate", dense] + arguments.dropFirst(2)
+      let streamed = try Program.run(plain + ["--weight-memory", "1000"])
+      #expect(streamed.errors.contains("are read from disk for every pass"))
+      #expect(try json(streamed)["token_ids"] == json(try Program.run(plain))["token_ids"])
+    }
+  }
+
   @Test("quantize --bits --tune: within the budget, told by kind of matrix, tuned, and no job left")
   func budgetAndTuning() throws {
     try inFolder { folder in

@@ -144,6 +144,28 @@ import Testing
     #expect(read.settings.isPacked && !read.settings.indicesAsFloat)
   }
 
+  /// Whatever second form of the codes this machine has, it is the same when it is made for one product.
+  @Test(arguments: [
+    Recipe(out: 322, inputs: 300, v: 4, k: 64, r: 16, norm: .input), Recipe(out: 322, inputs: 300, v: 4, k: 256, r: 16),
+    Recipe(out: 642, inputs: 600, v: 8, k: 256, r: 256, groups: 2), Recipe(out: 800, inputs: 900, v: 8, k: 4096),
+  ])
+  func codesThatAreNotKept(_ recipe: Recipe) throws {
+    let layer = try make(recipe, seed: 7).layer
+    let (kept, made) = (VectorQuantizedKernel(layer), VectorQuantizedKernel(layer, keepsCodes: false))
+    var stream = Stream(8)
+    for tokens in [1, 3, 9] {
+      let x = stream.floats(tokens * recipe.inputs)
+      func product(_ kernel: VectorQuantizedKernel) -> [Float] {
+        var y = [Float](repeating: 0, count: tokens * recipe.out)
+        kernel.multiply(x, tokens: tokens, into: &y)
+        return y
+      }
+      let expected = product(kept)
+      #expect(product(made) == expected)
+      #expect(product(made) == expected)
+    }
+  }
+
   /// The same values at any thread count, bit for bit.
   @Test func threadsDoNotMatter() throws {
     let contents = try make(Self.recipes[3], seed: 5)

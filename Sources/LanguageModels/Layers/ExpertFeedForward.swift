@@ -24,6 +24,7 @@ struct ExpertFeedForward: FeedForward {
     for (row, choices) in router.choose(x, rows: rows, grouping: grouping).enumerated() {
       for choice in choices { tokens[choice.expert].append((row, choice.weight)) }
     }
+    for (index, expert) in experts.enumerated() where !tokens[index].isEmpty { expert.readAhead() }
     let kernels = ck_active().pointee
     for (index, expert) in experts.enumerated() where !tokens[index].isEmpty {
       let chosen = tokens[index]

@@ -54,6 +54,17 @@ struct GatedFeedForward: FeedForward {
     }
   }
 
+  /// Asks for those matrices that are on disk.
+  func readAhead() {
+    switch inputs {
+    case .separate(let gate, let up):
+      gate.readAhead()
+      up.readAhead()
+    case .fused(let both): both.readAhead()
+    }
+    down.readAhead()
+  }
+
   private func activate(
     _ gate: UnsafePointer<Float>, _ up: UnsafePointer<Float>, rows: Int, stride: Int,
     into y: UnsafeMutablePointer<Float>

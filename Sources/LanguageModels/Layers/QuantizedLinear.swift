@@ -16,16 +16,20 @@ public final class QuantizedLinear: Linear, @unchecked Sendable {
 
   private let layer: VectorQuantizedLinear
   private let isExact: Bool
+  private let keepsCodes: Bool
   private let lock = NSLock()
   /// Made once; `lock` guards it.
   private var kernel: VectorQuantizedKernel?
 
   /// The run-time form of a checkpoint layer.
   ///
-  /// - Parameter isExact: whether products use centroids and activations in float32 throughout.
-  public init(_ layer: VectorQuantizedLinear, isExact: Bool = false) {
+  /// - Parameters:
+  ///   - isExact: whether products use centroids and activations in float32 throughout.
+  ///   - keepsCodes: whether a second form of codes that products are faster with stays in memory.
+  public init(_ layer: VectorQuantizedLinear, isExact: Bool = false, keepsCodes: Bool = true) {
     self.layer = layer
     self.isExact = isExact
+    self.keepsCodes = keepsCodes
     inFeatures = layer.inFeatures
     outFeatures = layer.outFeatures
     storedBytes = layer.storedBits.total / 8
@@ -45,7 +49,7 @@ public final class QuantizedLinear: Linear, @unchecked Sendable {
   private func ready() -> VectorQuantizedKernel {
     lock.withLock {
       if let kernel { return kernel }
-      let made = VectorQuantizedKernel(layer, isExact: isExact)
+      let made = VectorQuantizedKernel(layer, isExact: isExact, keepsCodes: keepsCodes)
       kernel = made
       return made
     }

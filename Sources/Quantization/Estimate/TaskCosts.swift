@@ -44,13 +44,16 @@ public struct TaskCosts: Sendable {
   /// What measured processor time was of that counted, as `Scripts/scale_costs.py` fits it: the counts leave out what is no large
   /// product.
   private static let (statisticsFactor, quantizationFactor) = (1.67, 1.1)
+  static let tuningFactor = 1.0
 
   /// What a process holds before it has done anything: the program, its tables and thread stacks.
   static let baseMemory = 60_000_000
+  /// Residual streams of a task of gradients that stay in memory.
+  static let streamMemory = 1 << 30
 }
 
 extension TaskCosts {
-  private struct Model {
+  struct Model {
     let work: JobWork
     let plan: QuantizationPlan
     let matricesOfBlock: [Int: [MatrixPlan]]
@@ -87,17 +90,33 @@ extension TaskCosts {
     /// Of running sums only those of the last shard stay; the others are gone once the next shard has gone on with them.
     func diskBytes(_ graph: TaskGraph, _ costs: [TaskCost]) -> Int {
       guard work.measures else { return graph.tasks.reduce(0) { $0 + costs[$1.index].bytesWritten } }
+      // Streams of gradients are gone before those of statistics are there.
+      var spilled = 0
       let sums = (0..<work.blockCount).map { sumBytes(.main, $0) / 2 }
-      var bytes = sums.reduce(0, +) + work.shardRanges(.main).count * (sums.max() ?? 0)
-      bytes += 2 * statesBytes(windows: work.windowCount(.main))
+      let statistics =
+        sums.reduce(0, +) + work.shardRanges(.main).count * (sums.max() ?? 0)
+        + 2 * statesBytes(windows: work.windowCount(.main))
+      var bytes = 0
       for task in graph.tasks {
         switch task.kind {
         case .statistics(.main, _, _), .advance: break
+        case .gradients(let text, let chunk):
+          let kept = gradientBytes(windows: windowCount(text, chunk))
+          bytes += kept
+          spilled += costs[task.index].bytesWritten - kept
+        case .tuned(let block): if block < 2 { bytes += costs[task.index].bytesWritten }
         default: bytes += costs[task.index].bytesWritten
         }
       }
-      return bytes
+      return bytes + max(spilled, statistics)
     }
+
+    private func windowCount(_ text: JobTask.Text, _ chunk: Int) -> Int {
+      min(work.windowCount(text) - chunk * TaskGraph.windowsPerChunk, TaskGraph.windowsPerChunk)
+    }
+
+    /// Bytes of the result of a task of gradients.
+    private func gradientBytes(windows: Int) -> Int { windows * work.text.length * 4 * plan.matrices.count }
 
     func cost(_ task: JobTask) -> TaskCost {
       switch task.kind {
@@ -112,26 +131,39 @@ extension TaskCosts {
           bytesWritten: sumBytes(.main, block) / 2)
       case .quantization(let block, let part): quantization(block, part)
       case .advance(let block, let shard): advance(block, shard)
+      case .original(let block), .tuned(let block): tuningStream(block)
+      case .tuning(let block): tuning(block)
       }
     }
 
     private func gradients(_ text: JobTask.Text, _ chunk: Int) -> TaskCost {
-      let first = chunk * TaskGraph.windowsPerChunk
-      let windows = min(work.windowCount(text) - first, TaskGraph.windowsPerChunk)
+      let windows = windowCount(text, chunk)
       let tokens = Double(windows * work.text.length)
       let head = Double(work.configuration.vocabularySize * hiddenSize)
       let blocks = work.configuration.blocks.indices
       let weights = blocks.reduce(head) { $0 + forwardWork($1) }
       var cost = TaskCost()
-      // Forth and back; weights have no gradient.
-      cost.shared = 2 * tokens * weights * machine.product
       let tape = work.text.length * 4 * 12 * hiddenSize
-      cost.memory =
-        baseMemory + (blocks.count + 1) * statesBytes(windows: 1) + min(2 << 30, blocks.count * tape) + tape
-        + 256 * 4 * work.configuration.vocabularySize + 4 * Int(blocks.map(forwardWork).max() ?? 0) / 2
-      // The weights are read on the way forth and again on the way back, unless the system's cache holds them.
-      cost.bytesRead = 2 * windows * 2 * Int(weights)
-      cost.bytesWritten = windows * work.text.length * 4 * plan.matrices.count
+      let common =
+        baseMemory + tape + 256 * 4 * work.configuration.vocabularySize + 4 * Int(head)
+        + 4 * Int(blocks.map(forwardWork).max() ?? 0) / 2
+      let single = (blocks.count + 1) * statesBytes(windows: 1) + min(2 << 30, blocks.count * tape)
+      let streams = (blocks.count + 1) * statesBytes(windows: windows)
+      cost.bytesWritten = gradientBytes(windows: windows)
+      // Forth and back; weights have no gradient. Block by block, what is formed on the way forth is formed again on the way back.
+      if 2 * Int(weights) < common + single {
+        cost.shared = 2 * tokens * weights * machine.product
+        cost.memory = common + single
+        cost.bytesRead = 2 * Int(weights)
+      } else {
+        cost.shared = 3 * tokens * weights * machine.product
+        cost.memory = common + min(TaskCosts.streamMemory, streams) + 2 * statesBytes(windows: windows)
+        cost.bytesRead = 2 * 2 * Int(weights)
+        if streams > TaskCosts.streamMemory {
+          cost.bytesRead += streams
+          cost.bytesWritten += streams
+        }
+      }
       return cost
     }
 

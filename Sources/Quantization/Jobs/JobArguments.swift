@@ -24,6 +24,8 @@ public struct JobArguments: Sendable {
   public var guidance = ModelQuantizer.defaultGuidance
   /// Seed of everything random.
   public var seed: UInt64 = 0
+  /// How the quantized model is tuned; nil: not at all.
+  public var tuning: TuningOptions?
   /// Into how many tasks the work is cut.
   public var division = JobDivision()
 
@@ -67,7 +69,7 @@ extension JobArguments {
       ("second_moments", .string(moments.0)), ("second_moment_folder", moments.1.map(JSONValue.string) ?? .null),
       ("windows", .integer(text.windows)), ("length", .integer(text.length)), ("writes_text", .bool(writesText)),
       ("guidance", .number(guidance)), ("seed", .string(String(seed))), ("shards", .integer(division.shards)),
-      ("parts_per_block", .integer(division.partsPerBlock)),
+      ("parts_per_block", .integer(division.partsPerBlock)), ("tuning", tuning?.json ?? .null),
     ])
   }
 
@@ -99,6 +101,7 @@ extension JobArguments {
     case ("read", let folder?): moments = .read(folder)
     default: return nil
     }
+    tuning = json["tuning"].flatMap(TuningOptions.init)
     (self.writesText, self.guidance, self.seed) = (writesText, guidance, seed)
     division = JobDivision(shards: shards, partsPerBlock: parts)
   }

@@ -86,6 +86,13 @@ struct JobFolder: Sendable {
   /// Removes what this program put into the folder, the marker last, and the folder itself if nothing else is there.
   func remove() {
     removeResults()
+    let kept = path + "/" + Self.checkpoints
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: kept)) ?? [] {
+      unlink("\(kept)/\(name)/tuning.safetensors")
+      unlink("\(kept)/\(name)/.tuning.safetensors.partial")
+      rmdir("\(kept)/\(name)")
+    }
+    rmdir(kept)
     for name in Self.subfolders {
       for file in (try? FileManager.default.contentsOfDirectory(atPath: path + "/" + name)) ?? [] {
         unlink(path + "/" + name + "/" + file)
@@ -103,6 +110,8 @@ struct JobFolder: Sendable {
   static let claims = "claims"
   static let failures = "failures"
   static let logs = "logs"
+  /// Where tasks of tuning stand, a folder for each.
+  static let checkpoints = "checkpoints"
   static let subfolders = [claims, failures, logs]
 
   /// The names of all files in the folder.
@@ -112,7 +121,7 @@ struct JobFolder: Sendable {
 
   private static let resultPrefixes = [
     "block-", "statistics-", "advance-", "analysis-", "gradients", "sensitivity", "calibration.", "weights.json",
-    "submission.json", "job.json.",
+    "submission.json", "job.json.", "original-", "tuning", "tuned-",
   ]
 
   private func removeResults() {

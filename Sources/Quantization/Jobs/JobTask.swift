@@ -28,6 +28,12 @@ public struct JobTask: Sendable {
     case quantization(block: Int, part: Int)
     /// Runs the windows of a shard through the quantized block.
     case advance(block: Int, shard: Int)
+    /// Runs the tuning text through an original block.
+    case original(block: Int)
+    /// Tunes a quantized block, or the whole model.
+    case tuning(block: Int?)
+    /// Runs the tuning text through a tuned block.
+    case tuned(block: Int)
   }
 
   /// Its place in the list of tasks.
@@ -52,6 +58,8 @@ public struct JobTask: Sendable {
     case .secondMoments: "second moments"
     case .quantization: "quantization"
     case .advance: "advance"
+    case .original: "originals"
+    case .tuning, .tuned: "tuning"
     }
   }
 
@@ -59,8 +67,9 @@ public struct JobTask: Sendable {
   var block: Int? {
     switch kind {
     case .calibration, .gradients, .allocation: nil
+    case .tuning(let block): block
     case .statistics(_, let block, _), .sensitivity(let block), .secondMoments(let block), .quantization(let block, _),
-      .advance(let block, _):
+      .advance(let block, _), .original(let block), .tuned(let block):
       block
     }
   }

@@ -1,8 +1,20 @@
 import Checkpoints
 import JSONReader
+import LanguageModels
 import Tensors
 
 extension JobWork {
+  /// Has the quantized model tuned.
+  ///
+  /// - Throws: `QuantizationError`: `unsupported` names a part that has no gradient, `invalidRecipe` an option, `badCalibration` a
+  ///   text that is too short.
+  mutating func tune(_ tuning: JobTuning) throws {
+    try TuningModel.check(configuration)
+    try tuning.options.validate()
+    try tuning.text?.validate(length: tuning.options.tokens, vocabulary: configuration.vocabularySize)
+    self.tuning = tuning
+  }
+
   /// Everything that decides the output, and how it is divided, by name.
   func fingerprints(
     windows: CalibrationWindows?, read: ReadStatistics?

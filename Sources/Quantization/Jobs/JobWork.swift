@@ -16,6 +16,8 @@ struct JobWork: Sendable {
   let text: (windows: Int, length: Int)
   /// Whether a task asks the model for the text.
   var writesText = false
+  /// How the quantized model is tuned, if it is.
+  var tuning: JobTuning?
   let guidance: Double
   let seed: UInt64
   let division: JobDivision
@@ -72,8 +74,8 @@ struct JobWork: Sendable {
   /// The last block with a matrix to quantize.
   var lastPlannedBlock: Int { plan.matrices.map(\.block).max() ?? 0 }
 
-  /// Blocks that have to be visited: all of which statistics are kept, else those up to the last planned matrix.
-  var blockCount: Int { keptMoments != nil ? configuration.layerCount : lastPlannedBlock + 1 }
+  /// Blocks that have to be visited: all if statistics are kept or blocks are tuned, else those up to the last planned matrix.
+  var blockCount: Int { keptMoments != nil || tuning != nil ? configuration.layerCount : lastPlannedBlock + 1 }
 
   func matrices(ofBlock block: Int) -> [MatrixPlan] { matricesOfBlock[block] ?? [] }
 

@@ -1,3 +1,4 @@
+import LanguageModels
 import Tensors
 
 /// Does the tasks of a job in their order in this process, and tells how far it is.
@@ -43,7 +44,8 @@ struct LocalRun {
     let needed = graph.needed(for: graph.results) { job.results.isDone($0) }
     let tasks = graph.tasks.filter { needed[$0.index] }
     let windows = job.work.windowCount(.main)
-    let meter = BlockMeter(progress, blocks: (tasks.compactMap(\.block).max() ?? -1) + 1)
+    let quantized = tasks.compactMap { if case .quantization(let block, _) = $0.kind { block } else { nil } }
+    let meter = BlockMeter(progress, blocks: (quantized.max() ?? -1) + 1)
     let shards = Double(max(1, job.work.shardRanges(.main).count))
     try run(tasks, needed, "weighing tokens") { task, share, detail in
       switch task.kind {
@@ -57,12 +59,23 @@ struct LocalRun {
       case .quantization(let block, let part):
         let parts = Double(max(1, job.work.parts(ofBlock: block).count))
         meter.report(block: block, detail, share: 0.5 + (Double(part) + share) / parts / 2)
+      case .original(let block), .tuned(let block): reportTuning(block, 0, detail)
+      case .tuning(let block): reportTuning(block, share, detail)
       default: break
       }
     }
-    let unfinished = Set(tasks.compactMap { if case .quantization(let block, _) = $0.kind { block } else { nil } })
+    let unfinished = Set(quantized)
     let blocks = Set(job.work.plan.matrices.map(\.block))
     return (blocks.subtracting(unfinished).count, tasks.isEmpty ? [] : job.weighingNotice.map { [$0] } ?? [])
+  }
+
+  private func reportTuning(_ block: Int?, _ share: Double, _ detail: String) {
+    guard let options = job.work.tuning?.options else { return }
+    let layers = job.work.configuration.layerCount
+    progress.report(
+      "tuning", detail: block.map { "block \($0 + 1) of \(layers), \(detail)" } ?? detail,
+      completed: (block ?? 0) * options.steps + Int(share * Double(options.steps)),
+      total: options.steps * (block == nil ? 1 : layers), unit: .items("steps"))
   }
 
   private func run(
@@ -102,6 +115,8 @@ struct LocalRun {
   private func interruption(_ task: JobTask, _ stage: String) -> QuantizationError {
     switch task.kind {
     case .quantization, .advance, .statistics(.main, _, _), .secondMoments: job.interrupted
+    case .original, .tuning, .tuned:
+      QuantizationError(.interrupted, "interrupted while tuning; the same command goes on from there")
     default: QuantizationError(.interrupted, "interrupted while \(stage); the same command goes on from there")
     }
   }

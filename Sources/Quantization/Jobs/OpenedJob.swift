@@ -42,7 +42,8 @@ struct OpenedJob {
       path: path, fingerprints: try work.fingerprints(windows: windows, read: read), arguments: arguments)
     graph = TaskGraph(work)
     results = TaskResults(
-      work, folder: folder, digests: digests, residentLimit: residentLimit, read: read, recorder: recorder)
+      work, folder: folder, digests: digests, residentLimit: residentLimit, windows: windows, read: read,
+      recorder: recorder)
     executor = TaskExecutor(work, graph: graph, results: results, text: windows)
     try takeKeptSensitivity()
   }
@@ -77,11 +78,28 @@ struct OpenedJob {
       return block
     }
     let record = QuantizationRecord(matrices: blocks.flatMap(\.reports))
-    try OutputAssembly(model: work.model, plan: plan, blocks: blocks, record: record, output: output).write(progress) {
+    let tuned = try tunedFiles()
+    let summary = tuned.isEmpty ? nil : TuningSummary(tuned, stepsTaken: executor.stepsTaken)
+    var assembly = OutputAssembly(model: work.model, plan: plan, blocks: blocks, record: record, output: output)
+    assembly.tuned = tuned.map(\.file)
+    if let options = work.tuning?.options { assembly.tuning = summary?.record(options) }
+    try assembly.write(progress) {
       if isCancelled() { throw interrupted }
     }
     return ModelQuantizer.Summary(
-      record: record, resumedBlocks: resumedBlocks, notices: notices + record.matrices.flatMap(\.notices), plan: plan)
+      record: record, resumedBlocks: resumedBlocks, notices: notices + record.matrices.flatMap(\.notices), plan: plan,
+      tuning: summary)
+  }
+
+  /// What tuning made, in the order of the blocks.
+  private func tunedFiles() throws -> [TuningFile] {
+    try graph.tasks.compactMap { task in
+      guard case .tuning = task.kind else { return nil }
+      guard let file = TuningFile(path: results.folder.file(task)) else {
+        throw QuantizationError(.incomplete, "\(results.folder.file(task)) is missing or damaged; run that task again")
+      }
+      return file
+    }
   }
 
   var interrupted: QuantizationError {

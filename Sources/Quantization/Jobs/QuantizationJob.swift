@@ -24,13 +24,15 @@ public struct QuantizationJob {
   /// Plans a job: writes its folder and whatever of the calibration text is there. Planned again with the same arguments, it
   /// keeps its results.
   ///
-  /// - Parameter windows: the calibration text, unless the model is asked for it or second moments are read.
+  /// - Parameters:
+  ///   - windows: the calibration text, unless the model is asked for it or second moments are read.
+  ///   - tuningText: what is tuned on; nil for the calibration text.
   /// - Throws: `QuantizationError`: `jobMismatch` if the folder holds results of other work, `invalidRecipe`, `missingInput`,
   ///   `badStatistics`, `cannotWrite`; or what opening the model throws.
   public static func plan(
-    at path: String, arguments: JobArguments, windows: CalibrationWindows?
+    at path: String, arguments: JobArguments, windows: CalibrationWindows?, tuningText: TuningText? = nil
   ) throws -> QuantizationJob {
-    let work = try work(arguments)
+    let work = try work(arguments, tuningText)
     let digests = try WeightDigests(work.model, blocks: work.blockCount).digests
     let opened = try OpenedJob(
       work, windows: windows, path: path, residentLimit: nil, arguments: arguments.json, digests: digests)
@@ -45,6 +47,7 @@ public struct QuantizationJob {
     if let windows {
       try CalibrationFile.write(windows, to: path + "/" + Self.textFile, metadata: ["weights": digests.last ?? ""])
     }
+    if let tuningText { try TuningTextFile.write(tuningText, to: path + "/" + Self.tuningTextFile) }
     try folder.write(
       .object([("digests", .array(digests.map(JSONValue.string)))]), to: path + "/" + JobFolder.digestFile)
     return QuantizationJob(path: path, arguments: arguments, opened: opened)
@@ -66,7 +69,11 @@ public struct QuantizationJob {
       throw QuantizationError(
         .jobMismatch, "\(path)/job.json or \(JobFolder.digestFile) is not what this version writes; plan the job again")
     }
-    let work = try Self.work(arguments)
+    let tuningText = path + "/" + Self.tuningTextFile
+    let work = try Self.work(
+      arguments,
+      arguments.tuning != nil && FileManager.default.fileExists(atPath: tuningText)
+        ? TuningTextFile.read(tuningText) : nil)
     guard digests.count == work.blockCount else {
       throw QuantizationError(.jobMismatch, "\(path)/\(JobFolder.digestFile) is of another model; plan the job again")
     }
@@ -83,9 +90,10 @@ public struct QuantizationJob {
   }
 
   private static let textFile = "calibration.safetensors"
+  private static let tuningTextFile = "tuning-text.safetensors"
 
   /// The folder of second moments whose statistics the job reads or keeps, and so on, as work.
-  private static func work(_ arguments: JobArguments) throws -> JobWork {
+  private static func work(_ arguments: JobArguments, _ tuningText: TuningText?) throws -> JobWork {
     let model = try ModelDirectory(path: arguments.model)
     let plan = try QuantizationPlan(
       configuration: ModelConfiguration(model), recipe: arguments.recipe, overrides: arguments.overrides,
@@ -101,6 +109,7 @@ public struct QuantizationJob {
       model: model, plan: plan, budget: arguments.budget, source: source, text: arguments.text,
       guidance: arguments.guidance, seed: arguments.seed, division: arguments.division)
     work.writesText = arguments.writesText
+    if let options = arguments.tuning { try work.tune(JobTuning(options: options, text: tuningText)) }
     return work
   }
 
@@ -149,19 +158,27 @@ public struct QuantizationJob {
       )
     }
     let tasks = graph.tasks.filter { if case .quantization = $0.kind { true } else { false } }
+    for task in graph.tasks {
+      guard case .tuning = task.kind, let tuned = TuningFile(path: opened.results.folder.file(task)) else { continue }
+      try check(task, tuned.file)
+    }
     for (number, task) in tasks.enumerated() {
       if isCancelled() { throw opened.interrupted }
       progress.report("verifying", completed: number, total: tasks.count, unit: .items("results"))
       guard let block = opened.results.finishedBlock(task) else { continue }
-      let tensors = try block.file.tensorNames.map { ($0, try block.file.tensor(named: $0)) }
-      guard block.file.metadata["content"] == Fingerprint.content(tensors) else {
-        throw QuantizationError(
-          .badStatistics,
-          "\(opened.results.folder.file(task)) does not have the content it was written with; remove it and run task \(task.index) again"
-        )
-      }
-      block.file.releasePages()
+      try check(task, block.file)
     }
+  }
+
+  private func check(_ task: JobTask, _ file: SafetensorsFile) throws {
+    let tensors = try file.tensorNames.map { ($0, try file.tensor(named: $0)) }
+    guard file.metadata["content"] == Fingerprint.content(tensors) else {
+      throw QuantizationError(
+        .badStatistics,
+        "\(opened.results.folder.file(task)) does not have the content it was written with; remove it and run task \(task.index) again"
+      )
+    }
+    file.releasePages()
   }
 
   /// Removes the job folder.

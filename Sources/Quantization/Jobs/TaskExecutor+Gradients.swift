@@ -1,3 +1,4 @@
+import Checkpoints
 import LanguageModels
 import Tensors
 
@@ -7,14 +8,20 @@ extension TaskExecutor {
     let all = work.windows(text, of: try windows().windows)
     let first = chunk * TaskGraph.windowsPerChunk
     let chunk = first..<min(all.count, first + TaskGraph.windowsPerChunk)
-    let pass = try fisher ?? FisherPass(work.model, length: work.text.length, seed: work.seed)
+    let pass = try fisher ?? fisherPass()
     fisher = pass
-    for number in chunk {
-      try report(Double(number - first) / Double(chunk.count), "gradients")
-      pass.add(all[number], number: number)
-    }
+    try pass.add(all[chunk]) { try report($0, "gradients") }
     try GradientFile(path: results.folder.file(task), metadata: results.metadata(task)).write(pass.gradients.take())
     try report(1, "gradients")
+  }
+
+  /// Where the weights are in memory anyway, each window goes by itself: what its way back needs need not be formed twice.
+  private func fisherPass() throws -> FisherPass {
+    let available = AvailableMemory.bytes ?? .max
+    let isLarge = groupsWindows ?? (work.model.fileBytes > available / 2)
+    return try FisherPass(
+      work.model, length: work.text.length, seed: work.seed, group: isLarge ? TaskGraph.windowsPerChunk : 1,
+      streamMemory: min(results.residentLimit ?? TaskCosts.streamMemory, available / 4), spill: results.folder.path)
   }
 
   /// The gradients that tasks have left, of some modules, in the order of the windows.

@@ -12,6 +12,10 @@ final class TaskExecutor {
   var writesText: (() throws -> CalibrationWindows)?
 
   private var text: CalibrationWindows?
+  /// Steps of tuning that were taken in this process.
+  var stepsTaken = 0
+  /// Whether windows of gradients go block by block; nil: where the model takes more than half of the memory there is.
+  var groupsWindows: Bool?
   /// Kept from one task of gradients to the next.
   var fisher: FisherPass?
   private var runner: BlockRunner?
@@ -43,6 +47,9 @@ final class TaskExecutor {
       try results.recorder?.write(moments(ofBlock: block), block: block, windows: windows())
     case .quantization(let block, let part): try quantization(task, block: block, part: part, report)
     case .advance(let block, let shard): try advance(task, block: block, shard: shard, report)
+    case .original(let block): try original(task, block: block, report)
+    case .tuning(let block): try tuning(task, block: block, report)
+    case .tuned(let block): try tuned(task, block: block, report)
     }
     work.model.releasePages()
     // What the allocator keeps of freed matrices would add up from task to task.

@@ -35,7 +35,7 @@ public struct TaskGraph: Sendable {
   var results: [JobTask] {
     tasks.filter {
       switch $0.kind {
-      case .quantization, .secondMoments: true
+      case .quantization, .secondMoments, .tuning: true
       default: false
       }
     }
@@ -87,6 +87,34 @@ extension TaskGraph {
       for chunk in 0..<chunks { addGradients(.main, chunk, "gradients") }
       let weighing = (0..<chunks).map { JobTask.Kind.gradients(.main, chunk: $0) }
       for block in 0..<work.blockCount { addBlock(block, weighing) }
+      addTuning()
+    }
+
+    private mutating func addTuning() {
+      guard let mode = work.tuning?.options.mode else { return }
+      func quantized(_ blocks: Range<Int>) -> [JobTask.Kind] {
+        blocks.flatMap { block in
+          work.parts(ofBlock: block).indices.map { .quantization(block: block, part: $0) }
+        }
+      }
+      let layers = work.configuration.layerCount
+      if mode == .full {
+        add(.tuning(block: nil), "tuning", reading: [.calibration, .allocation] + quantized(0..<layers))
+        return
+      }
+      for block in 0..<layers {
+        let number = Self.digits(block)
+        let (before, tunedBefore): (JobTask.Kind, JobTask.Kind) =
+          block == 0 ? (.calibration, .calibration) : (.original(block: block - 1), .tuned(block: block - 1))
+        add(.original(block: block), "original-\(number)", reading: [before])
+        add(
+          .tuning(block: block), "tuning-\(number)",
+          reading: [.original(block: block), tunedBefore, .allocation] + quantized(block..<block + 1))
+        guard block + 1 < layers else { continue }
+        add(
+          .tuned(block: block), "tuned-\(number)",
+          reading: [tunedBefore, .tuning(block: block), .allocation] + quantized(block..<block + 1))
+      }
     }
 
     private func chunkCount(_ text: JobTask.Text) -> Int {

@@ -30,17 +30,20 @@ final class TaskResults {
   let read: ReadStatistics?
   let recorder: SecondMomentRecorder?
 
+  /// Of what decides how the model is tuned; another way of tuning voids its results and nothing else.
+  private let tuningPrint: String
   private var resident: [Int: Resident] = [:]
   /// Tasks whose files have been looked into.
   private var checked: Set<Int> = []
 
   init(
-    _ work: JobWork, folder: JobFolder, digests: [String], residentLimit: Int?, read: ReadStatistics?,
-    recorder: SecondMomentRecorder?
+    _ work: JobWork, folder: JobFolder, digests: [String], residentLimit: Int?, windows: CalibrationWindows?,
+    read: ReadStatistics?, recorder: SecondMomentRecorder?
   ) {
     (self.work, self.folder, self.digests, self.residentLimit) = (work, folder, digests, residentLimit)
     (self.read, self.recorder) = (read, recorder)
     plan = work.budget == nil ? work.plan : nil
+    tuningPrint = work.tuning?.fingerprint(calibration: work.textFingerprint(windows)) ?? ""
   }
 
   /// The digest of the weights that a task's result depends on.
@@ -49,6 +52,7 @@ final class TaskResults {
     case .statistics(_, let block, _), .secondMoments(let block), .quantization(let block, _), .advance(let block, _):
       digests[block]
     case .calibration, .gradients, .sensitivity, .allocation: digests.last ?? ""
+    case .original, .tuning, .tuned: "\(digests.last ?? "") \(tuningPrint)"
     }
   }
 
@@ -70,6 +74,7 @@ final class TaskResults {
     switch task.kind {
     case .quantization: return finishedBlock(task) != nil
     case .sensitivity, .allocation: return sensitivity(task) != nil
+    case .tuning: return TuningFile(path: folder.file(task))?.file.metadata["weights"] == weights(task)
     default:
       return (try? SafetensorsFile(path: folder.file(task)))?.metadata["weights"] == weights(task)
     }
@@ -133,7 +138,7 @@ final class TaskResults {
   func release(_ task: JobTask) {
     resident[task.index] = nil
     switch task.kind {
-    case .statistics, .advance:
+    case .statistics, .advance, .original, .tuned:
       unlink(folder.file(task))
       checked.remove(task.index)
     default: break

@@ -23,7 +23,7 @@ extension TaskGraph {
       var name = task.stage
       var key = task.name
       switch task.kind {
-      case .statistics(.analysis, _, _): key = ""
+      case .statistics(.analysis, _, _), .original, .tuning, .tuned: key = ""
       case .statistics(.main, let block, let shard):
         key = "\(shard)"
         if isSequential { name += " \(block)" }

@@ -30,8 +30,12 @@ public struct ModelQuantizer: Sendable {
   public var division = JobDivision()
   /// Bytes that the residual stream of the calibration text may take in memory; a longer one is kept in the job folder.
   public var activationMemory = ModelQuantizer.defaultActivationMemory
-  /// A quarter of the machine's memory.
-  public static let defaultActivationMemory = Int(clamping: ProcessInfo.processInfo.physicalMemory / 4)
+  /// A quarter of the machine's memory, or of what a control group around the process leaves of it.
+  public static let defaultActivationMemory =
+    min(
+      Int(clamping: ProcessInfo.processInfo.physicalMemory), AvailableMemory.bytes ?? .max) / 4
+  /// How the quantized model is tuned; nil: not at all.
+  public var tuning: Tuning?
   /// Where the finished model goes.
   public let output: String
   /// Where finished blocks are kept meanwhile.
@@ -67,6 +71,22 @@ public struct ModelQuantizer: Sendable {
     public let notices: [String]
     /// The plan with its final shapes.
     public let plan: QuantizationPlan
+    /// What tuning did, where the job tunes.
+    public let tuning: TuningSummary?
+  }
+
+  /// How the quantized model is tuned.
+  public struct Tuning: Sendable {
+    /// What is fitted, and how.
+    public let options: TuningOptions
+    /// What windows are cut from.
+    public let text: TuningText
+
+    /// Tuning on a text.
+    public init(options: TuningOptions, text: TuningText) {
+      self.options = options
+      self.text = text
+    }
   }
 
   /// Prepares the work; nothing is read or written yet.
@@ -93,18 +113,13 @@ public struct ModelQuantizer: Sendable {
   /// Whether the work in a job folder reads its second moments from files; nil where no work is under way.
   package static func jobReadsSecondMoments(at path: String) -> Bool? { JobFolder.readsStatistics(path) }
 
-  /// Removes the job folder of work whose output is in use.
-  package static func removeJob(at path: String) { JobFolder.remove(at: path) }
-
   /// Does all the work and assembles the output folder.
   ///
-  /// - Parameters:
-  ///   - keepsJob: whether finished blocks stay, for `removeJob(at:)`.
-  ///   - onAllocation: is told the plan that a budget led to, and what errors cost, before any matrix is quantized.
+  /// - Parameter onAllocation: is told the plan that a budget led to, and what errors cost, before any matrix is quantized.
   /// - Throws: `QuantizationError` that names the layer, or whatever reading and writing throw. Finished blocks stay in
   ///   the job folder unless everything is done.
   public func run(
-    keepsJob: Bool = false, progress: any ProgressListener = SilentProgress(), isCancelled: () -> Bool = { false },
+    progress: any ProgressListener = SilentProgress(), isCancelled: () -> Bool = { false },
     onAllocation: (QuantizationPlan, ModelSensitivity?) throws -> Void = { _, _ in }
   ) throws -> Summary {
     let (work, windows) = try work()
@@ -120,7 +135,7 @@ public struct ModelQuantizer: Sendable {
         output: output, notices: statistics.notices + notices, resumedBlocks: resumed, progress: progress,
         isCancelled: isCancelled)
     }
-    if !keepsJob { opened.results.folder.remove() }
+    opened.results.folder.remove()
     return summary
   }
 
@@ -131,10 +146,11 @@ public struct ModelQuantizer: Sendable {
       case .sequential(let windows): (.sequential, windows)
       case .read(let folder): (.read(folder), nil)
       }
-    let work = try JobWork(
+    var work = try JobWork(
       model: model, plan: plan, budget: budget, source: source,
       text: (windows?.windows.count ?? 0, windows?.windows.first?.count ?? 0), guidance: guidance, seed: seed,
       division: division)
+    if let tuning { try work.tune(JobTuning(options: tuning.options, text: tuning.text)) }
     return (work, windows)
   }
 }

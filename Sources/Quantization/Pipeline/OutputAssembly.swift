@@ -11,6 +11,9 @@ struct OutputAssembly {
   let blocks: [FinishedBlock]
   let record: QuantizationRecord
   let output: String
+  /// Files of tuned tensors, which take the place of those of the same names, and what `quantization.json` tells of it.
+  var tuned: [SafetensorsFile] = []
+  var tuning: JSONValue?
 
   /// Writes the folder; `step` is called before each tensor and may throw to stop the work.
   func write(_ progress: any ProgressListener, step: () throws -> Void) throws {
@@ -28,6 +31,10 @@ struct OutputAssembly {
         entries.append((name, tensor.dtype, tensor.shape, block.file, block.file.releasePages))
       }
     }
+    let places = Dictionary(tuned.flatMap { file in file.tensorNames.map { ($0, file) } }) { $1 }
+    entries = entries.map { entry in
+      places[entry.name].map { (entry.name, entry.dtype, entry.shape, $0, $0.releasePages) } ?? entry
+    }
     entries.sort { $0.name < $1.name }
     let writer = try CheckpointWriter(folder: output, declarations: entries.map { ($0.name, $0.dtype, $0.shape) })
     for (index, entry) in entries.enumerated() {
@@ -40,7 +47,7 @@ struct OutputAssembly {
     try AtomicFile.remove(configurationPath)
     try writer.finish()
     try model.copyCompanions(to: output)
-    try record.write(to: output)
+    try record.write(to: output, tuning: tuning)
     try AtomicFile.write([UInt8](configuration().serialized(pretty: true).utf8), to: configurationPath)
   }
 

@@ -43,11 +43,12 @@ public struct QuantizationRecord: Sendable {
   }
 
   /// Writes `quantization.json` into a folder, without times, so that equal models have equal files.
-  func write(to folder: String) throws {
+  func write(to folder: String, tuning: JSONValue? = nil) throws {
     let layers = matrices.map { matrix in
       JSONValue.object((matrix.json.objectValue ?? []).filter { $0.key != "seconds" }.map { ($0.key, $0.value) })
     }
-    let fields = fields.map { $0.key == "layers" ? ("layers", .array(layers)) : ($0.key, $0.value) }
+    var fields = fields.map { $0.key == "layers" ? ("layers", .array(layers)) : ($0.key, $0.value) }
+    if let tuning { fields.append(("tuning", tuning)) }
     try JSONFile.write(.object(fields), to: folder + "/" + Self.fileName)
   }
 

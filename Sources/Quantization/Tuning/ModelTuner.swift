@@ -89,40 +89,48 @@ public struct ModelTuner: Sendable {
     _ tuned: TuningModel, _ original: TuningModel, _ journal: inout TuningJournal, _ progress: any ProgressListener,
     _ goOn: (TuningJournal) throws -> Void
   ) throws {
-    guard journal.losses.count < options.steps else { return }
-    let loss = DivergenceLoss(teacher: original, student: tuned, rows: options.tokens)
-    while journal.losses.count < options.steps {
+    try ModelTuning(tuned: tuned, original: original, text: text, options: options).run(&journal) { journal in
+      Self.report(journal, progress)
       try goOn(journal)
-      let step = journal.losses.count
-      var sum = 0.0
-      for window in 0..<options.windowsPerStep {
-        let tokens = text.window(
-          draw: step * options.windowsPerStep + window, length: options.tokens, seed: options.seed)
-        sum += loss.addGradient(tokens, scale: 1 / Float(options.windowsPerStep))
-      }
-      try journal.step(loss: sum / Double(options.windowsPerStep), schedule: step)
-      progress.report(
-        "tuning", detail: "divergence \(TuningSummary.rounded(journal.losses[step]))", completed: step + 1,
-        total: options.steps, unit: .items("steps"))
     }
+    Self.report(journal, progress)
+  }
+
+  private static func report(_ journal: TuningJournal, _ progress: any ProgressListener) {
+    guard let last = journal.losses.last else { return }
+    progress.report(
+      "tuning", detail: "divergence \(TuningSummary.rounded(last))", completed: journal.losses.count,
+      total: journal.total, unit: .items("steps"))
   }
 
   private func tuneBlocks(
     _ tuned: TuningModel, _ original: TuningModel, _ journal: inout TuningJournal, _ progress: any ProgressListener,
     _ goOn: (TuningJournal) throws -> Void
   ) throws {
-    let windows = (0..<options.blockWindows).map {
-      text.window(draw: $0, length: options.tokens, seed: options.seed)
+    let floats = options.tokens * tuned.configuration.hiddenSize
+    func stream(_ model: TuningModel) -> ActivationBuffer {
+      let buffer = ActivationBuffer(count: options.blockWindows * floats, passFloats: floats)
+      for window in 0..<options.blockWindows {
+        let states = model.embed(text.window(draw: window, length: options.tokens, seed: options.seed))
+        buffer.write(pass: window, from: states, count: floats)
+      }
+      return buffer
     }
-    let tuner = BlockTuner(tuned, reference: original, windows: windows, options: options)
+    let (originals, streams) = (stream(original), stream(tuned))
     for index in tuned.blocks.indices where journal.losses.count < journal.total {
-      try tuner.tune(index, &journal) { journal in
+      try BlockTuner(
+        original.blocks[index], original.parameters, configuration: original.configuration, options: options
+      ).advance(originals) { originals.write(pass: $0, from: $1, count: floats) }
+      let tuner = BlockTuner(
+        tuned.blocks[index], tuned.parameters, configuration: tuned.configuration, options: options)
+      try tuner.tune(index, from: streams, to: originals, &journal, firstStep: index * options.steps) { journal in
         try goOn(journal)
         let error = journal.losses.last.map { ", error \(TuningSummary.rounded($0))" } ?? ""
         progress.report(
           "tuning", detail: "block \(index + 1) of \(tuned.blocks.count)\(error)", completed: journal.losses.count,
           total: journal.total, unit: .items("steps"))
       }
+      try tuner.advance(streams) { streams.write(pass: $0, from: $1, count: floats) }
     }
   }
 

@@ -21,12 +21,23 @@ final class TuningModel {
   ///
   /// - Throws: `QuantizationError` (`unsupported`) that names a part which cannot be tuned, before any weight is read, or
   ///   whatever reading throws.
-  init(_ folder: ModelDirectory, precision: LinearAlgebra.Precision, observing gradients: OutputGradients? = nil) throws
-  {
+  convenience init(
+    _ folder: ModelDirectory, precision: LinearAlgebra.Precision, observing gradients: OutputGradients? = nil
+  ) throws {
+    try self.init(
+      ModelConfiguration(folder), source: folder, settings: QuantizationSettings(folder.configuration),
+      precision: precision, observing: gradients)
+  }
+
+  /// The same with the tensors of any source.
+  init(
+    _ configuration: ModelConfiguration, source: any TensorSource, settings: QuantizationSettings?,
+    precision: LinearAlgebra.Precision, observing gradients: OutputGradients? = nil
+  ) throws {
     self.precision = precision
-    configuration = try ModelConfiguration(folder)
+    self.configuration = configuration
     try Self.check(configuration)
-    let loader = ParameterLoader(source: folder, settings: try QuantizationSettings(folder.configuration))
+    let loader = ParameterLoader(source: source, settings: settings)
     var reader = TuningModelReader(
       loader: loader, configuration: configuration, precision: precision, gradients: gradients)
     embedding = try loader.embedding(configuration)

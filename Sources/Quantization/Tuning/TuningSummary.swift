@@ -10,6 +10,18 @@ public struct TuningSummary: Sendable {
   /// Tuned values.
   public let parameterCount: Int
 
+  init(losses: [Double], resumedSteps: Int, parameterCount: Int) {
+    (self.losses, self.resumedSteps, self.parameterCount) = (losses, resumedSteps, parameterCount)
+  }
+
+  /// Of the tasks of a job, some of which this process may have found done.
+  init(_ files: [TuningFile], stepsTaken: Int) {
+    let losses = files.flatMap(\.losses)
+    self.init(
+      losses: losses, resumedSteps: losses.count - stepsTaken,
+      parameterCount: files.reduce(0) { $0 + $1.parameterCount })
+  }
+
   /// The mean loss of the first tenth of the steps, at least one.
   public var firstLoss: Double { Self.mean(losses.prefix(max(1, losses.count / 10))) }
   /// The mean loss of the last tenth of the steps, at least one.

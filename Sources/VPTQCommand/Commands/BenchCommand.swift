@@ -111,6 +111,7 @@ struct BenchCommand: AsyncParsableCommand {
     let (time, (results, peak)) = try LoadTime.measure(
       folder, options: runtime.options, loads: loads, progress: progress, isCancelled: isCancelled
     ) { model in
+      common.show(model.residency.map { [$0.notice] } ?? [])
       let results = try throughput.measure(model, progress: progress, isCancelled: isCancelled)
       return (results, ProcessMemory.peakBytes)
     }

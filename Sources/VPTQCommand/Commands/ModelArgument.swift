@@ -29,7 +29,9 @@ enum ModelArgument {
     _ path: String, quiet: Bool = false, options: RuntimeOptions = RuntimeOptions()
   ) async throws -> (model: any CausalLanguageModel, folder: ModelDirectory) {
     let folder = try await folder(path, quiet: quiet)
-    return (try ModelRegistry.load(folder, options: options), folder)
+    let model = try ModelRegistry.load(folder, options: options)
+    if !quiet, let residency = model.residency { Console.writeError("note: \(residency.notice)") }
+    return (model, folder)
   }
 
   private static func pulled(_ name: HubRepository, quiet: Bool) async throws -> ModelDirectory {

@@ -21,11 +21,7 @@ struct QuantizeCommand: AsyncParsableCommand {
 
   @OptionGroup var work: QuantizationOptions
 
-  @Option(
-    help: ArgumentHelp(
-      "Tune the quantized model afterwards as vptq tune does: none, full, block, or a number of steps of full.",
-      valueName: "none|full|block|steps"))
-  var tune = "none"
+  @OptionGroup var tuneChoice: TuneChoice
 
   @Option(help: "The folder for finished blocks (default: OUTPUT.job).")
   var job: String?
@@ -45,21 +41,7 @@ struct QuantizeCommand: AsyncParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    try work.validate(seed: common.seed, tunes: try tuning() != nil)
-  }
-
-  /// How the quantized model is tuned, if it is.
-  private func tuning() throws -> TuningOptions? {
-    if tune == "none" || tune == "0" { return nil }
-    var options = TuningOptions(mode: TuningOptions.Mode(rawValue: tune) ?? .full)
-    if TuningOptions.Mode(rawValue: tune) == nil {
-      guard let steps = Int(tune), (1...1_000_000).contains(steps) else {
-        throw ValidationError("--tune must be none, full, block, or a number of steps up to 1000000, not \(tune)")
-      }
-      options.steps = steps
-    }
-    options.seed = common.seed
-    return options
+    try work.validate(seed: common.seed, tunes: try tuneChoice.options(seed: common.seed) != nil)
   }
 
   /// Tells the shapes that were chosen for a budget.
@@ -113,15 +95,14 @@ struct QuantizeCommand: AsyncParsableCommand {
     }
     progress.clear()
     common.show(statistics.notices)
-    let tuning = try tuning()
-    let untuned = tuning != nil ? job + "/untuned" : work.output
     var quantizer = ModelQuantizer(
       model: folder, plan: plan, statistics: statistics, guidance: work.statistics.guidance, seed: common.seed,
-      budget: work.recipe.bitBudget, output: untuned, job: job)
+      budget: work.recipe.bitBudget, output: work.output, job: job)
     if let limit = activationMemory { quantizer.activationMemory = limit.bytes }
+    quantizer.tuning = try tuning(statistics, folder, configuration, progress, interruption)
     if work.recipe.budget == nil { tell(plan) }
     let summary = try quantizer.run(
-      keepsJob: tuning != nil, progress: progress, isCancelled: { interruption.isRequested }
+      progress: progress, isCancelled: { interruption.isRequested }
     ) { plan, sensitivity in
       progress.clear()
       try tellAllocation(plan, sensitivity)
@@ -129,37 +110,28 @@ struct QuantizeCommand: AsyncParsableCommand {
     }
     progress.clear()
     common.show(summary.notices.filter { !statistics.notices.contains($0) })
-    var tuned: TuningSummary?
-    if let tuning {
-      tuned = try tune(
-        tuning, try ModelDirectory(path: untuned), folder, configuration, job: job + "/tuning", progress,
-        isCancelled: { interruption.isRequested })
-      try FileManager.default.removeItem(atPath: untuned)
-      ModelQuantizer.removeJob(at: job)
-    }
     let report = QuantizeReport(
-      summary: summary, tuned: tuned, model: folder, output: try ModelDirectory(path: work.output),
+      summary: summary, tuned: summary.tuning, model: folder, output: try ModelDirectory(path: work.output),
       seconds: Double(start.duration(to: .now) / .seconds(1)))
     report.show(json: common.json, verbose: common.verbose)
   }
 
-  /// Tunes the quantized model into the output folder.
-  private func tune(
-    _ options: TuningOptions, _ quantized: ModelDirectory, _ folder: ModelDirectory,
-    _ configuration: ModelConfiguration, job: String,
-    _ progress: ConsoleProgress, isCancelled: () -> Bool
-  ) throws -> TuningSummary {
-    var options = options
-    options.tokens = min(
-      options.tokens,
-      work.calibration.isSelf ? work.calibration.length(in: configuration) : configuration.maximumPositions)
-    let text = try work.calibration.text(
-      folder: folder, configuration: configuration, length: options.tokens, seed: common.seed, progress: progress,
-      isCancelled: isCancelled)
-    let tuner = ModelTuner(
-      model: quantized, reference: folder, text: text, options: options, output: work.output, job: job)
-    let summary = try tuner.run(progress: progress, isCancelled: isCancelled)
-    progress.clear()
-    return summary
+  /// How the quantized model is tuned, and on what text.
+  private func tuning(
+    _ statistics: ModelQuantizer.Statistics, _ folder: ModelDirectory, _ configuration: ModelConfiguration,
+    _ progress: ConsoleProgress, _ interruption: Interruption
+  ) throws -> ModelQuantizer.Tuning? {
+    guard let options = try tuneChoice.options(seed: common.seed, work.calibration, configuration) else { return nil }
+    switch statistics {
+    case .measured(let windows, _) where work.calibration.isSelf,
+      .sequential(let windows) where work.calibration.isSelf:
+      return ModelQuantizer.Tuning(options: options, text: TuningText(streams: windows.windows))
+    default:
+      let text = try work.calibration.text(
+        folder: folder, configuration: configuration, length: options.tokens, seed: common.seed, progress: progress,
+        isCancelled: { interruption.isRequested })
+      progress.clear()
+      return ModelQuantizer.Tuning(options: options, text: text)
+    }
   }
 }

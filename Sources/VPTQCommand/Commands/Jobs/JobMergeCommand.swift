@@ -31,7 +31,7 @@ struct JobMergeCommand: AsyncParsableCommand {
     progress.clear()
     common.show(summary.notices)
     QuantizeReport(
-      summary: summary, tuned: nil, model: try ModelDirectory(path: job.arguments.model),
+      summary: summary, tuned: summary.tuning, model: try ModelDirectory(path: job.arguments.model),
       output: try ModelDirectory(path: job.arguments.output),
       seconds: job.status().stages.reduce(0) { $0 + $1.seconds }, isOfTasks: true
     ).show(json: common.json, verbose: common.verbose)

@@ -23,6 +23,7 @@ struct JobPlanCommand: AsyncParsableCommand {
   var job: String
 
   @OptionGroup var work: QuantizationOptions
+  @OptionGroup var tuneChoice: TuneChoice
 
   @Option(help: "Parts of the calibration text that are measured side by side.")
   var shards = 4
@@ -35,7 +36,7 @@ struct JobPlanCommand: AsyncParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    try work.validate(seed: common.seed, tunes: false)
+    try work.validate(seed: common.seed, tunes: try tuneChoice.options(seed: common.seed) != nil)
     guard (1...10_000).contains(shards) else {
       throw ValidationError("--shards must be between 1 and 10000, not \(shards)")
     }
@@ -62,7 +63,9 @@ struct JobPlanCommand: AsyncParsableCommand {
     arguments.division = JobDivision(shards: shards, partsPerBlock: parts)
     let windows = try text(&arguments, plan, folder, configuration)
     common.show(windows?.notices ?? [])
-    let planned = try QuantizationJob.plan(at: Self.absolute(job), arguments: arguments, windows: windows)
+    let tuningText = try tuningText(&arguments, folder, configuration)
+    let planned = try QuantizationJob.plan(
+      at: Self.absolute(job), arguments: arguments, windows: windows, tuningText: tuningText)
     try JobPlanReport(job: planned).show(json: common.json)
   }
 
@@ -93,6 +96,23 @@ struct JobPlanCommand: AsyncParsableCommand {
       isCancelled: { false })
     arguments.text.windows = windows.windows.count
     return windows
+  }
+
+  /// What the model is tuned on, where that comes from files.
+  private func tuningText(
+    _ arguments: inout JobArguments, _ folder: ModelDirectory, _ configuration: ModelConfiguration
+  ) throws -> TuningText? {
+    let calibration = work.calibration
+    guard let options = try tuneChoice.options(seed: common.seed, calibration, configuration) else { return nil }
+    arguments.tuning = options
+    if calibration.isSelf {
+      arguments.writesText = true
+      arguments.text = (calibration.samples, try calibration.checkedLength(in: configuration))
+      return nil
+    }
+    return try calibration.text(
+      folder: folder, configuration: configuration, length: options.tokens, seed: common.seed,
+      progress: SilentProgress(), isCancelled: { false })
   }
 
   private static func absolute(_ path: String) -> String { URL(fileURLWithPath: path).standardizedFileURL.path }
