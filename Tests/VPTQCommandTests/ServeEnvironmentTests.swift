@@ -10,7 +10,8 @@ struct ServeEnvironmentTests {
       ("VPTQ_QUEUE", "-1", "between 0 and 100000"), ("VPTQ_CONTEXT", "1", "between 2 and"),
       ("VPTQ_MAX_BODY", "0", "between 1 and 4096"), ("VPTQ_MEMORY", "much", "above 0"),
       ("VPTQ_THREADS", "0", "between 1 and 1024"), ("VPTQ_HEAD", "int4", "native or int8"),
-      ("VPTQ_KV_CACHE", "int4", "float32, float16 or int8"),
+      ("VPTQ_KV_CACHE", "int4", "float32, float16 or int8"), ("VPTQ_WEIGHT_MEMORY", "much", "such as 8GB"),
+      ("VPTQ_NO_READ_AHEAD", "yes", "1 or 0"),
       ("VPTQ_EXACT", "yes", "1 or 0"), ("VPTQ_QUIET", "2", "1 or 0"), ("VPTQ_ALLOW_CONTROL_TOKENS", "true", "1 or 0"),
     ])
   func refusals(name: String, value: String, reason: String) throws {

@@ -14,6 +14,8 @@ public final class ServedModel: Sendable {
   public let tokenizer: Tokenizer
   /// What `/v1/models` tells beside the name.
   public let details: ModelDetails
+  /// How much of the weights stays in memory; nil where all do.
+  public let residency: WeightResidency?
 
   /// Loads a model folder.
   ///
@@ -24,6 +26,7 @@ public final class ServedModel: Sendable {
     self.name = name
     tokenizer = try Tokenizer(folder: folder.path)
     let model = try ModelRegistry.load(folder, options: options)
+    residency = model.residency
     engine = GenerationEngine(model: model, tokenizer: tokenizer, limits: limits)
     details = try ModelDetails(
       folder, model.configuration, contextLength: engine.contextLength, hasChatTemplate: tokenizer.hasChatTemplate)
@@ -32,6 +35,7 @@ public final class ServedModel: Sendable {
   /// A model that is already in memory.
   public init(name: String, engine: GenerationEngine, tokenizer: Tokenizer, details: ModelDetails) {
     self.name = name
+    residency = nil
     self.engine = engine
     self.tokenizer = tokenizer
     self.details = details

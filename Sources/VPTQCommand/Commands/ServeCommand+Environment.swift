@@ -72,6 +72,13 @@ extension ServeCommand {
       }
       arguments.kvCache = cache
     }
+    if runtime.weightMemory == nil, let variable = Self.variable("weight-memory") {
+      guard let memory = ByteCount(argument: variable.text) else {
+        throw ValidationError("\(variable.name) must be a size such as 8GB, not \(variable.text)")
+      }
+      arguments.weightMemory = memory
+    }
+    if runtime.readAhead { arguments.readAhead = try !flag(false, "no-read-ahead") }
     try arguments.validate()
     return arguments.options
   }

@@ -73,6 +73,7 @@ struct ServeCommand: AsyncParsableCommand {
     if let threads = try threadCount() { WorkerPool.shared.threadCount = threads }
     let (options, limits, runtime) = (try options(), try limits(), try runtimeOptions())
     var sources: [ModelStore.Source] = []
+    let isQuiet = isQuiet
     for argument in models {
       let (name, path) = Self.named(argument)
       let folder = try await ModelArgument.folder(path, quiet: isQuiet)
@@ -84,13 +85,14 @@ struct ServeCommand: AsyncParsableCommand {
       }
       sources.append(
         ModelStore.Source(name: name, byteCount: folder.fileBytes) {
-          try ServedModel(name: name, folder: folder, limits: limits, options: runtime)
+          let model = try ServedModel(name: name, folder: folder, limits: limits, options: runtime)
+          if !isQuiet, let residency = model.residency { Console.writeError("note: \(name): \(residency.notice)") }
+          return model
         })
     }
     let store = ModelStore(sources, byteLimit: try memoryLimit())
-    let quiet = isQuiet
     try await Server(store, options: options).run { address in
-      if !quiet { Console.writeError("listening at \(address); the page is there too, the interface below /v1") }
+      if !isQuiet { Console.writeError("listening at \(address); the page is there too, the interface below /v1") }
     }
   }
 
