@@ -354,25 +354,50 @@ static void heads(const ck_kernels *p, const ck_kernels *k, size_t half, size_t 
   k->rotary(y, count, dim, half, cosine, sine);
   check(all_near(x, y, n, 1e-6, 2e-6), "rotary", half, count, 0);
 
-  // `count` positions of `dim` values, one stride apart.
-  const size_t stride = dim + 3;
-  float *q = floats(dim, 1), *keys = floats(stride * count, 2), *a = floats(count, 1), *b = floats(count, 3);
-  p->attention_scores(q, keys, stride, count, dim, 0.3f, a);
-  k->attention_scores(q, keys, stride, count, dim, 0.3f, b);
-  check(all_near(a, b, count, 1e-6, 4e-6 * sqrt((double)dim)), "attention_scores", dim, count, 0);
-  int alone = 1;
-  for (size_t i = 0; i < count; i++) {
-    float one;
-    k->attention_scores(q, keys + i * stride, stride, 1, dim, 0.3f, &one);
-    alone &= one == b[i];
-  }
-  check(alone, "attention_scores, positions alone", dim, count, 0);
-  float *u = floats(dim, 1), *v = floats(dim, 2);
-  p->attention_mix(a, keys, stride, count, dim, u);
-  k->attention_mix(a, keys, stride, count, dim, v);
-  check(all_near(u, v, dim, 1e-6, 1e-5 * sqrt((double)(dim * count))), "attention_mix", dim, count, 0);
   release(x), release(y), release(cosine), release(sine);
-  release(q), release(keys), release(a), release(b), release(u), release(v);
+}
+
+/// `count` positions of `dim` values, one stride apart, stored in each way, met by several queries.
+static void attention(const ck_kernels *p, const ck_kernels *k, size_t dim, size_t count) {
+  const size_t stride = dim + 3, n = stride * count;
+  static const ck_storage storages[] = {CK_F32, CK_F16, CK_BF16, CK_I8};
+  for (size_t s = 0; s < 4; s++) {
+    float *numbers = floats(n, 2);
+    const size_t size = storages[s] == CK_F32 ? 4 : storages[s] == CK_I8 ? 1 : 2;
+    char *keys = malloc(n * size + 1);
+    if (storages[s] == CK_F32) memcpy(keys, numbers, n * size);
+    else if (storages[s] == CK_F16) p->f32_to_f16(numbers, (uint16_t *)keys, n);
+    else if (storages[s] == CK_BF16) p->f32_to_bf16(numbers, (uint16_t *)keys, n);
+    else for (size_t i = 0; i < n; i++) keys[i] = (char)(signed char)(100 * numbers[i]);
+    const double unit = storages[s] == CK_I8 ? 100 : 1;
+    for (size_t queries = 1; queries <= 6; queries++) {
+      float *q = floats(queries * dim, 1), *a = floats(queries * count, 1), *b = floats(queries * count, 3);
+      p->attention_scores(q, queries, keys, storages[s], stride, count, dim, 0.3f, a, count);
+      k->attention_scores(q, queries, keys, storages[s], stride, count, dim, 0.3f, b, count);
+      check(all_near(a, b, queries * count, 1e-6, 4e-6 * unit * sqrt((double)dim)), "attention_scores", dim, count, s);
+      float *u = floats(queries * dim, 1), *v = floats(queries * dim, 2), *w = floats(dim, 2);
+      int alone = 1;
+      for (size_t i = 0; i < queries; i++) {
+        for (size_t t = 0; t < count; t++) {
+          float one;
+          k->attention_scores(
+            q + i * dim, 1, keys + t * stride * size, storages[s], stride, 1, dim, 0.3f, &one, 1);
+          alone &= one == b[i * count + t];
+        }
+      }
+      check(alone, "attention_scores, alone", dim, count, s);
+      for (size_t i = 0; i < queries * count; i++) a[i] = sinf((float)i);
+      p->attention_mix(a, count, queries, keys, storages[s], stride, count, dim, u);
+      k->attention_mix(a, count, queries, keys, storages[s], stride, count, dim, v);
+      check(
+        all_near(u, v, queries * dim, 1e-6, 1e-5 * unit * sqrt((double)(dim * count))), "attention_mix", dim, count, s);
+      k->attention_mix(a + (queries - 1) * count, count, 1, keys, storages[s], stride, count, dim, w);
+      check(!memcmp(w, v + (queries - 1) * dim, dim * sizeof *w), "attention_mix, alone", dim, count, s);
+      release(q), release(a), release(b), release(u), release(v), release(w);
+    }
+    free(keys);
+    release(numbers);
+  }
 }
 
 // Nearest centroids
@@ -529,7 +554,10 @@ int main(int argc, char **argv) {
   for (size_t s = 0; s < SIZES; s++) {
     for (size_t odd = 0; odd < 4; odd++) vectors(p, k, sizes[s], odd);
     if (sizes[s] > 257) continue;
-    for (size_t count = 1; count <= 9; count++) heads(p, k, sizes[s], count);
+    for (size_t count = 1; count <= 9; count++) {
+      heads(p, k, sizes[s], count);
+      attention(p, k, sizes[s], count);
+    }
   }
   for (size_t dimension = 1; dimension <= 17; dimension++) {
     for (size_t s = 0; s < SIZES; s++) {

@@ -639,20 +639,6 @@ INLINE void score_rows(
   }
 }
 
-INLINE void score_queries(
-  int queries, const float *q, const void *k, ck_storage storage, size_t k_stride, size_t positions, size_t head_dim,
-  float scale, float *scores, size_t scores_stride) {
-  size_t p = 0;
-  for (; p + 4 <= positions; p += 4) {
-    const void *keys = ck_element(k, storage, p * k_stride);
-    score_rows(queries, 4, q, keys, storage, k_stride, head_dim, scale, scores + p, scores_stride);
-  }
-  for (; p < positions; p++) {
-    const void *key = ck_element(k, storage, p * k_stride);
-    score_rows(queries, 1, q, key, storage, k_stride, head_dim, scale, scores + p, scores_stride);
-  }
-}
-
 /// 4 * vectors outputs of `queries` (1...4) mixtures, `width` (1...4) of the last 4 there.
 INLINE void mix_columns(
   int queries, int vectors, size_t width, const float *weights, size_t weights_stride, const void *v,
@@ -694,6 +680,7 @@ INLINE void mix_queries(
   }
 }
 
+#define ATTENTION_KEYS(queries) 4
 #define ATTENTION
 #define ATTENTION_INLINE INLINE
 #include "attention_queries.h"

@@ -1,5 +1,20 @@
-// Included by each table's file: attention for any number of queries and each storage, from its loops for up to four queries,
-// `score_queries` and `mix_queries`.
+// Included by each table's file: attention for any number of queries and each storage, from its loops for up to four queries:
+// `score_rows`, which takes one key or ATTENTION_KEYS(queries), and `mix_queries`.
+
+ATTENTION_INLINE void score_queries(
+  int queries, const float *q, const void *k, ck_storage storage, size_t k_stride, size_t positions, size_t head_dim,
+  float scale, float *scores, size_t scores_stride) {
+  const int rows = ATTENTION_KEYS(queries);
+  size_t p = 0;
+  for (; p + (size_t)rows <= positions; p += (size_t)rows) {
+    const void *keys = ck_element(k, storage, p * k_stride);
+    score_rows(queries, rows, q, keys, storage, k_stride, head_dim, scale, scores + p, scores_stride);
+  }
+  for (; p < positions; p++) {
+    const void *key = ck_element(k, storage, p * k_stride);
+    score_rows(queries, 1, q, key, storage, k_stride, head_dim, scale, scores + p, scores_stride);
+  }
+}
 
 ATTENTION_INLINE void scores_of(
   const float *q, size_t queries, const void *k, ck_storage storage, size_t k_stride, size_t positions,
@@ -55,3 +70,4 @@ ATTENTION static void attention_mix(
 
 #undef ATTENTION
 #undef ATTENTION_INLINE
+#undef ATTENTION_KEYS

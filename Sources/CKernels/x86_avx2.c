@@ -749,22 +749,6 @@ AVX2_INLINE void score_rows(
   }
 }
 
-AVX2_INLINE void score_queries(
-  int queries, const float *q, const void *k, ck_storage storage, size_t k_stride, size_t positions, size_t head_dim,
-  float scale, float *scores, size_t scores_stride) {
-  // Sixteen registers: fewer keys at a time where there are more queries.
-  const int rows = queries <= 2 ? 4 : 2;
-  size_t p = 0;
-  for (; p + (size_t)rows <= positions; p += (size_t)rows) {
-    const void *keys = ck_element(k, storage, p * k_stride);
-    score_rows(queries, rows, q, keys, storage, k_stride, head_dim, scale, scores + p, scores_stride);
-  }
-  for (; p < positions; p++) {
-    const void *key = ck_element(k, storage, p * k_stride);
-    score_rows(queries, 1, q, key, storage, k_stride, head_dim, scale, scores + p, scores_stride);
-  }
-}
-
 /// 8 * vectors outputs of `queries` (1...4) mixtures, `width` (1...8) of the last 8 there.
 AVX2_INLINE void mix_columns(
   int queries, int vectors, size_t width, const float *weights, size_t weights_stride, const void *v,
@@ -808,6 +792,8 @@ AVX2_INLINE void mix_queries(
   }
 }
 
+// Sixteen registers: fewer keys at a time where there are more queries.
+#define ATTENTION_KEYS(queries) ((queries) <= 2 ? 4 : 2)
 #define ATTENTION AVX2
 #define ATTENTION_INLINE AVX2_INLINE
 #include "attention_queries.h"

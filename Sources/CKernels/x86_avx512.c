@@ -767,20 +767,6 @@ AVX512_INLINE void score_rows(
   }
 }
 
-AVX512_INLINE void score_queries(
-  int queries, const float *q, const void *k, ck_storage storage, size_t k_stride, size_t positions, size_t head_dim,
-  float scale, float *scores, size_t scores_stride) {
-  size_t p = 0;
-  for (; p + 4 <= positions; p += 4) {
-    const void *keys = ck_element(k, storage, p * k_stride);
-    score_rows(queries, 4, q, keys, storage, k_stride, head_dim, scale, scores + p, scores_stride);
-  }
-  for (; p < positions; p++) {
-    const void *key = ck_element(k, storage, p * k_stride);
-    score_rows(queries, 1, q, key, storage, k_stride, head_dim, scale, scores + p, scores_stride);
-  }
-}
-
 /// 16 * vectors outputs of `queries` (1...4) mixtures, the last 16 of them masked: one chain for each.
 AVX512_INLINE void mix_columns(
   int queries, int vectors, __mmask16 lanes, const float *weights, size_t weights_stride, const void *v,
@@ -821,6 +807,7 @@ AVX512_INLINE void mix_queries(
   }
 }
 
+#define ATTENTION_KEYS(queries) 4
 #define ATTENTION AVX512
 #define ATTENTION_INLINE AVX512_INLINE
 #include "attention_queries.h"
