@@ -17,6 +17,12 @@ struct CachedRows {
       stride: stride)
   }
 
+  /// Copies the first `count` rows of others of the same form and width.
+  func take(first count: Int, of other: CachedRows) {
+    entries.copyMemory(from: other.entries, byteCount: count * stride * form.entryBytes)
+    if let scales, let others = other.scales { scales.update(from: others, count: count) }
+  }
+
   /// Keeps a row of `stride` numbers.
   func store(_ row: UnsafePointer<Float>, at position: Int) {
     let target = entries + position * stride * form.entryBytes

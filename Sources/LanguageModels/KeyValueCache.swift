@@ -71,9 +71,7 @@ public final class KeyValueCache: @unchecked Sendable {
     let copy = KeyValueCache(rows: layers.map(\.rows), capacity: capacity, form: form)
     copy.reserve(count)
     for (from, to) in zip(layers, copy.layers) {
-      Self.copy(
-        first: count, of: parts(from.rows, room: allocated), from.memory,
-        to: parts(to.rows, room: copy.allocated), to.memory)
+      from.rows.copy(first: count, from.memory, room: allocated, to: to.memory, room: copy.allocated, form)
     }
     copy.tokens = Array(tokens[..<count])
     copy.rotaryLength = rotaryLength
@@ -82,17 +80,12 @@ public final class KeyValueCache: @unchecked Sendable {
 
   /// Bytes of keys and values there is memory for.
   public var byteCount: Int {
-    layers.reduce(0) { $0 + allocated * Self.bytesPerPosition($1.rows, form) }
+    layers.reduce(0) { $0 + allocated * $1.rows.bytesPerPosition(form) }
   }
 
   /// Bytes of keys and values for each position of a sequence.
   package static func bytesPerPosition(_ blocks: [BlockConfiguration], form: CacheForm) -> Int {
-    blocks.reduce(0) { $0 + bytesPerPosition(Rows($1.attention), form) }
-  }
-
-  private static func bytesPerPosition(_ rows: Rows, _ form: CacheForm) -> Int {
-    [rows.keyDimension, rows.valueDimension].filter { $0 > 0 }
-      .reduce(0) { $0 + rows.heads * ($1 * form.entryBytes + form.scaleBytes) }
+    blocks.reduce(0) { $0 + Rows($1.attention).bytesPerPosition(form) }
   }
 
   /// Makes room for `positions` positions, twice as many as before or more, so that a growing sequence is seldom copied.
@@ -102,42 +95,12 @@ public final class KeyValueCache: @unchecked Sendable {
     for index in layers.indices {
       let (rows, old) = (layers[index].rows, layers[index].memory)
       let new = UnsafeMutableRawPointer.allocate(
-        byteCount: max(1, next * Self.bytesPerPosition(rows, form)), alignment: Self.alignment)
-      Self.copy(first: count, of: parts(rows, room: allocated), old, to: parts(rows, room: next), new)
+        byteCount: max(1, next * rows.bytesPerPosition(form)), alignment: Self.alignment)
+      rows.copy(first: count, old, room: allocated, to: new, room: next, form)
       old.deallocate()
       layers[index].memory = new
     }
     allocated = next
-  }
-
-  /// A part of a block's memory: something of each position for one head.
-  private struct Part {
-    let offset: Int
-    let bytesPerPosition: Int
-  }
-
-  /// Where everything lies in a block's memory with room for so many positions: scales first, then keys and values, head by head.
-  private func parts(_ rows: Rows, room: Int) -> [Part] {
-    let widths = [rows.keyDimension, rows.valueDimension].filter { $0 > 0 }
-    let sizes =
-      (form.scaleBytes > 0 ? widths.map { _ in form.scaleBytes } : []) + widths.map { $0 * form.entryBytes }
-    var offset = 0
-    return sizes.flatMap { size in
-      (0..<rows.heads).map { _ in
-        defer { offset += room * size }
-        return Part(offset: offset, bytesPerPosition: size)
-      }
-    }
-  }
-
-  /// Copies the first `count` positions of one block between memories.
-  private static func copy(
-    first count: Int, of fromParts: [Part], _ from: UnsafeRawPointer, to toParts: [Part],
-    _ to: UnsafeMutableRawPointer
-  ) {
-    for (source, target) in zip(fromParts, toParts) {
-      (to + target.offset).copyMemory(from: from + source.offset, byteCount: count * source.bytesPerPosition)
-    }
   }
 
   package func advance(by tokens: [Int]) {
@@ -155,15 +118,6 @@ public final class KeyValueCache: @unchecked Sendable {
   }
 
   private func rows(_ layer: Layer, head: Int, areValues: Bool) -> CachedRows {
-    let (rows, kinds) = (layer.rows, layer.rows.valueDimension > 0 ? 2 : 1)
-    let place = (areValues ? rows.heads : 0) + head
-    let scales = form.scaleBytes * rows.heads * kinds
-    let before = areValues ? rows.heads * rows.keyDimension : 0
-    let width = areValues ? rows.valueDimension : rows.keyDimension
-    return CachedRows(
-      form: form, entries: layer.memory + allocated * (scales + (before + head * width) * form.entryBytes),
-      scales: form.scaleBytes > 0
-        ? (layer.memory + allocated * place * form.scaleBytes).assumingMemoryBound(to: Float.self) : nil,
-      stride: width)
+    layer.rows.place(head: head, areValues: areValues, in: layer.memory, room: allocated, form)
   }
 }

@@ -19,6 +19,8 @@ struct AttentionMix: Sendable {
 
   /// Queries handled together: their scores share the unpacked keys and values.
   private static let queryBlock = 64
+  /// Heads of a group handled together: as many as the kernels take to a key, so that threads have work where one key serves all.
+  private static let headBlock = 4
 
   /// One independent piece of work: queries of one sequence and one group of heads, which share keys and values.
   private struct Task {
@@ -40,13 +42,15 @@ struct AttentionMix: Sendable {
     for span in layout.spans {
       let isBlocked = layout.grouping.usesTiles(tokens: span.count, limit: 3)
       // A token's heads of one group go together; so do the tokens of one head where they are many.
-      let heads = isBlocked ? 1 : groupSize
-      for head in stride(from: 0, to: headCount, by: heads) {
-        for first in stride(from: 0, to: span.count, by: Self.queryBlock) {
-          tasks.append(
-            Task(
-              span: span, group: head / groupSize, head: head, heads: heads, first: first,
-              count: min(Self.queryBlock, span.count - first)))
+      let together = isBlocked ? 1 : Self.headBlock
+      for group in 0..<keyValueHeadCount {
+        for head in stride(from: 0, to: groupSize, by: together) {
+          for first in stride(from: 0, to: span.count, by: Self.queryBlock) {
+            tasks.append(
+              Task(
+                span: span, group: group, head: group * groupSize + head, heads: min(together, groupSize - head),
+                first: first, count: min(Self.queryBlock, span.count - first)))
+          }
         }
       }
     }

@@ -31,9 +31,6 @@ final class WeightStream: @unchecked Sendable {
     self.readsAhead = readsAhead
   }
 
-  /// Bytes that every pass reads from disk.
-  var bytes: Int { lock.withLock { units.reduce(0) { $0 + $1.bytes } } }
-
   /// Adds a matrix behind the others; its number.
   func add(_ tensors: [Tensor]) -> Int {
     let tensors = tensors.filter(\.isMapped)

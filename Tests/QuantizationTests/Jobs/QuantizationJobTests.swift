@@ -11,12 +11,6 @@ import Testing
 
 @Suite("Quantization jobs", .serialized)
 struct QuantizationJobTests {
-  private func withJobs(_ body: (TinyJob) throws -> Void) throws {
-    let folder = try SharedData.temporaryFolder()
-    defer { try? FileManager.default.removeItem(at: folder) }
-    try body(TinyJob(in: folder))
-  }
-
   /// The bytes of the model do not depend on how the text is divided, nor on how matrices are: 30 windows in 1, 3 and 8 shards.
   @Test(
     "A job gives the bytes of vptq quantize, whatever its division",
@@ -24,7 +18,7 @@ struct QuantizationJobTests {
       (JobArguments.Moments.measured, nil as BitBudget?), (.measured, BitBudget(bits: 4.5)), (.sequential, nil),
     ])
   func sameBytes(moments: JobArguments.Moments, budget: BitBudget?) throws {
-    try withJobs { jobs in
+    try TinyJob.inFolder { jobs in
       let preset = budget == nil ? "v4-k16-4" : "v2-k16"
       let expected = try jobs.quantized(
         "whole", jobs.arguments("whole", preset: preset, budget: budget, moments: moments))
@@ -51,7 +45,7 @@ struct QuantizationJobTests {
 
   @Test("Second moments of 1, 3 and 8 shards have the same bytes, and serve as those of one process do")
   func secondMoments() throws {
-    try withJobs { jobs in
+    try TinyJob.inFolder { jobs in
       let expected = try jobs.quantized("whole", jobs.arguments("whole", moments: .saved(jobs.path("moments"))))
       let moments = try FolderContents.read(jobs.path("moments"))
       #expect(moments.count == 2)
@@ -74,7 +68,7 @@ struct QuantizationJobTests {
 
   @Test("A plain run whose residual stream does not fit goes through the job folder, to the same bytes")
   func spilled() throws {
-    try withJobs { jobs in
+    try TinyJob.inFolder { jobs in
       let expected = try jobs.quantized("whole", jobs.arguments("whole"))
       let folder = try ModelDirectory(path: jobs.model)
       var quantizer = ModelQuantizer(
@@ -97,20 +91,12 @@ struct QuantizationJobTests {
 
   @Test("Four workers side by side give the bytes of one")
   func workers() throws {
-    try withJobs { jobs in
+    try TinyJob.inFolder { jobs in
       let budget = BitBudget(bits: 4.5)
       let expected = try jobs.quantized("whole", jobs.arguments("whole", preset: "v2-k16", budget: budget))
       let arguments = try jobs.arguments("out", preset: "v2-k16", budget: budget, shards: 4, parts: 4)
       let planned = try jobs.plan("out", arguments)
-      let errors = Mutex<[String]>([])
-      DispatchQueue.concurrentPerform(iterations: 4) { _ in
-        do {
-          try JobWorker(QuantizationJob(path: jobs.path("out.job"))).runAll()
-        } catch {
-          errors.withLock { $0.append("\(error)") }
-        }
-      }
-      #expect(errors.withLock { $0 } == [])
+      #expect(jobs.work(on: "out.job", workers: 4) == [])
       _ = try planned.merge()
       #expect(try FolderContents.read(jobs.path("out")) == expected)
     }
@@ -118,7 +104,7 @@ struct QuantizationJobTests {
 
   @Test("A task waits for what it reads, is done once, and is refused by number if there is none")
   func single() throws {
-    try withJobs { jobs in
+    try TinyJob.inFolder { jobs in
       let job = try jobs.plan("out", jobs.arguments("out", shards: 2))
       let worker = JobWorker(job)
       let last = job.graph.tasks.count - 1
@@ -143,7 +129,7 @@ struct QuantizationJobTests {
 
   @Test("A task that fails is told, blocks what reads of it, and is tried again when asked")
   func failing() throws {
-    try withJobs { jobs in
+    try TinyJob.inFolder { jobs in
       let job = try jobs.plan("out", jobs.arguments("out", parts: 16))
       // Where the result of the first matrix belongs there is a folder.
       let name = try #require(job.graph.tasks.first { $0.stage == "quantization" }).name
@@ -169,7 +155,7 @@ struct QuantizationJobTests {
 
   @Test("A damaged result and changed weights are refused when the model is put together")
   func verified() throws {
-    try withJobs { jobs in
+    try TinyJob.inFolder { jobs in
       let job = try jobs.plan("out", jobs.arguments("out"))
       try JobWorker(job).runAll()
       let path = job.path + "/block-00001.safetensors"
@@ -193,7 +179,7 @@ struct QuantizationJobTests {
 
   @Test("A job planned again keeps its results; planned with other arguments it is refused by name")
   func replanned() throws {
-    try withJobs { jobs in
+    try TinyJob.inFolder { jobs in
       let job = try jobs.plan("out", jobs.arguments("out", shards: 2))
       while try JobWorker(job).runNext() != .finished {}
       #expect(try jobs.plan("out", jobs.arguments("out", shards: 2)).status().isFinished)

@@ -1,6 +1,7 @@
 import Checkpoints
 import Foundation
 import LanguageModels
+import Synchronization
 import TestSupport
 
 @testable import Quantization
@@ -15,6 +16,26 @@ struct TinyJob {
   init(in folder: URL) throws {
     self.folder = folder
     model = try TinyModel.write(in: folder)
+  }
+
+  /// Runs `body` with jobs in a folder of their own.
+  static func inFolder(_ body: (TinyJob) throws -> Void) throws {
+    let folder = try SharedData.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try body(TinyJob(in: folder))
+  }
+
+  /// Does all tasks of a job by workers side by side; what went wrong.
+  func work(on job: String, workers: Int) -> [String] {
+    let errors = Mutex<[String]>([])
+    DispatchQueue.concurrentPerform(iterations: workers) { _ in
+      do {
+        try JobWorker(QuantizationJob(path: path(job))).runAll()
+      } catch {
+        errors.withLock { $0.append("\(error)") }
+      }
+    }
+    return errors.withLock { $0 }
   }
 
   func path(_ name: String) -> String { folder.appendingPathComponent(name).path }

@@ -1,7 +1,6 @@
 import Checkpoints
 import Foundation
 import LanguageModels
-import Synchronization
 import Tensors
 import TestSupport
 import Testing
@@ -19,12 +18,6 @@ struct TuningJobTests {
     options.windowsPerStep = 2
     options.checkpointInterval = 2
     return options
-  }
-
-  private func withJobs(_ body: (TinyJob) throws -> Void) throws {
-    let folder = try SharedData.temporaryFolder()
-    defer { try? FileManager.default.removeItem(at: folder) }
-    try body(TinyJob(in: folder))
   }
 
   /// What `vptq quantize` and then `vptq tune` write.
@@ -53,7 +46,7 @@ struct TuningJobTests {
     "A job that tunes gives the bytes of quantize and then tune, and so does quantize with tuning",
     arguments: [TuningOptions.Mode.block, .full], [nil, BitBudget(bits: 4.5)])
   func sameBytes(mode: TuningOptions.Mode, budget: BitBudget?) throws {
-    try withJobs { jobs in
+    try TinyJob.inFolder { jobs in
       let expected = try tuned(jobs, options(mode), budget: budget)
       #expect(expected["quantization.json"] != nil && expected["model.safetensors"] != nil)
       let folder = try ModelDirectory(path: jobs.model)
@@ -86,18 +79,10 @@ struct TuningJobTests {
 
   @Test("Three workers side by side give the bytes of one", arguments: [TuningOptions.Mode.block, .full])
   func workers(mode: TuningOptions.Mode) throws {
-    try withJobs { jobs in
+    try TinyJob.inFolder { jobs in
       let expected = try tuned(jobs, options(mode))
       let planned = try plan(jobs, "out", options(mode), shards: 3, parts: 4)
-      let errors = Mutex<[String]>([])
-      DispatchQueue.concurrentPerform(iterations: 3) { _ in
-        do {
-          try JobWorker(QuantizationJob(path: jobs.path("out.job"))).runAll()
-        } catch {
-          errors.withLock { $0.append("\(error)") }
-        }
-      }
-      #expect(errors.withLock { $0 } == [])
+      #expect(jobs.work(on: "out.job", workers: 3) == [])
       _ = try planned.merge()
       #expect(try FolderContents.read(jobs.path("out")) == expected)
     }
@@ -107,7 +92,7 @@ struct TuningJobTests {
   @Test(
     "A worker that is stopped again and again goes on from checkpoints", arguments: [TuningOptions.Mode.block, .full])
   func stopped(mode: TuningOptions.Mode) throws {
-    try withJobs { jobs in
+    try TinyJob.inFolder { jobs in
       let expected = try tuned(jobs, options(mode, steps: 9))
       let job = try plan(jobs, "out", options(mode, steps: 9))
       // The quantization is not what is looked at here.
@@ -138,7 +123,7 @@ struct TuningJobTests {
 
   @Test("Another way of tuning does the tuning again and nothing else; none takes what is quantized")
   func replanned() throws {
-    try withJobs { jobs in
+    try TinyJob.inFolder { jobs in
       let job = try plan(jobs, "out", options(.block))
       try JobWorker(job).runAll()
       let again = try plan(jobs, "out", options(.block, steps: 5))
@@ -156,7 +141,7 @@ struct TuningJobTests {
 
   @Test("Text of the model's own is tuned on as it is measured on")
   func ownText() throws {
-    try withJobs { jobs in
+    try TinyJob.inFolder { jobs in
       var arguments = try jobs.arguments("out")
       arguments.writesText = true
       arguments.tuning = options(.block)
@@ -176,7 +161,7 @@ struct TuningJobTests {
 
   @Test("Text that is too short is refused when the job is planned; damaged results when it is merged")
   func refused() throws {
-    try withJobs { jobs in
+    try TinyJob.inFolder { jobs in
       var long = options(.block)
       long.tokens = 30
       let error = #expect(throws: QuantizationError.self) { try plan(jobs, "out", long) }
