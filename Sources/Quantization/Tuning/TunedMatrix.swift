@@ -9,19 +9,21 @@ final class TunedMatrix: BlockMatrix {
   /// Floats from one input column of a decoded weight to the next, at least `outFeatures`.
   let stride: Int
   let tunedBias: Range<Int>?
-  private let parts: [Part]
+  var parts: [Part]
+  var evidence: CodeEvidence?
+  let hasOutliers: Bool
   /// By input column.
-  private let scale: Range<Int>?
-  private let shift: Range<Int>?
+  let scale: Range<Int>?
+  let shift: Range<Int>?
 
   /// Columns that share a codebook: a group, or the outliers.
   struct Part {
     /// Its columns in the order of the original matrix's numbers.
     let columns: [Int]
     /// `[columns, vectors]`.
-    let codes: [UInt16]
+    var codes: [UInt16]
     /// Likewise; empty without a residual.
-    let residualCodes: [UInt16]
+    var residualCodes: [UInt16]
     let vectors: Int
     let vectorLength: Int
     /// Where its centroids lie among the tuned values.
@@ -36,6 +38,7 @@ final class TunedMatrix: BlockMatrix {
     outFeatures = layer.outFeatures
     stride = parts.reduce(0) { max($0, $1.vectors * $1.vectorLength) }
     self.parts = parts
+    hasOutliers = layer.outlierCentroids != nil
     self.scale = scale
     self.shift = shift
     tunedBias = bias
