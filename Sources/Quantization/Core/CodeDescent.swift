@@ -15,7 +15,6 @@ struct CodeDescent {
   let metric: [Float]
   /// `inFeatures × stride`, transposed.
   let weights: [Float]
-  var image: [Float]? = nil
 
   private var layout: ColumnLayout { assigner.layout }
 
@@ -63,15 +62,9 @@ struct CodeDescent {
         let weight = weights + column * layout.stride + firstRow
         for i in 0..<rows { errors[column * width + i] = weight[i] - chosen[i] }
       }
-      if let given = self.image {
-        for column in 0..<columns {
-          for i in 0..<rows { image[column * width + i] = given[column * layout.stride + firstRow + i] }
-        }
-      } else {
-        LinearAlgebra.multiplyAccumulate(
-          alpha: 1, metric, aStride: columns, errors, bStride: width, into: image, cStride: width, m: columns, n: width,
-          k: columns)
-      }
+      LinearAlgebra.multiplyAccumulate(
+        alpha: 1, metric, aStride: columns, errors, bStride: width, into: image, cStride: width, m: columns, n: width,
+        k: columns)
       for block in stride(from: 0, to: columns, by: Self.blockSize) {
         let end = min(block + Self.blockSize, columns)
         for column in block..<end {

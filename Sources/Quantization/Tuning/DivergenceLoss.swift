@@ -47,18 +47,6 @@ final class DivergenceLoss {
     }
   }
 
-  func value(_ tokens: [Int]) -> Double {
-    let original = teacherPass.forward(tokens)
-    let hidden = studentPass.forward(tokens)
-    let (rows, width) = (tokens.count, student.configuration.hiddenSize)
-    return withScratch(count: 3 * rows * width) { normalized in
-      let expected = normalized + rows * width
-      teacher.finalNorm.apply(original, rows: rows, stride: width, teacher.parameters.values.base, into: expected)
-      student.finalNorm.apply(hidden, rows: rows, stride: width, student.parameters.values.base, into: normalized)
-      return divergence(expected, normalized, rows: rows, scale: 0, into: expected + rows * width) / Double(rows)
-    }
-  }
-
   /// The sum of divergences over all rows; writes the gradient by the normalised states, times `scale`.
   private func divergence(
     _ expected: UnsafePointer<Float>, _ normalized: UnsafePointer<Float>, rows: Int, scale: Float,

@@ -1,5 +1,4 @@
 public import Checkpoints
-import Foundation
 import JSONReader
 import LanguageModels
 public import Tensors
@@ -74,7 +73,6 @@ public struct ModelTuner: Sendable {
       }
     }
     switch options.mode {
-    case .full where ProcessInfo.processInfo.environment["VPTQ_PV"] != nil: experiment(tuned, original)
     case .full: try tuneWhole(tuned, original, &journal, progress, goOn)
     case .block: try tuneBlocks(tuned, original, &journal, progress, goOn)
     }
@@ -173,57 +171,5 @@ public struct ModelTuner: Sendable {
     decisive.checkpointInterval = 1
     print.add("\(decisive)")
     return print.text
-  }
-}
-
-extension TuningModel {
-  var tunedMatrices: [(TunedMatrix, block: Int, index: Int)] {
-    blocks.enumerated().flatMap { index, block in
-      (block.attentionInputs + [block.attentionOutput] + block.feedForwardInputs + [block.feedForwardOutput])
-        .enumerated().compactMap { n, p in
-          (p.matrix as? TunedMatrix).map { ($0, index, n) }
-        }
-    }
-  }
-}
-
-extension ModelTuner {
-  func experiment(_ tuned: TuningModel, _ original: TuningModel) {
-    let windows = Int(ProcessInfo.processInfo.environment["VPTQ_PV"]!)!
-    let matrices = tuned.tunedMatrices
-    let loss = DivergenceLoss(teacher: original, student: tuned, rows: options.tokens)
-    func held() -> Double {
-      (0..<16).map { loss.value(text.window(draw: 1_000_000 + $0, length: options.tokens, seed: 77)) }.reduce(0, +) / 16
-    }
-    print("held out", held())
-    for (m, _, _) in matrices { m.evidence = CodeEvidence(m) }
-    var sum = 0.0
-    for w in 0..<windows {
-      sum += loss.addGradient(text.window(draw: 2_000_000 + w, length: options.tokens, seed: 5), scale: 1)
-    }
-    print("windows", windows, "loss", sum / Double(windows))
-    let evidence = matrices.map { $0.0.evidence! }
-    for (m, _, _) in matrices { m.evidence = nil }
-    let saved = matrices.map { $0.0.parts }
-    let values = UnsafePointer(tuned.parameters.values.base)
-    for setting in ProcessInfo.processInfo.environment["VPTQ_PV_SET"]!.split(separator: " ") {
-      let parts = setting.split(separator: ",").map { Float($0)! }
-      var (changed, total) = (0, 0)
-      for (i, (m, b, n)) in matrices.enumerated() {
-        let block = original.blocks[b]
-        let fixed =
-          (block.attentionInputs + [block.attentionOutput] + block.feedForwardInputs + [block.feedForwardOutput])[n]
-          .matrix as! FixedMatrix
-        var reference = [Float](repeating: 0, count: fixed.decodedCount)
-        _ = reference.withUnsafeMutableBufferPointer { fixed.decode(values, into: $0.baseAddress!) }
-        changed += m.chooseCodes(
-          evidence[i], values: values, reference: reference, pull: parts[0],
-          damping: parts[1] == 0 ? .infinity : parts[1], beamWidth: 8)
-        total += m.parts.reduce(0) { $0 + $1.codes.count }
-      }
-      print("pull", parts[0], "damping", parts[1], "changed", Double(changed) / Double(total), "held out", held())
-      for (i, (m, _, _)) in matrices.enumerated() { m.parts = saved[i] }
-    }
-    exit(0)
   }
 }

@@ -48,8 +48,6 @@ struct Projection {
       LinearAlgebra.product(
         .init(x, stride: matrix.inFeatures).transposed, .init(dy, stride: stride), into: memory,
         stride: matrix.stride, m: matrix.inFeatures, n: matrix.outFeatures, k: rows, precision: precision)
-      matrix.evidence?.add(
-        matrix, weightGradient: memory, x: x, dy: dy, rows: rows, stride: stride, precision: precision)
       matrix.addGradient(memory, values: values, to: parameters.gradient.base)
     }
     if let bias = matrix.tunedBias {

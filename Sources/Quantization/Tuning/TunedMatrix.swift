@@ -9,21 +9,19 @@ final class TunedMatrix: BlockMatrix {
   /// Floats from one input column of a decoded weight to the next, at least `outFeatures`.
   let stride: Int
   let tunedBias: Range<Int>?
-  var parts: [Part]
-  var evidence: CodeEvidence?
-  let hasOutliers: Bool
+  private let parts: [Part]
   /// By input column.
-  let scale: Range<Int>?
-  let shift: Range<Int>?
+  private let scale: Range<Int>?
+  private let shift: Range<Int>?
 
   /// Columns that share a codebook: a group, or the outliers.
   struct Part {
     /// Its columns in the order of the original matrix's numbers.
     let columns: [Int]
     /// `[columns, vectors]`.
-    var codes: [UInt16]
+    let codes: [UInt16]
     /// Likewise; empty without a residual.
-    var residualCodes: [UInt16]
+    let residualCodes: [UInt16]
     let vectors: Int
     let vectorLength: Int
     /// Where its centroids lie among the tuned values.
@@ -38,7 +36,6 @@ final class TunedMatrix: BlockMatrix {
     outFeatures = layer.outFeatures
     stride = parts.reduce(0) { max($0, $1.vectors * $1.vectorLength) }
     self.parts = parts
-    hasOutliers = layer.outlierCentroids != nil
     self.scale = scale
     self.shift = shift
     tunedBias = bias
