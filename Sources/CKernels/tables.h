@@ -16,6 +16,15 @@ static inline const void *ck_element(const void *w, ck_storage storage, size_t k
   return (const char *)w + k * ck_storage_size(storage);
 }
 
+/// Asks for `bytes` bytes from `from` on: the processor fetches all their lines at once, where reads that wait for each other would
+/// fetch a few.
+static inline void ck_prefetch(const void *from, size_t bytes) {
+  for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch((const char *)from + i);
+}
+
+/// How many positions ahead of those that are read keys and values are asked for: those of one head are short and far apart.
+enum { POSITIONS_AHEAD = 16 };
+
 const ck_kernels *ck_avx2_table(void);
 const ck_kernels *ck_avx512_table(void);
 const ck_kernels *ck_avx512_vbmi_table(void);

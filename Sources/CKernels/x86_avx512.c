@@ -162,6 +162,8 @@ AVX512 static float dot(const float *a, const float *b, size_t n) {
 }
 
 AVX512 static void gather(const float *x, const uint32_t *columns, const float *factors, size_t n, float *y) {
+  ck_prefetch(columns, n * sizeof *columns);
+  if (factors) ck_prefetch(factors, n * sizeof *factors);
   for (size_t i = 0; i < n; i += 16) {
     const __mmask16 lanes = first_lanes(n - i);
     const __m512i places = _mm512_maskz_loadu_epi32(lanes, columns + i);
@@ -776,6 +778,9 @@ AVX512_INLINE void mix_columns(
     for (int j = 0; j < vectors; j++) sums[i][j] = _mm512_setzero_ps();
   }
   for (size_t p = 0; p < positions; p++) {
+    if (p + POSITIONS_AHEAD < positions) {
+      ck_prefetch(ck_element(v, storage, (p + POSITIONS_AHEAD) * v_stride), 16 * (size_t)vectors * ck_storage_size(storage));
+    }
     __m512 factors[4];
     for (int i = 0; i < queries; i++) factors[i] = _mm512_set1_ps(weights[(size_t)i * weights_stride + p]);
     for (int j = 0; j < vectors; j++) {

@@ -16,6 +16,9 @@ enum { ROW_BLOCK = 16 };
 /// How far ahead of the codes that are read the next ones are asked for, in bytes.
 enum { AHEAD = 8192 };
 
+/// The most bytes of escapes that are asked for before a product: what lies beyond is read in order.
+enum { MOST_AHEAD = 4096 };
+
 /// The tables of up to four elements.
 typedef struct { byte_table main[4], residual[4]; } pass_tables;
 
@@ -174,6 +177,12 @@ VBMI static void vq_planes(
   if (!x->is_narrow) {
     wide_product(m, first, last, x, y);
     return;
+  }
+  // What is needed last comes meanwhile.
+  if (m->escapes.starts) {
+    const uint32_t *starts = m->escapes.starts;
+    const size_t bytes = (starts[last] - starts[first]) * sizeof *m->escapes.list;
+    ck_prefetch(m->escapes.list + starts[first], bytes < MOST_AHEAD ? bytes : MOST_AHEAD);
   }
   const main_kind kind = main_kind_of(m);
   switch (residual_kind_of(m)) {

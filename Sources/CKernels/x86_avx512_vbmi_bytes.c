@@ -11,14 +11,16 @@
 /// Rows whose sums are added up together.
 enum { ROWS = 4 };
 
+/// How far ahead of the bytes that are read the next ones are asked for: short of some thousand bytes, memory is not kept busy.
+enum { AHEAD = 8192 };
+
 /// Adds the products of one row with both digits, where `all_high` says that every block has high ones.
-///
-/// Rows are read one after the other: the processor then asks for the next lines by itself, faster than any prefetch here.
 VBMI_INLINE void add_row(
   const uint8_t *row, size_t blocks, const ck_split_activation *x, int all_high, __m512i *low, __m512i *high) {
   size_t next = 0;
   for (size_t b = 0; b < blocks; b++) {
     const __m512i values = _mm512_loadu_si512(row + 64 * b);
+    _mm_prefetch((const char *)row + 64 * b + AHEAD, _MM_HINT_T0);
     *low = _mm512_dpbusd_epi32(*low, values, _mm512_loadu_si512(x->low + 64 * b));
     if (!all_high) {
       if (next == x->large || x->large_blocks[next] != b) continue;

@@ -52,7 +52,10 @@ ESCAPES_INLINE void add_row_escapes_of(
   for (; i + 4 <= end; i += 4) {
     for (size_t c = 0; c < 4; c++) chains[c] = add_escape(elements, escapes, i + c, x, chains[c]);
   }
-  for (size_t c = 0; i + c < end; c++) chains[c] = add_escape(elements, escapes, i + c, x, chains[c]);
+  // Chains stay in registers: each by its own number.
+  if (i < end) chains[0] = add_escape(elements, escapes, i, x, chains[0]);
+  if (i + 1 < end) chains[1] = add_escape(elements, escapes, i + 1, x, chains[1]);
+  if (i + 2 < end) chains[2] = add_escape(elements, escapes, i + 2, x, chains[2]);
   store_elements(
     elements, y,
     sum_of_two(

@@ -3,14 +3,14 @@ import Tensors
 
 /// Columns of a layer that share one codebook, as the kernels read them: one group, or the outlier columns.
 ///
-/// The pointers lead into the tensors that this value keeps alive, which never change.
-struct VectorQuantizedPart: @unchecked Sendable {
+/// The pointers lead into the tensors that it keeps alive, which never change. An object, since products hand it around for every task.
+final class VectorQuantizedPart: @unchecked Sendable {
   /// Where its columns start in storage order.
   let firstColumn: Int
   /// How many columns it has.
   let columnCount: Int
   /// The same codes for the integer kernel, where it is of use and allowed.
-  private(set) var planes: CodePlanes?
+  let planes: CodePlanes?
   /// Large codebooks as int8, likewise.
   let bytes: CodeBytes?
   private let matrix: ck_vq_matrix
@@ -32,7 +32,7 @@ struct VectorQuantizedPart: @unchecked Sendable {
   /// - Parameters:
   ///   - isExact: whether products must use the centroids as stored, in float32.
   ///   - keepsCodes: whether a second form of the codes is kept rather than made for each product.
-  init(group: Int, of layer: VectorQuantizedLinear, isExact: Bool, keepsCodes: Bool = true) {
+  convenience init(group: Int, of layer: VectorQuantizedLinear, isExact: Bool, keepsCodes: Bool = true) {
     let settings = layer.settings
     var main = PaddedTable(layer.centroids, group: group)
     var residual = layer.residualCentroids.map { PaddedTable($0, group: group) }
@@ -74,7 +74,7 @@ struct VectorQuantizedPart: @unchecked Sendable {
   }
 
   /// The outlier columns of `layer`, if it has any; their codes are 16 bits wide.
-  init?(outliersOf layer: VectorQuantizedLinear) {
+  convenience init?(outliersOf layer: VectorQuantizedLinear) {
     guard let book = layer.outlierCentroids, let codes = layer.outlierIndices else { return nil }
     let columns = layer.settings.outlierSize
     self.init(
@@ -100,12 +100,14 @@ struct VectorQuantizedPart: @unchecked Sendable {
     (planes, bytes) = integers?(matrix) ?? (nil, nil)
   }
 
-  /// The same with all forms of its codes in place.
-  func withCodes() -> VectorQuantizedPart {
-    var whole = self
-    whole.planes = planes?.withCodes()
-    return whole
+  private init(_ other: VectorQuantizedPart, planes: CodePlanes?) {
+    self.planes = planes
+    (firstColumn, columnCount, bytes) = (other.firstColumn, other.columnCount, other.bytes)
+    (matrix, vectorLength, memory) = (other.matrix, other.vectorLength, other.memory)
   }
+
+  /// The same with all forms of its codes in place.
+  func withCodes() -> VectorQuantizedPart { VectorQuantizedPart(self, planes: planes?.withCodes()) }
 
   /// Adds `Σ_c x[c] · Q[o, c]` over this part's columns to `sums[o - outputs.lowerBound]`.
   ///
