@@ -8,30 +8,22 @@ bytes and in times of the model, and the most memory; fails unless both results 
 """
 
 import argparse
-import os
 import pathlib
 import subprocess
 import sys
 import tempfile
-import time
 
-from larger_than_memory import Group, empty_cache
+import control_group
+from control_group import empty_cache
 from make_synthetic_model import write_model
 
 
-def run(command, model, group):
+def run(command, model, limit):
     empty_cache(model)
-    start = time.monotonic()
-    process = subprocess.Popen(
-        [*command, "--threads", "1", "--quiet"], preexec_fn=group.enter if group else None, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    peak = group.peak if group else usage.ru_maxrss * 1024
-    if group:
-        group.remove()
-    if process.returncode:
-        raise SystemExit(f"the task ended with {process.returncode}")
-    return usage.ru_inblock * 512, time.monotonic() - start, peak
+    done = control_group.run([*command, "--threads", "1", "--quiet"], limit)
+    if done.code:
+        raise SystemExit(f"the task ended with {done.code}: {done.errors}")
+    return done.usage.ru_inblock * 512, done.seconds, done.peak
 
 
 def main():
@@ -61,7 +53,7 @@ def main():
                 subprocess.run(
                     [arguments.program, "job", "plan", job, model, "-o", out, *options], check=True, stdout=subprocess.DEVNULL)
                 command = [arguments.program, "job", "run", job, "--index", "0"]
-            read, seconds, peak = run(command, model, Group(limit) if limit else None)
+            read, seconds, peak = run(command, model, limit)
             made = sorted(out.iterdir()) if arguments.whole else [job / "gradients.safetensors"]
             results.append([path.read_bytes() for path in made])
             print(

@@ -18,12 +18,13 @@ import pathlib
 import subprocess
 import sys
 import tempfile
-import time
 
 import numpy
 
+import control_group
 import load_memory
 import make_synthetic_model
+from control_group import empty_cache
 
 HIDDEN, INTERMEDIATE, HEADS, KEY_HEADS, VOCABULARY = 4096, 14336, 32, 8, 32000
 FORMS = {"v4-k256-16": (4, 256, 16), "v8-k65536-256": (8, 65536, 256), "v8-k4096-4096": (8, 4096, 4096)}
@@ -97,83 +98,16 @@ def write_model(folder, form, blocks):
     return total
 
 
-class Group:
-    """A control group with a limit on memory, of whichever version can be made."""
-
-    def __init__(self, limit):
-        self.throttled = []
-        name = f"vptq-{os.getpid()}"
-        trials = [("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")]
-        for root, file in trials:
-            path = pathlib.Path(root) / name
-            with contextlib.suppress(OSError):
-                path.mkdir()
-                if (path / file).exists():
-                    (path / file).write_text(str(limit))
-                    self.path = path
-                    return
-                path.rmdir()
-        raise SystemExit("no control group for memory can be made here; run this as root, or with `systemd-run --scope`")
-
-    def enter(self):
-        for path in [self.path, *self.throttled]:
-            (path / "cgroup.procs").write_text(str(os.getpid()))
-
-    def throttle(self, folder, bandwidth):
-        """Limits what is read of the folder's device."""
-        number = os.stat(folder).st_dev
-        path = pathlib.Path("/sys/fs/cgroup/blkio") / self.path.name
-        path.mkdir()
-        self.throttled.append(path)
-        (path / "blkio.throttle.read_bps_device").write_text(f"{os.major(number)}:{os.minor(number)} {bandwidth * 1_000_000}")
-
-    def remove(self):
-        for path in [self.path, *self.throttled]:
-            for _ in range(100):
-                with contextlib.suppress(OSError):
-                    path.rmdir()
-                    break
-                time.sleep(0.05)
-
-    @property
-    def peak(self):
-        for name in ["memory.max_usage_in_bytes", "memory.peak"]:
-            if (self.path / name).exists():
-                return int((self.path / name).read_text())
-        return 0
-
-
-def empty_cache(folder):
-    os.sync()
-    for path in folder.iterdir():
-        descriptor = os.open(path, os.O_RDONLY)
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-        os.close(descriptor)
-
-
 def run(program, folder, tokens, options, limit=None, bandwidth=None):
     """The answer of `vptq generate`, or None if it was killed, with what the system counted."""
     empty_cache(folder)
-    group = Group(limit) if limit else None
-    if group and bandwidth:
-        group.throttle(folder, bandwidth)
     command = [
         program, "generate", folder, "--prompt-ids", "1,2,3,4", "--max-tokens", str(tokens), "--temperature", "0", "--json",
         *options]
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(
-            list(map(str, command)), stdout=output, stderr=errors, preexec_fn=group.enter if group else None)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        peak = group.peak if group else usage.ru_maxrss * 1024
-        if group:
-            group.remove()
-        output.seek(0)
-        errors.seek(0)
-        notes = errors.read().decode().strip()
-        if process.returncode not in (0, -9, 137):
-            raise SystemExit(f"{command} ended with {process.returncode}: {notes}")
-        return (json.load(output) if process.returncode == 0 else None), usage, peak, notes
+    done = control_group.run(command, limit, (folder, bandwidth) if bandwidth else None)
+    if done.code not in (0, *control_group.KILLED):
+        raise SystemExit(f"{command} ended with {done.code}: {done.errors}")
+    return (json.loads(done.output) if done.code == 0 else None), done.usage, done.peak, done.errors
 
 
 @contextlib.contextmanager

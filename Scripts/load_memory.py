@@ -5,9 +5,9 @@ weights are holes of sparse files, dense and vector-quantized, and runs one toke
 the file in the page cache. Prints, per folder, the time until the model was ready, the largest anonymous memory (what
 the program made itself), and the largest mapped memory (pages of the file, which one token touches all).
 
-What the program may make itself: a sixteenth of the file, float32 tables of all codebooks, and, without --exact and where
-the processor has the kernel for it, a second form of the codes of small codebooks, both when a layer is first used.
-Fails beyond that, or where a folder takes half a second to load.
+What the program may make itself is counted from what it makes of each matrix when a layer is first used (`bound`): float32 tables of
+all codebooks; without --exact also the head as int8 and codebooks as bytes, and for small codebooks a second form of the codes, where
+the processor has kernels for it (AVX-512 VBMI has them for all, others make less). Fails beyond that, or where a folder takes half a second to load.
 """
 
 import json
@@ -19,6 +19,8 @@ import tempfile
 import time
 
 HIDDEN, INTERMEDIATE, VOCABULARY, HEADS = 2048, 5632, 32000, 16
+# Bytes that any model takes, with what is gone when a table is made; and of a chunk that small pieces of codes share.
+PROGRAM, CHUNK = 32_000_000, 8 << 20
 SIZES = {"F16": 2, "I16": 2, "I32": 4}
 
 
@@ -99,6 +101,42 @@ def write(folder, layer, blocks):
     return 8 + len(text) + offset
 
 
+def tables(vector, main, residual, exact=False):
+    """Bytes of tables that are made of a matrix: float32, of all sums of a pair where they are few, and bytes."""
+    pairs = main * residual
+    floats = 4 * vector * (pairs if pairs <= 4096 else main + residual)
+    if exact:
+        return floats
+    # Small codebooks have a byte for 256 codes of each element, in two tables and in four halves of sums.
+    return floats + (6 * vector * 256 if max(main, residual) <= 256 else vector * (main + residual))
+
+
+def plane_bits(main, residual):
+    """Bits of a code in the order of the kernel, 0 where codebooks are large."""
+    return 0 if max(main, residual) > 256 else (6 if main <= 64 else 8) + (4 if residual <= 16 else 8)
+
+
+def placed(sizes):
+    """Bytes of memory in huge pages: above 4 MiB what a piece holds; smaller ones lie in chunks of 8 MiB."""
+    large = sum(size for size in sizes if size > CHUNK // 2)
+    small = [size for size in sizes if size <= CHUNK // 2]
+    return large + CHUNK * (-(-len(small) // (CHUNK // max(small))) if small else 0)
+
+
+def bound(form, blocks, exact):
+    """What the program may make of a model."""
+    if not form:
+        return PROGRAM
+    vector, main, residual = form
+    made, codes = PROGRAM + (0 if exact else VOCABULARY * (HIDDEN + 4)), []
+    for _, outputs, inputs in blocks * list(matrices()):
+        # Scale, shift and permutation of the inputs.
+        made += tables(*form, exact) + 12 * inputs
+        if not exact and plane_bits(main, residual):
+            codes.append(outputs // vector * inputs * plane_bits(main, residual) // 8)
+    return made + placed(codes)
+
+
 def memory(process):
     """Anonymous and mapped bytes of a running process."""
     try:
@@ -127,26 +165,24 @@ def run(program, folder, options):
 def main():
     root = pathlib.Path(__file__).parent.parent
     program = sys.argv[1] if len(sys.argv) > 1 else root / ".build/release/vptq"
-    exact = ["--exact"]
-    # Name, layer, blocks, options, and what may be made of each matrix: bytes per stored byte and bytes of tables.
+    small, large = (4, 256, 16), (8, 65536, 256)
     forms = [
-        ("dense float16", dense, 9, [], 0, 0),
-        ("v4-k256-16", quantized(4, 256, 16), 50, [], 1.1, 4 * 4 * (4096 + 256 + 16)),
-        ("v4-k256-16 --exact", quantized(4, 256, 16), 50, exact, 0, 4 * 4 * (4096 + 256 + 16)),
-        ("v8-k65536-256", quantized(8, 65536, 256), 45, [], 0, 4 * 8 * (65536 + 256)),
+        ("dense float16", None, 9, False), ("v4-k256-16", small, 50, False), ("v4-k256-16 --exact", small, 50, True),
+        ("v8-k65536-256", large, 45, False),
     ]
     failed = False
     with tempfile.TemporaryDirectory() as name:
-        for form, layer, blocks, options, copies, tables in forms:
-            folder = pathlib.Path(name) / form.replace(" ", "")
-            size = write(folder, layer, blocks)
+        for title, form, blocks, exact in forms:
+            folder, options = pathlib.Path(name) / title.replace(" ", ""), ["--exact"] if exact else []
+            size = write(folder, quantized(*form) if form else dense, blocks)
             run(program, folder, options)  # The holes become pages of the cache.
             seconds, anonymous, mapped = run(program, folder, options)
-            good = anonymous < size * (copies + 1 / 16) + 7 * blocks * tables and seconds < 0.5
+            limit = bound(form, blocks, exact)
+            good = anonymous < limit and seconds < 0.5
             failed = failed or not good
             print(
-                f"{form}: {size / 1e6:.0f} MB on disk, ready in {seconds:.3f} s, {anonymous / 1e6:.0f} MB of its own,"
-                f" {mapped / 1e6:.0f} MB mapped{'' if good else ': TOO MUCH'}", flush=True)
+                f"{title}: {size / 1e6:.0f} MB on disk, ready in {seconds:.3f} s, {anonymous / 1e6:.0f} MB of its own of"
+                f" {limit / 1e6:.0f} MB, {mapped / 1e6:.0f} MB mapped{'' if good else ': TOO MUCH'}", flush=True)
     return 1 if failed else 0
 
 

@@ -36,7 +36,9 @@ package enum AvailableMemory {
     return kibibytes << 10
   }
 
-  private static func text(_ path: String) -> String? {
-    FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) }
+  /// A whole file of the system, which gives a page of it at a time and no length: `FileManager` would stop after the first.
+  package static func text(_ path: String) -> String? {
+    guard let file = FileHandle(forReadingAtPath: path) else { return nil }
+    return (try? file.readToEnd()).map { String(decoding: $0, as: UTF8.self) }
   }
 }

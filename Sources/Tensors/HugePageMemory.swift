@@ -10,7 +10,8 @@ import Synchronization
 /// Memory for what is read from end to end for every token, in pages of 2 MiB where the system has them: fewer addresses are
 /// to be translated.
 ///
-/// Small tensors share chunks; a chunk lives as long as one of its tensors.
+/// Small tensors share chunks; a chunk lives as long as one of its tensors. Of a large tensor what does not fill a huge page
+/// lies in small ones, so that it takes what it holds.
 package enum HugePageMemory {
   /// The size of a huge page, and of a chunk.
   private static let pageBytes = 2 << 20
@@ -20,10 +21,9 @@ package enum HugePageMemory {
     let base: UnsafeMutableRawPointer
 
     init(byteCount: Int) {
-      let whole = (byteCount + pageBytes - 1) / pageBytes * pageBytes
-      base = .allocate(byteCount: whole, alignment: pageBytes)
+      base = .allocate(byteCount: byteCount, alignment: pageBytes)
       #if os(Linux)
-        madvise(base, whole, MADV_HUGEPAGE)
+        madvise(base, byteCount / pageBytes * pageBytes, MADV_HUGEPAGE)
       #endif
     }
 

@@ -14,7 +14,9 @@ struct EstimateTests {
       outFeatures: 32, inFeatures: 16, recipe: recipe,
       search: SearchRates(main: search.main, residual: search.residual, codes: search.codes, mean: search.mean),
       machine: MachineRates(
-        product: product, chunkProduct: chunkProduct, update: update, secondMoment: 0, factor: factor, preparation: 0,
+        product: product, passProduct: 0, widening: 0, chunkProduct: chunkProduct, update: update, secondMoment: 0,
+        factor: factor,
+        preparation: 0,
         gradientStep: 0))
   }
 
@@ -46,10 +48,17 @@ struct EstimateTests {
     #expect(work(sampled, search: (1, 0, 0, 0)).shared == scored)
   }
 
+  /// 28 bytes for an element of a large second moment and 8 for a weight, or 20 and 28 where the weights are what is large.
+  @Test("Memory of a matrix is that of the step that takes most")
+  func memory() {
+    #expect(PeakMemory.quantization(outputs: 2, inputs: 100) == 28 * 10_000 + 8 * 200)
+    #expect(PeakMemory.quantization(outputs: 100, inputs: 2) == 20 * 4 + 28 * 200)
+  }
+
   @Test("Rates are those of a machine: positive, a product faster than its updates")
   func rates() {
     let machine = MachineRates()
-    #expect(machine.product > 0 && machine.product < 1e-7)
+    #expect(machine.product > 0 && machine.passProduct > 0 && machine.product < 1e-7)
     #expect(machine.factor > 0 && machine.secondMoment > 0 && machine.gradientStep >= 0)
     let few = SearchRates(QuantizationRecipe(vectorLength: 8, centroidCount: 16))
     let many = SearchRates(QuantizationRecipe(vectorLength: 8, centroidCount: 4096))

@@ -5,6 +5,10 @@ import Tensors
 struct MachineRates {
   /// One multiplication and addition of a large product in float32.
   let product: Double
+  /// One of a product as passes forth and back form it: many rows, and factors in whichever precision is fastest.
+  let passProduct: Double
+  /// One weight that is widened to float32 for such a product.
+  let widening: Double
   /// One of a product as the passes over columns form it: 128 deep and as wide as a chunk of rows.
   let chunkProduct: Double
   /// One of the updates within a block of columns.
@@ -35,6 +39,18 @@ extension MachineRates {
           alpha: 1, values, aStride: 2 * n, values, bStride: 2 * n, into: &sums, cStride: 2 * n, m: 2 * n, n: 2 * n,
           k: 2 * n)
       } / Double(8 * n * n * n)
+    passProduct =
+      ProcessorTime.seconds {
+        values.withUnsafeBufferPointer { values in
+          sums.withUnsafeMutableBufferPointer { sums in
+            guard let values = values.baseAddress, let sums = sums.baseAddress else { return }
+            let operand = LinearAlgebra.Operand(values, stride: 2 * n)
+            LinearAlgebra.product(
+              operand, operand.transposed, into: sums, stride: 2 * n, m: n, n: 2 * n, k: 2 * n, precision: .fastest)
+          }
+        }
+      } / Double(4 * n * n * n)
+    widening = Self.widening
     chunkProduct =
       ProcessorTime.seconds {
         LinearAlgebra.multiplyAccumulate(
@@ -54,6 +70,19 @@ extension MachineRates {
     }
     factor = ProcessorTime.seconds { _ = LinearAlgebra.choleskyUpperOfInverse(metric, n: n) } / Double(n * n * n)
     (preparation, gradientStep) = Self.matrix(Array(values.prefix(n * n)), metric, factor: factor, product: product)
+  }
+
+  /// Of more weights than caches hold.
+  private static var widening: Double {
+    let halves = [UInt16](repeating: 0x3C00, count: 64 * order * order)
+    return ProcessorTime.seconds {
+      halves.withUnsafeBytes { stored in
+        withScratch(count: halves.count) {
+          FloatConversion.widen(
+            stored, dtype: .float16, into: UnsafeMutableBufferPointer(start: $0, count: halves.count))
+        }
+      }
+    } / Double(halves.count)
   }
 
   private static func update(_ values: [Float], _ sums: inout [Float]) -> Double {

@@ -10,7 +10,7 @@ public struct QuantizationEstimate: Sendable {
   public private(set) var processorSeconds = 0.0
   /// Time on the clock with the threads that are set, each on a processor of its own.
   public private(set) var wallSeconds = 0.0
-  /// The most memory that is held at once, in bytes, besides the mapped model file.
+  /// The most memory that is held at once, in bytes: what the process makes itself, and a block's pages of the model file.
   public private(set) var peakMemoryBytes = 0
   /// Quantized matrices in the output and, until it is whole, in the job folder: bytes on disk at the end of the work,
   /// besides the tensors that stay as they are.
@@ -21,9 +21,10 @@ public struct QuantizationEstimate: Sendable {
   /// - Parameters:
   ///   - isGuided: whether tokens are weighed by gradients.
   ///   - isAllocated: whether the plan's bits are spent by measured sensitivity.
+  ///   - activationMemory: bytes that the residual stream of the text may take in memory.
   public init(
     plan: QuantizationPlan, configuration: ModelConfiguration, windows: Int, length: Int, isGuided: Bool = false,
-    isAllocated: Bool = false
+    isAllocated: Bool = false, activationMemory: Int = ModelQuantizer.defaultActivationMemory
   ) {
     let threads = Double(WorkerPool.shared.threadCount)
     let machine = Self.onOneThread { MachineRates() }
@@ -32,16 +33,15 @@ public struct QuantizationEstimate: Sendable {
     let hasGradients = (try? TuningModel.check(configuration)) != nil
     let analysed = isAllocated ? min(tokens, Double(JobWork.enoughTokens)) : 0
     // The passes forth and back, through blocks and head; weights have no gradient.
-    let weighed = hasGradients ? 2 * ((isGuided ? tokens : 0) + analysed) : 0
+    let weighed = hasGradients ? TaskCosts.gradientFactor * 2 * ((isGuided ? tokens : 0) + analysed) : 0
     let head = Double(configuration.vocabularySize * configuration.hiddenSize)
-    processorSeconds = weighed * head * machine.product
+    processorSeconds = weighed * head * machine.passProduct
     wallSeconds = processorSeconds / threads
-    var largest = 0
     for (block, matrices) in Dictionary(grouping: plan.matrices, by: \.block) {
-      let passes = tokens + weighed + analysed
-      var (shared, alone) = (Self.forwardWork(block, configuration) * passes * machine.product, 0.0)
+      let passes =
+        (tokens + analysed) * machine.product + weighed * (machine.passProduct + machine.widening / Double(length))
+      var (shared, alone) = (Self.forwardWork(block, configuration) * passes, 0.0)
       var widths: [LinearInput: Int] = [:]
-      var matrixBytes = 0
       for matrix in matrices {
         let (outputs, inputs) = (matrix.shape[0], matrix.shape[1])
         let key = "\(matrix.recipe.name) \(matrix.recipe.beamWidth)"
@@ -52,17 +52,16 @@ public struct QuantizationEstimate: Sendable {
         shared += work.shared
         alone += work.alone + (isAllocated ? work.preparation : 0)
         widths[matrix.input] = inputs
-        // Weights in five forms; the second moment, its metric and its factor in double precision and single.
-        matrixBytes = max(matrixBytes, 20 * outputs * inputs + 48 * inputs * inputs)
         diskBytes += 2 * ((matrix.storedBits + 7) / 8)
       }
       let squares = widths.values.reduce(0) { $0 + $1 * $1 }
       shared += Double(squares) / 2 * tokens * machine.secondMoment
-      largest = max(largest, 8 * squares + matrixBytes)
       processorSeconds += shared + alone
       wallSeconds += shared / threads + alone
     }
-    peakMemoryBytes = largest + 2 * 4 * windows * length * configuration.hiddenSize
+    peakMemoryBytes = PeakMemory.whole(
+      plan, configuration, windows: windows, length: length, hasGradients: weighed > 0,
+      activationMemory: activationMemory)
   }
 
   /// Weights that a token meets in a block.

@@ -16,8 +16,9 @@ extension TaskCosts.Model {
     guard let options = work.tuning?.options else { return TaskCost() }
     let states = tuningStates(options)
     return TaskCost(
-      shared: Double(options.blockWindows * options.tokens) * forwardWork(block) * machine.product,
-      memory: TaskCosts.baseMemory + tape(block, options) + blockBytes(block), bytesRead: blockBytes(block) + states,
+      shared: TaskCosts.originalFactor * Double(options.blockWindows * options.tokens) * forwardWork(block)
+        * machine.passProduct,
+      memory: PeakMemory.base + tape(block, options) + blockBytes(block), bytesRead: blockBytes(block) + states,
       bytesWritten: states)
   }
 
@@ -30,14 +31,14 @@ extension TaskCosts.Model {
     let values = blocks.flatMap { matricesOfBlock[$0] ?? [] }.reduce(0) { $0 + codebookValues($1) }
     let largest = blocks.flatMap { matricesOfBlock[$0] ?? [] }.map(\.shape.elementCount).max() ?? 0
     var cost = TaskCost()
-    cost.shared = TaskCosts.tuningFactor * 3 * tokens * weights * machine.product
-    cost.memory = TaskCosts.baseMemory + 28 * values + 8 * largest + blocks.reduce(0) { $0 + tape($1, options) }
+    cost.shared = TaskCosts.tuningFactor * 3 * tokens * weights * machine.passProduct
+    cost.memory = PeakMemory.base + 28 * values + 8 * largest + blocks.reduce(0) { $0 + tape($1, options) }
     cost.bytesWritten = 2 * values
     if block != nil {
       cost.bytesRead = 2 * tuningStates(options) + blockBytes(blocks[0]) / 4
     } else {
       let head = Double(work.configuration.vocabularySize * hiddenSize)
-      cost.shared += tokens * (weights + 3 * head) * machine.product
+      cost.shared += tokens * (weights + 3 * head) * machine.passProduct
       cost.memory += (blocks.count + 1) * 4 * options.tokens * hiddenSize
       cost.bytesRead = 2 * Int(weights + head)
     }

@@ -44,12 +44,12 @@ public struct TaskCosts: Sendable {
   /// What measured processor time was of that counted, as `Scripts/scale_costs.py` fits it: the counts leave out what is no large
   /// product.
   private static let (statisticsFactor, quantizationFactor) = (1.67, 1.1)
-  static let tuningFactor = 1.0
+  static let (gradientFactor, originalFactor, tuningFactor) = (1.7, 1.8, 2.0)
 
-  /// What a process holds before it has done anything: the program, its tables and thread stacks.
-  static let baseMemory = 60_000_000
   /// Residual streams of a task of gradients that stay in memory.
   static let streamMemory = 1 << 30
+  /// What the way back needs of all blocks, where it stays in memory.
+  static let tapeMemory = 2 << 30
 }
 
 extension TaskCosts {
@@ -120,14 +120,14 @@ extension TaskCosts {
 
     func cost(_ task: JobTask) -> TaskCost {
       switch task.kind {
-      case .calibration: TaskCost(memory: baseMemory)
+      case .calibration: TaskCost(memory: PeakMemory.base)
       case .gradients(let text, let chunk): gradients(text, chunk)
       case .statistics(let text, let block, let shard): statistics(text, block: block, shard: shard)
       case .sensitivity(let block): sensitivity(block)
-      case .allocation: TaskCost(memory: baseMemory)
+      case .allocation: TaskCost(memory: PeakMemory.base)
       case .secondMoments(let block):
         TaskCost(
-          memory: baseMemory + 2 * sumBytes(.main, block), bytesRead: sumBytes(.main, block) / 2,
+          memory: PeakMemory.base + 2 * sumBytes(.main, block), bytesRead: sumBytes(.main, block) / 2,
           bytesWritten: sumBytes(.main, block) / 2)
       case .quantization(let block, let part): quantization(block, part)
       case .advance(let block, let shard): advance(block, shard)
@@ -140,24 +140,28 @@ extension TaskCosts {
       let windows = windowCount(text, chunk)
       let tokens = Double(windows * work.text.length)
       let head = Double(work.configuration.vocabularySize * hiddenSize)
-      let blocks = work.configuration.blocks.indices
-      let weights = blocks.reduce(head) { $0 + forwardWork($1) }
+      let inBlocks = work.configuration.blocks.indices.reduce(0) { $0 + forwardWork($1) }
+      let weights = head + inBlocks
+      // Those of blocks are widened for each window.
+      let pass =
+        TaskCosts.gradientFactor
+        * (tokens * weights * machine.passProduct + Double(windows) * inBlocks * machine.widening)
       var cost = TaskCost()
-      let tape = work.text.length * 4 * 12 * hiddenSize
-      let common =
-        baseMemory + tape + 256 * 4 * work.configuration.vocabularySize + 4 * Int(head)
-        + 4 * Int(blocks.map(forwardWork).max() ?? 0) / 2
-      let single = (blocks.count + 1) * statesBytes(windows: 1) + min(2 << 30, blocks.count * tape)
-      let streams = (blocks.count + 1) * statesBytes(windows: windows)
+      func memory(group: Int) -> Int {
+        PeakMemory.gradients(
+          work.configuration, length: work.text.length, group: group, tapeLimit: TaskCosts.tapeMemory,
+          streamLimit: TaskCosts.streamMemory)
+      }
+      let streams = (work.configuration.blocks.count + 1) * statesBytes(windows: windows)
       cost.bytesWritten = gradientBytes(windows: windows)
       // Forth and back; weights have no gradient. Block by block, what is formed on the way forth is formed again on the way back.
-      if 2 * Int(weights) < common + single {
-        cost.shared = 2 * tokens * weights * machine.product
-        cost.memory = common + single
+      if 2 * Int(weights) < memory(group: 1) {
+        cost.shared = 2 * pass
+        cost.memory = memory(group: 1)
         cost.bytesRead = 2 * Int(weights)
       } else {
-        cost.shared = 3 * tokens * weights * machine.product
-        cost.memory = common + min(TaskCosts.streamMemory, streams) + 2 * statesBytes(windows: windows)
+        cost.shared = 3 * pass
+        cost.memory = memory(group: windows)
         cost.bytesRead = 2 * 2 * Int(weights)
         if streams > TaskCosts.streamMemory {
           cost.bytesRead += streams
@@ -176,7 +180,7 @@ extension TaskCosts {
         TaskCosts.statisticsFactor * tokens
         * (forwardWork(block) * machine.product + squares / 2 * machine.secondMoment)
       let pass = statesBytes(windows: min(windows, BlockRunner.windowsPerPass))
-      cost.memory = baseMemory + sumBytes(text, block) + 12 * pass + blockBytes(block)
+      cost.memory = PeakMemory.base + sumBytes(text, block) + 12 * pass + blockBytes(block)
       cost.bytesRead = blockBytes(block)
       if block > 0 { cost.bytesRead += statesBytes(windows: windows) }
       if shard > 0 { cost.bytesRead += sumBytes(text, block) / 2 }
@@ -193,7 +197,7 @@ extension TaskCosts {
       let pass = statesBytes(windows: min(windows, BlockRunner.windowsPerPass))
       return TaskCost(
         shared: Double(windows * work.text.length) * forwardWork(block) * machine.product,
-        memory: baseMemory + 12 * pass + blockBytes(block), bytesRead: 2 * states, bytesWritten: states)
+        memory: PeakMemory.base + 12 * pass + blockBytes(block), bytesRead: 2 * states, bytesWritten: states)
     }
 
     private func matrixWork(_ matrix: MatrixPlan) -> MatrixWork? {
@@ -204,14 +208,13 @@ extension TaskCosts {
       }
     }
 
-    /// Weights in five forms; the second moment, its metric and its factor in double precision and single.
     private func memory(_ matrix: MatrixPlan) -> Int {
-      20 * matrix.shape.elementCount + 48 * matrix.shape[1] * matrix.shape[1]
+      PeakMemory.quantization(outputs: matrix.shape[0], inputs: matrix.shape[1])
     }
 
     private func sensitivity(_ block: Int) -> TaskCost {
       let matrices = matricesOfBlock[block] ?? []
-      var cost = TaskCost(memory: baseMemory + (matrices.map(memory).max() ?? 0))
+      var cost = TaskCost(memory: PeakMemory.base + (matrices.map(memory).max() ?? 0))
       cost.alone = matrices.reduce(0) { $0 + (matrixWork($1)?.preparation ?? 0) }
       cost.bytesRead = blockBytes(block) + sumBytes(.analysis, block) / 2
       return cost
@@ -219,7 +222,7 @@ extension TaskCosts {
 
     private func quantization(_ block: Int, _ part: Int) -> TaskCost {
       let matrices = Array((matricesOfBlock[block] ?? [])[work.parts(ofBlock: block)[part]])
-      var cost = TaskCost(memory: baseMemory + (matrices.map(memory).max() ?? 0))
+      var cost = TaskCost(memory: PeakMemory.base + (matrices.map(memory).max() ?? 0))
       for matrix in matrices {
         let work = matrixWork(matrix)
         cost.shared += TaskCosts.quantizationFactor * (work?.shared ?? 0)

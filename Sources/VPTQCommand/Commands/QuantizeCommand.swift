@@ -81,7 +81,8 @@ struct QuantizeCommand: AsyncParsableCommand {
         plan: plan, configuration: configuration,
         windows: work.statistics.folderToRead(for: plan, job: job) == nil ? work.calibration.samples : 0,
         length: work.calibration.length(in: configuration), isGuided: work.statistics.guidance > 0,
-        isAllocated: work.recipe.budget != nil)
+        isAllocated: work.recipe.budget != nil,
+        activationMemory: activationMemory?.bytes ?? ModelQuantizer.defaultActivationMemory)
       PlanReport(plan: plan, estimate: estimate).show(json: common.json)
       return
     }
