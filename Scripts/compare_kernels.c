@@ -141,11 +141,13 @@ static ck_escapes escapes(size_t rows, size_t v) {
   uint32_t *starts = malloc((rows + 1) * sizeof *starts);
   ck_escape *list = malloc(rows * per_row * sizeof *list);
   float *values = calloc(entries * v, sizeof *values);
+  uint32_t *row_of_four = malloc(rows * per_row / 4 * sizeof *row_of_four);
   for (size_t n = 0; n <= rows; n++) starts[n] = (uint32_t)(n * per_row);
+  for (size_t i = 0; i < rows * per_row / 4; i++) row_of_four[i] = (uint32_t)(4 * i / per_row);
   for (size_t i = 0; i < rows * per_row; i++) {
     list[i] = (ck_escape){(uint16_t)(i % per_row * 100 + next_random() % 100), (uint16_t)(i % entries)};
   }
-  return (ck_escapes){starts, list, values};
+  return (ck_escapes){starts, list, row_of_four, values};
 }
 
 static int log2_of(size_t k) {

@@ -125,23 +125,14 @@ AVX2 void ck_avx2_vq_bytes(
   ck_avx2_add_escapes(&m->escapes, m->vector_length, first, last, x->values, y);
 }
 
-AVX2_INLINE void rows_escapes(
-  int elements, const ck_escapes *escapes, size_t first, size_t last, const float *x, float *y) {
-  size_t begin = escapes->starts[first];
-  for (size_t n = first; n < last; n++, y += elements) {
-    const size_t end = escapes->starts[n + 1];
-    if (begin < end) add_row_escapes_of(elements, escapes, begin, end, x, y);
-    begin = end;
-  }
-}
-
 AVX2 void ck_avx2_add_escapes(
   const ck_escapes *escapes, size_t vector_length, size_t first, size_t last, const float *x, float *y) {
   if (!escapes->starts) return;
   if (vector_length > 8) ck_add_escapes(escapes, vector_length, first, last, x, y);
-  else if (vector_length == 8) rows_escapes(8, escapes, first, last, x, y);
-  else if (vector_length == 4) rows_escapes(4, escapes, first, last, x, y);
-  else rows_escapes((int)vector_length, escapes, first, last, x, y);
+  else if (vector_length == 8) add_escapes_of(8, escapes, first, last, x, y);
+  else if (vector_length == 4) add_escapes_of(4, escapes, first, last, x, y);
+  else if (vector_length == 3) add_escapes_of(3, escapes, first, last, x, y);
+  else add_escapes_of((int)vector_length, escapes, first, last, x, y);
 }
 
 #endif

@@ -75,29 +75,18 @@ VBMI void ck_vbmi_split_activation(const float *x, size_t n, float large_value, 
   split->is_narrow = _mm512_reduce_add_epi32(magnitudes) < 1 << 24;
 }
 
-/// The escapes of one row, for vectors of 9 to 16 elements.
-VBMI_INLINE void add_row_escapes(
-  const ck_escapes *escapes, size_t vector_length, size_t begin, size_t end, const float *x, float *y) {
+/// The escapes of rows of vectors of up to 16 elements.
+VBMI_INLINE void add_long_escapes(
+  const ck_escapes *escapes, size_t vector_length, size_t first, size_t last, const float *x, float *y) {
   const __mmask16 lanes = lanes_below(0, vector_length);
-  __m512 sum = _mm512_maskz_loadu_ps(lanes, y);
-  for (size_t i = begin; i < end; i++) {
+  const size_t end = escapes->starts[last];
+  for (size_t i = escapes->starts[first]; i < end; i++) {
     const ck_escape own = escapes->list[i];
-    sum = _mm512_fmadd_ps(
-      _mm512_set1_ps(x[own.column]), _mm512_maskz_loadu_ps(lanes, escapes->values + own.entry * vector_length), sum);
-  }
-  _mm512_mask_storeu_ps(y, lanes, sum);
-}
-
-/// The escapes of rows of vectors of one length.
-VBMI_INLINE void add_rows_escapes(
-  int elements, const ck_escapes *escapes, size_t first, size_t last, const float *x, float *y) {
-  size_t begin = escapes->starts[first];
-  for (size_t n = first; n < last; n++) {
-    const size_t end = escapes->starts[n + 1];
-    float *target = y + (n - first) * (size_t)elements;
-    if (begin < end && elements > 8) add_row_escapes(escapes, (size_t)elements, begin, end, x, target);
-    else if (begin < end) add_row_escapes_of(elements, escapes, begin, end, x, target);
-    begin = end;
+    float *target = y + vector_length * (escapes->rows[i / 4] - first);
+    const __m512 sum = _mm512_fmadd_ps(
+      _mm512_set1_ps(x[own.column]), _mm512_maskz_loadu_ps(lanes, escapes->values + own.entry * vector_length),
+      _mm512_maskz_loadu_ps(lanes, target));
+    _mm512_mask_storeu_ps(target, lanes, sum);
   }
 }
 
@@ -105,13 +94,13 @@ VBMI void ck_vbmi_add_escapes(
   const ck_escapes *escapes, size_t vector_length, size_t first, size_t last, const float *x, float *y) {
   if (!escapes->starts) return;
   switch (vector_length) {
-    case 2: add_rows_escapes(2, escapes, first, last, x, y); break;
-    case 3: add_rows_escapes(3, escapes, first, last, x, y); break;
-    case 4: add_rows_escapes(4, escapes, first, last, x, y); break;
-    case 6: add_rows_escapes(6, escapes, first, last, x, y); break;
-    case 8: add_rows_escapes(8, escapes, first, last, x, y); break;
+    case 2: add_escapes_of(2, escapes, first, last, x, y); break;
+    case 3: add_escapes_of(3, escapes, first, last, x, y); break;
+    case 4: add_escapes_of(4, escapes, first, last, x, y); break;
+    case 6: add_escapes_of(6, escapes, first, last, x, y); break;
+    case 8: add_escapes_of(8, escapes, first, last, x, y); break;
     default:
-      if (vector_length <= 16) add_rows_escapes((int)vector_length, escapes, first, last, x, y);
+      if (vector_length <= 16) add_long_escapes(escapes, vector_length, first, last, x, y);
       else ck_add_escapes(escapes, vector_length, first, last, x, y);
   }
 }

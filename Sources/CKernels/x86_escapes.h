@@ -1,4 +1,4 @@
-// Escapes of a row in registers of 128 and 256 bits. The file that includes this names its instructions in ESCAPES_TARGET.
+// Escapes in registers of 128 and 256 bits. The file that includes this names its instructions in ESCAPES_TARGET.
 
 #ifndef CKERNELS_X86_ESCAPES_H
 #define CKERNELS_X86_ESCAPES_H
@@ -14,7 +14,7 @@ ESCAPES_INLINE __m256i element_lanes(int elements) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(elements), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 
-/// The first `elements` (at most eight) floats.
+/// The first `elements` (at most eight) floats; up to four in half a register.
 ESCAPES_INLINE __m256 load_elements(int elements, const float *from) {
   if (elements == 8) return _mm256_loadu_ps(from);
   if (elements == 4) return _mm256_castps128_ps256(_mm_loadu_ps(from));
@@ -23,14 +23,36 @@ ESCAPES_INLINE __m256 load_elements(int elements, const float *from) {
   return _mm256_castps128_ps256(_mm_maskload_ps(from, _mm256_castsi256_si128(lanes)));
 }
 
-ESCAPES_INLINE void store_elements(int elements, float *to, __m256 values) {
-  if (elements == 8) _mm256_storeu_ps(to, values);
-  else if (elements == 4) _mm_storeu_ps(to, _mm256_castps256_ps128(values));
-  else _mm256_maskstore_ps(to, element_lanes(elements), values);
+/// Outputs, in pieces as wide as those that `store_outputs` writes: they may be read again at once.
+ESCAPES_INLINE __m256 load_outputs(int elements, const float *from) {
+  if (elements == 8 || elements == 4) return load_elements(elements, from);
+  if (elements == 3) {
+    const __m128 pair = _mm_castpd_ps(_mm_load_sd((const double *)(const void *)from));
+    return _mm256_castps128_ps256(_mm_movelh_ps(pair, _mm_load_ss(from + 2)));
+  }
+  float own[8] = {0};
+  for (int e = 0; e < elements; e++) own[e] = from[e];
+  return _mm256_loadu_ps(own);
 }
 
-/// What one escape adds; up to four elements in half a register.
-ESCAPES_INLINE __m256 add_escape(int elements, const ck_escapes *escapes, size_t i, const float *x, __m256 sum) {
+ESCAPES_INLINE void store_outputs(int elements, float *to, __m256 values) {
+  const __m128 low = _mm256_castps256_ps128(values);
+  if (elements == 8) {
+    _mm256_storeu_ps(to, values);
+  } else if (elements == 4) {
+    _mm_storeu_ps(to, low);
+  } else if (elements == 3) {
+    _mm_store_sd((double *)(void *)to, _mm_castps_pd(low));
+    _mm_store_ss(to + 2, _mm_movehl_ps(low, low));
+  } else {
+    float own[8];
+    _mm256_storeu_ps(own, values);
+    for (int e = 0; e < elements; e++) to[e] = own[e];
+  }
+}
+
+/// What entry `i` adds.
+ESCAPES_INLINE __m256 escape_product(int elements, const ck_escapes *escapes, size_t i, const float *x, __m256 sum) {
   const ck_escape own = escapes->list[i];
   const __m256 values = load_elements(elements, escapes->values + (size_t)elements * own.entry);
   if (elements > 4) return _mm256_fmadd_ps(_mm256_broadcast_ss(x + own.column), values, sum);
@@ -38,28 +60,38 @@ ESCAPES_INLINE __m256 add_escape(int elements, const ck_escapes *escapes, size_t
     _mm_broadcast_ss(x + own.column), _mm256_castps256_ps128(values), _mm256_castps256_ps128(sum)));
 }
 
-ESCAPES_INLINE __m256 sum_of_two(int elements, __m256 a, __m256 b) {
-  if (elements > 4) return _mm256_add_ps(a, b);
-  return _mm256_castps128_ps256(_mm_add_ps(_mm256_castps256_ps128(a), _mm256_castps256_ps128(b)));
+/// A sum, and what the four entries from `i` on add.
+ESCAPES_INLINE __m256 add_four(int elements, const ck_escapes *escapes, size_t i, const float *x, __m256 sum) {
+  const __m256 even = escape_product(
+    elements, escapes, i + 2, x, escape_product(elements, escapes, i, x, _mm256_setzero_ps()));
+  const __m256 odd = escape_product(
+    elements, escapes, i + 3, x, escape_product(elements, escapes, i + 1, x, _mm256_setzero_ps()));
+  return _mm256_add_ps(sum, _mm256_add_ps(even, odd));
 }
 
-/// The escapes [begin, end) of one row of vectors of up to eight elements, in four chains so that additions do not wait for
-/// each other.
-ESCAPES_INLINE void add_row_escapes_of(
-  int elements, const ck_escapes *escapes, size_t begin, size_t end, const float *x, float *y) {
-  __m256 chains[4] = {load_elements(elements, y), _mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps()};
-  size_t i = begin;
-  for (; i + 4 <= end; i += 4) {
-    for (size_t c = 0; c < 4; c++) chains[c] = add_escape(elements, escapes, i + c, x, chains[c]);
+/// From so many escapes in a row on, on average, a row is added up in a register.
+enum { MANY_ESCAPES = 16 };
+
+/// The escapes of rows [first, last) of vectors of up to eight elements.
+///
+/// Short rows have few, and how many cannot be foreseen: they are added four at a time without a branch on it. The operations
+/// on an output are the same for long rows.
+ESCAPES_INLINE void add_escapes_of(
+  int elements, const ck_escapes *escapes, size_t first, size_t last, const float *x, float *y) {
+  const size_t end = escapes->starts[last];
+  size_t i = escapes->starts[first];
+  if (end - i < MANY_ESCAPES * (last - first)) {
+    for (; i < end; i += 4) {
+      float *target = y + (size_t)elements * (escapes->rows[i / 4] - first);
+      store_outputs(elements, target, add_four(elements, escapes, i, x, load_outputs(elements, target)));
+    }
+    return;
   }
-  // Chains stay in registers: each by its own number.
-  if (i < end) chains[0] = add_escape(elements, escapes, i, x, chains[0]);
-  if (i + 1 < end) chains[1] = add_escape(elements, escapes, i + 1, x, chains[1]);
-  if (i + 2 < end) chains[2] = add_escape(elements, escapes, i + 2, x, chains[2]);
-  store_elements(
-    elements, y,
-    sum_of_two(
-      elements, sum_of_two(elements, chains[0], chains[1]), sum_of_two(elements, chains[2], chains[3])));
+  for (size_t n = first; n < last; n++, y += elements) {
+    __m256 sum = load_outputs(elements, y);
+    for (const size_t row_end = escapes->starts[n + 1]; i < row_end; i += 4) sum = add_four(elements, escapes, i, x, sum);
+    store_outputs(elements, y, sum);
+  }
 }
 
 #endif

@@ -111,15 +111,9 @@ private struct BytesFixture {
     tables = [shape.mainBits, shape.residualBits].prefix(hasResidual ? 2 : 1).map { bits in
       generator.bytes(width << bits).map { max(1, $0) }
     }
-    escapes = (0..<rows).map { n in (0..<(n % 4)).map { (Int.random(in: 0..<columns, using: &generator), $0) } }
+    escapes = (0..<rows).map { n in (0..<(n % 7)).map { (Int.random(in: 0..<columns, using: &generator), $0 % 4) } }
     escapeValues = generator.floats(4 * shape.vectorLength, in: -50...50)
-    var starts: [UInt32] = [0]
-    for row in escapes { starts.append(starts[starts.count - 1] + UInt32(row.count)) }
-    let list: [UInt32] = escapes.flatMap { row in row.map { UInt32($0.column) | UInt32($0.entry) << 16 } }
-    let stored = ck_escapes(
-      starts: arena.place(starts),
-      list: UnsafeMutableRawPointer(arena.place(list)).assumingMemoryBound(to: ck_escape.self),
-      values: arena.place(escapeValues, offset: 1))
+    let stored = arena.place(escapes: escapes, values: escapeValues, vectorLength: shape.vectorLength)
     let matrix = arena.place([UInt8](repeating: 0, count: MemoryLayout<ck_vq_bytes>.size))
     let pointer = UnsafeMutableRawPointer(matrix).bindMemory(to: ck_vq_bytes.self, capacity: 1)
     pointer.initialize(

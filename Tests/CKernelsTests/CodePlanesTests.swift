@@ -256,7 +256,7 @@ private struct PlanesFixture {
   private let residualCodes: [UInt8]
   private let tables: [[UInt8]]
   private let jointTables: [UInt8]
-  private let escapes: [[(Int, Int)]]
+  private let escapes: [[(column: Int, entry: Int)]]
   private let escapeValues: [Float]
   private let padded: Int
 
@@ -294,15 +294,10 @@ private struct PlanesFixture {
     // Two rows without escapes, the others with some.
     let width = padded
     escapes = (0..<rows).map { n in
-      (0..<(n % 3 == 1 ? 0 : n % 4)).map { (Int.random(in: 0..<width, using: &generator), $0) }
+      (0..<(n % 3 == 1 ? 0 : n % 7)).map { (Int.random(in: 0..<width, using: &generator), $0 % 4) }
     }
     escapeValues = generator.floats(4 * shape.vectorLength, in: -50...50)
-    var starts: [UInt32] = [0]
-    for row in escapes { starts.append(starts[starts.count - 1] + UInt32(row.count)) }
-    var list: [UInt32] = escapes.flatMap { row in row.map { UInt32($0.0) | UInt32($0.1) << 16 } }
-    list.append(0)
-    let view = UnsafeMutableRawPointer(arena.place(list)).assumingMemoryBound(to: ck_escape.self)
-    let stored = ck_escapes(starts: arena.place(starts), list: view, values: arena.place(escapeValues, offset: 1))
+    let stored = arena.place(escapes: escapes, values: escapeValues, vectorLength: shape.vectorLength)
     planes = ck_vq_planes(
       codes: arena.place(bytes, offset: 1), row_stride: bytes.count / rows, columns: padded,
       vector_length: UInt32(shape.vectorLength), main_count: UInt32(shape.mainCount),
@@ -314,7 +309,7 @@ private struct PlanesFixture {
 
   /// What the escapes of a row add to one of its outputs.
   func escaped(_ n: Int, _ e: Int, _ x: UnsafePointer<Float>, vectorLength: Int) -> Double {
-    escapes[n].reduce(0) { $0 + Double(x[$1.0]) * Double(escapeValues[$1.1 * vectorLength + e]) }
+    escapes[n].reduce(0) { $0 + Double(x[$1.column]) * Double(escapeValues[$1.entry * vectorLength + e]) }
   }
 
   /// The rounded sum of both stages.

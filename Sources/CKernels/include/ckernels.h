@@ -59,11 +59,13 @@ typedef struct {
 /// clamped, and where they are used the rest is added in float32.
 ///
 /// Row `n` has the entries [starts[n], starts[n + 1]) of `list`; each adds `x[column] * values[entry * vector_length + e]` to
-/// output `e` of the row's vector. NULL pointers mean that there are none.
+/// output `e` of the row's vector. Every row has a multiple of four entries, the last ones with values of 0, so that they are
+/// added without a branch: `rows[i / 4]` is the row of entries `i` to `i + 3`. NULL pointers mean that there are none.
 typedef struct { uint16_t column; uint16_t entry; } ck_escape;
 typedef struct {
   const uint32_t *CK_NULLABLE starts;
   const ck_escape *CK_NULLABLE list;
+  const uint32_t *CK_NULLABLE rows;
   const float *CK_NULLABLE values;
 } ck_escapes;
 
