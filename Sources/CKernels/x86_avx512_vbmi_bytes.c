@@ -61,9 +61,10 @@ VBMI_INLINE void one_token(
 enum { PAIR = 2, TOGETHER = 3 };
 
 /// Two rows times `tokens` activations whose blocks all have high digits; the same operations on each as for one alone.
+/// `is_first` says that nothing has read these rows yet.
 VBMI_INLINE void pair_products(
   const ck_byte_matrix *w, size_t r, const uint8_t *const *rows, int tokens, const ck_split_activation *x, __mmask8 wanted,
-  float *y, size_t y_stride) {
+  int is_first, float *y, size_t y_stride) {
   __m512i low[TOGETHER][PAIR], high[TOGETHER][PAIR];
   for (int t = 0; t < tokens; t++) {
     for (int i = 0; i < PAIR; i++) {
@@ -73,6 +74,10 @@ VBMI_INLINE void pair_products(
   }
   for (size_t c = 0; c < 64 * w->blocks; c += 64) {
     const __m512i first = _mm512_loadu_si512(rows[0] + c), second = _mm512_loadu_si512(rows[1] + c);
+    if (is_first) {
+      _mm_prefetch((const char *)rows[0] + c + AHEAD, _MM_HINT_T0);
+      _mm_prefetch((const char *)rows[1] + c + AHEAD, _MM_HINT_T0);
+    }
     for (int t = 0; t < tokens; t++) {
       const __m512i low_digits = _mm512_loadu_si512(x[t].low + c), high_digits = _mm512_loadu_si512(x[t].high + c);
       low[t][0] = _mm512_dpbusd_epi32(low[t][0], first, low_digits);
@@ -91,7 +96,7 @@ VBMI_INLINE void pair_products(
 }
 
 VBMI_INLINE void several_tokens(
-  const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, int tokens, float *y,
+  const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, int tokens, int is_first, float *y,
   size_t y_stride) {
   for (size_t r = first; r < last; r += PAIR) {
     const int is_pair = r + 1 < last;
@@ -99,12 +104,12 @@ VBMI_INLINE void several_tokens(
     const uint8_t *const rows[PAIR] = {row, is_pair ? row + 64 * w->blocks : row};
     const __mmask8 wanted = is_pair ? 3 : 1;
     float *target = y + (r - first);
-    if (tokens == 3) pair_products(w, r, rows, 3, x, wanted, target, y_stride);
-    else pair_products(w, r, rows, 2, x, wanted, target, y_stride);
+    if (tokens == 3) pair_products(w, r, rows, 3, x, wanted, is_first, target, y_stride);
+    else pair_products(w, r, rows, 2, x, wanted, is_first, target, y_stride);
   }
 }
 
-VBMI void ck_vbmi_gemv_bytes(
+VBMI_INLINE void all_tokens(
   const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, size_t tokens, float *y,
   size_t y_stride) {
   for (size_t t = 0; t < tokens;) {
@@ -112,12 +117,25 @@ VBMI void ck_vbmi_gemv_bytes(
     size_t count = 0;
     while (count < TOGETHER && t + count < tokens && x[t + count].large == w->blocks) count++;
     if (count > 1) {
-      several_tokens(w, first, last, x + t, (int)count, y + t * y_stride, y_stride);
+      if (t == 0) several_tokens(w, first, last, x, (int)count, 1, y, y_stride);
+      else several_tokens(w, first, last, x + t, (int)count, 0, y + t * y_stride, y_stride);
       t += count;
     } else {
       one_token(w, first, last, x + t, y + t * y_stride);
       t++;
     }
+  }
+}
+
+/// Bytes of rows that all activations are multiplied with while they are in the first-level cache.
+enum { CACHED_BYTES = 16384 };
+
+VBMI void ck_vbmi_gemv_bytes(
+  const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, size_t tokens, float *y,
+  size_t y_stride) {
+  const size_t cached = CACHED_BYTES / (64 * w->blocks) / ROWS * ROWS, rows = cached < ROWS ? ROWS : cached;
+  for (size_t r = first; r < last; r += rows) {
+    all_tokens(w, r, last - r < rows ? last : r + rows, x, tokens, y + (r - first), y_stride);
   }
 }
 

@@ -201,6 +201,10 @@ VBMI void ck_vbmi_vq_planes_many(
         m, m->codes + (first + own / v) * m->row_stride, own % v, blocks, joint, w.main + i * w.stride,
         rest + i * w.stride);
     }
+    // The codes of the next outputs come meanwhile.
+    if (o + OUTPUTS < outputs) {
+      ck_prefetch(m->codes + (first + (o + OUTPUTS) / v) * m->row_stride, (OUTPUTS + v - 1) / v * m->row_stride);
+    }
     const __mmask8 wanted = outputs - o < OUTPUTS ? (__mmask8)((1 << (outputs - o)) - 1) : 0xFF;
     size_t t = 0;
     for (; t + TOGETHER <= tokens; t += TOGETHER) {
