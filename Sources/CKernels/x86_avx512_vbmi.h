@@ -165,6 +165,9 @@ void ck_vbmi_gemv_bytes(
   size_t y_stride);
 void ck_vbmi_add_escapes(
   const ck_escapes *escapes, size_t vector_length, size_t first, size_t last, const float *x, float *y);
+void ck_vbmi_add_escapes_many(
+  const ck_escapes *escapes, size_t vector_length, size_t first, size_t last, const ck_split_activation *x, size_t x_stride,
+  size_t tokens, float *y, size_t y_stride);
 void ck_vbmi_vq_bytes(
   const ck_vq_bytes *m, size_t first, size_t last, const ck_split_activation *x, float *y);
 void ck_vbmi_vq_planes_many(

@@ -213,10 +213,7 @@ VBMI void ck_vbmi_vq_planes_many(
     if (tokens - t == 2) add_outputs(&w, 2, wanted, x + t * x_stride, x_stride, y + t * y_stride + o, y_stride);
     if (tokens - t == 1) add_outputs(&w, 1, wanted, x + t * x_stride, x_stride, y + t * y_stride + o, y_stride);
   }
-  for (size_t t = 0; t < tokens; t++) {
-    ck_vbmi_add_escapes(
-      joint ? &m->joint_escapes : &m->escapes, v, first, last, x[t * x_stride].values, y + t * y_stride);
-  }
+  ck_vbmi_add_escapes_many(joint ? &m->joint_escapes : &m->escapes, v, first, last, x, x_stride, tokens, y, y_stride);
 }
 
 #endif

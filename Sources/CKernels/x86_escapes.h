@@ -51,22 +51,34 @@ ESCAPES_INLINE void store_outputs(int elements, float *to, __m256 values) {
   }
 }
 
-/// What entry `i` adds.
-ESCAPES_INLINE __m256 escape_product(int elements, const ck_escapes *escapes, size_t i, const float *x, __m256 sum) {
-  const ck_escape own = escapes->list[i];
-  const __m256 values = load_elements(elements, escapes->values + (size_t)elements * own.entry);
-  if (elements > 4) return _mm256_fmadd_ps(_mm256_broadcast_ss(x + own.column), values, sum);
+/// `sum` and a value times `elements` others.
+ESCAPES_INLINE __m256 escape_product(int elements, const float *value, __m256 others, __m256 sum) {
+  if (elements > 4) return _mm256_fmadd_ps(_mm256_broadcast_ss(value), others, sum);
   return _mm256_castps128_ps256(_mm_fmadd_ps(
-    _mm_broadcast_ss(x + own.column), _mm256_castps256_ps128(values), _mm256_castps256_ps128(sum)));
+    _mm_broadcast_ss(value), _mm256_castps256_ps128(others), _mm256_castps256_ps128(sum)));
 }
 
-/// A sum, and what the four entries from `i` on add.
-ESCAPES_INLINE __m256 add_four(int elements, const ck_escapes *escapes, size_t i, const float *x, __m256 sum) {
-  const __m256 even = escape_product(
-    elements, escapes, i + 2, x, escape_product(elements, escapes, i, x, _mm256_setzero_ps()));
-  const __m256 odd = escape_product(
-    elements, escapes, i + 3, x, escape_product(elements, escapes, i + 1, x, _mm256_setzero_ps()));
-  return _mm256_add_ps(sum, _mm256_add_ps(even, odd));
+/// Four entries: what is added for each unit of which columns.
+typedef struct { __m256 values[4]; size_t columns[4]; } four_escapes;
+
+ESCAPES_INLINE four_escapes load_four(int elements, const ck_escapes *escapes, size_t i) {
+  four_escapes four;
+  for (size_t k = 0; k < 4; k++) {
+    const ck_escape own = escapes->list[i + k];
+    four.values[k] = load_elements(elements, escapes->values + (size_t)elements * own.entry);
+    four.columns[k] = own.column;
+  }
+  return four;
+}
+
+/// A sum, and what four entries add.
+ESCAPES_INLINE __m256 add_four(int elements, const four_escapes *four, const float *x, __m256 sum) {
+  __m256 pairs[2];
+  for (int k = 0; k < 2; k++) {
+    pairs[k] = escape_product(elements, x + four->columns[k], four->values[k], _mm256_setzero_ps());
+    pairs[k] = escape_product(elements, x + four->columns[k + 2], four->values[k + 2], pairs[k]);
+  }
+  return _mm256_add_ps(sum, _mm256_add_ps(pairs[0], pairs[1]));
 }
 
 /// From so many escapes in a row on, on average, a row is added up in a register.
@@ -83,14 +95,32 @@ ESCAPES_INLINE void add_escapes_of(
   if (end - i < MANY_ESCAPES * (last - first)) {
     for (; i < end; i += 4) {
       float *target = y + (size_t)elements * (escapes->rows[i / 4] - first);
-      store_outputs(elements, target, add_four(elements, escapes, i, x, load_outputs(elements, target)));
+      const four_escapes four = load_four(elements, escapes, i);
+      store_outputs(elements, target, add_four(elements, &four, x, load_outputs(elements, target)));
     }
     return;
   }
   for (size_t n = first; n < last; n++, y += elements) {
     __m256 sum = load_outputs(elements, y);
-    for (const size_t row_end = escapes->starts[n + 1]; i < row_end; i += 4) sum = add_four(elements, escapes, i, x, sum);
+    for (const size_t row_end = escapes->starts[n + 1]; i < row_end; i += 4) {
+      const four_escapes four = load_four(elements, escapes, i);
+      sum = add_four(elements, &four, x, sum);
+    }
     store_outputs(elements, y, sum);
+  }
+}
+
+/// As `add_escapes_of` for `tokens` activations, to outputs `y_stride` apart.
+ESCAPES_INLINE void add_escapes_of_several(
+  int elements, int tokens, const ck_escapes *escapes, size_t first, size_t last, const float *const *x, float *y,
+  size_t y_stride) {
+  const size_t end = escapes->starts[last];
+  for (size_t i = escapes->starts[first]; i < end; i += 4) {
+    const four_escapes four = load_four(elements, escapes, i);
+    float *target = y + (size_t)elements * (escapes->rows[i / 4] - first);
+    for (int t = 0; t < tokens; t++, target += y_stride) {
+      store_outputs(elements, target, add_four(elements, &four, x[t], load_outputs(elements, target)));
+    }
   }
 }
 
