@@ -648,6 +648,7 @@ INLINE void mix_columns(
     for (int j = 0; j < vectors; j++) sums[i][j] = vdupq_n_f32(0);
   }
   for (size_t p = 0; p < positions; p++) {
+    ck_prefetch_position(v, storage, v_stride, p, positions, 4 * (size_t)vectors);
     for (int j = 0; j < vectors; j++) {
       const size_t at = p * v_stride + 4 * (size_t)j;
       const float32x4_t values = width == 4 ? load4(v, storage, at) : load_tail(v, storage, at, width);

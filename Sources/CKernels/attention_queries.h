@@ -8,9 +8,7 @@ ATTENTION_INLINE void score_queries(
   size_t p = 0;
   for (; p + (size_t)rows <= positions; p += (size_t)rows) {
     const void *keys = ck_element(k, storage, p * k_stride);
-    for (size_t ahead = p + POSITIONS_AHEAD, r = 0; r < (size_t)rows && ahead + r < positions; r++) {
-      ck_prefetch(ck_element(k, storage, (ahead + r) * k_stride), head_dim * ck_storage_size(storage));
-    }
+    for (size_t r = 0; r < (size_t)rows; r++) ck_prefetch_position(k, storage, k_stride, p + r, positions, head_dim);
     score_rows(queries, rows, q, keys, storage, k_stride, head_dim, scale, scores + p, scores_stride);
   }
   for (; p < positions; p++) {

@@ -416,6 +416,8 @@ static float dot(const float *a, const float *b, size_t n) {
 }
 
 void ck_portable_gather(const float *x, const uint32_t *columns, const float *factors, size_t n, float *y) {
+  ck_prefetch(columns, n * sizeof *columns);
+  if (factors) ck_prefetch(factors, n * sizeof *factors);
   if (factors) {
     for (size_t i = 0; i < n; i++) y[i] = x[columns[i]] * factors[i];
   } else {

@@ -758,6 +758,7 @@ AVX2_INLINE void mix_columns(
     for (int j = 0; j < vectors; j++) sums[i][j] = _mm256_setzero_ps();
   }
   for (size_t p = 0; p < positions; p++) {
+    ck_prefetch_position(v, storage, v_stride, p, positions, 8 * (size_t)vectors);
     for (int j = 0; j < vectors; j++) {
       const size_t at = p * v_stride + 8 * (size_t)j;
       const __m256 values = width == 8 ? load8(v, storage, at) : load_tail(v, storage, at, width);

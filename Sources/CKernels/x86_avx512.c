@@ -778,9 +778,7 @@ AVX512_INLINE void mix_columns(
     for (int j = 0; j < vectors; j++) sums[i][j] = _mm512_setzero_ps();
   }
   for (size_t p = 0; p < positions; p++) {
-    if (p + POSITIONS_AHEAD < positions) {
-      ck_prefetch(ck_element(v, storage, (p + POSITIONS_AHEAD) * v_stride), 16 * (size_t)vectors * ck_storage_size(storage));
-    }
+    ck_prefetch_position(v, storage, v_stride, p, positions, 16 * (size_t)vectors);
     __m512 factors[4];
     for (int i = 0; i < queries; i++) factors[i] = _mm512_set1_ps(weights[(size_t)i * weights_stride + p]);
     for (int j = 0; j < vectors; j++) {

@@ -13,9 +13,6 @@
 /// Vector rows whose codes stay in the first-level cache while their elements are gone through in several passes.
 enum { ROW_BLOCK = 16 };
 
-/// How far ahead of the codes that are read the next ones are asked for, in bytes.
-enum { AHEAD = 8192 };
-
 /// The most bytes of escapes that are asked for before a product: what lies beyond is read in order.
 enum { MOST_AHEAD = 4096 };
 

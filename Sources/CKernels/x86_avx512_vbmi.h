@@ -11,6 +11,9 @@
 #define VBMI __attribute__((TARGET))
 #define VBMI_INLINE static inline __attribute__((always_inline, TARGET))
 
+/// How far ahead of the codes or bytes that are read the next ones are asked for, in bytes: with less, memory is not kept busy.
+enum { AHEAD = 8192 };
+
 /// How many registers a main table takes and how its codes are kept: up to 64 centroids, packed to 6 bits; 128; 256.
 typedef enum { PACKED64, BYTES128, BYTES256 } main_kind;
 

@@ -11,9 +11,6 @@
 /// Rows whose sums are added up together.
 enum { ROWS = 4 };
 
-/// How far ahead of the bytes that are read the next ones are asked for: short of some thousand bytes, memory is not kept busy.
-enum { AHEAD = 8192 };
-
 /// Adds the products of one row with both digits, where `all_high` says that every block has high ones.
 VBMI_INLINE void add_row(
   const uint8_t *row, size_t blocks, const ck_split_activation *x, int all_high, __m512i *low, __m512i *high) {

@@ -15,9 +15,7 @@ struct EstimateTests {
       search: SearchRates(main: search.main, residual: search.residual, codes: search.codes, mean: search.mean),
       machine: MachineRates(
         product: product, passProduct: 0, widening: 0, chunkProduct: chunkProduct, update: update, secondMoment: 0,
-        factor: factor,
-        preparation: 0,
-        gradientStep: 0))
+        factor: factor, preparation: 0, gradientStep: 0))
   }
 
   /// 32 outputs, 16 inputs: a product has 16 · 16 · 32 = 8192 multiplications, and there are 16 · 4 = 64 vectors.

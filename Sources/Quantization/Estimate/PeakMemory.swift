@@ -45,7 +45,7 @@ enum PeakMemory {
     let weights = configuration.blocks.indices.reduce(head) { $0 + blockBytes($1, configuration) }
     return gradients(
       configuration, length: length, group: weights > available / 2 ? TaskGraph.windowsPerChunk : 1,
-      tapeLimit: min(TaskCosts.tapeMemory, available / 4), streamLimit: min(activationMemory, available / 4))
+      tapeLimit: min(WindowPass.tapeLimit, available / 4), streamLimit: min(activationMemory, available / 4))
   }
 
   /// Bytes of a block's weights in the model's files.

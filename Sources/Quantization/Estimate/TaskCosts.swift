@@ -48,8 +48,6 @@ public struct TaskCosts: Sendable {
 
   /// Residual streams of a task of gradients that stay in memory.
   static let streamMemory = 1 << 30
-  /// What the way back needs of all blocks, where it stays in memory.
-  static let tapeMemory = 2 << 30
 }
 
 extension TaskCosts {
@@ -149,7 +147,7 @@ extension TaskCosts {
       var cost = TaskCost()
       func memory(group: Int) -> Int {
         PeakMemory.gradients(
-          work.configuration, length: work.text.length, group: group, tapeLimit: TaskCosts.tapeMemory,
+          work.configuration, length: work.text.length, group: group, tapeLimit: WindowPass.tapeLimit,
           streamLimit: TaskCosts.streamMemory)
       }
       let streams = (work.configuration.blocks.count + 1) * statesBytes(windows: windows)

@@ -42,7 +42,7 @@ struct FisherPass {
       group == 1
       ? .single(
         WindowPass(
-          model, rows: length, tapeLimit: min(TaskCosts.tapeMemory, (AvailableMemory.bytes ?? .max) / 4),
+          model, rows: length, tapeLimit: min(WindowPass.tapeLimit, (AvailableMemory.bytes ?? .max) / 4),
           onBlock: folder.releasePages))
       : .grouped(
         try GroupPass(

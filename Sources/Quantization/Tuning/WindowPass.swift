@@ -16,7 +16,10 @@ final class WindowPass {
   /// Is called when a block's weights have been used.
   private let onBlock: () -> Void
 
-  init(_ model: TuningModel, rows: Int, tapeLimit: Int = 2 << 30, onBlock: @escaping () -> Void = {}) {
+  /// The most bytes that are kept for the way back.
+  static let tapeLimit = 2 << 30
+
+  init(_ model: TuningModel, rows: Int, tapeLimit: Int = WindowPass.tapeLimit, onBlock: @escaping () -> Void = {}) {
     self.model = model
     self.onBlock = onBlock
     self.rows = rows
