@@ -355,10 +355,17 @@ void ck_portable_vq_bytes(
 
 void ck_portable_vq_planes_many(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens,
-  int joint, float *y, size_t y_stride, void *scratch) {
+  ck_token_lanes lanes, int joint, float *y, size_t y_stride, void *scratch) {
   (void)scratch;
+  (void)lanes;
   for (size_t t = 0; t < tokens; t++) {
     planes_product(m, first, last, x + t * x_stride, joint && m->residual, y + t * y_stride);
+  }
+}
+
+void ck_portable_token_lanes(const float *x, size_t x_stride, size_t tokens, size_t n, float *lanes) {
+  for (size_t c = 0; c < n; c++) {
+    for (size_t t = 0; t < 16; t++) lanes[16 * c + t] = t < tokens ? x[t * x_stride + c] : 0;
   }
 }
 
@@ -564,6 +571,7 @@ const ck_kernels ck_portable_table = {
   .vq_planes = ck_portable_vq_planes,
   .vq_bytes = ck_portable_vq_bytes,
   .vq_planes_many = ck_portable_vq_planes_many,
+  .token_lanes = ck_portable_token_lanes,
   .vq_panel = vq_panel,
   .rms_norm = rms_norm,
   .rotary = rotary,

@@ -53,14 +53,15 @@ void ck_avx2_vq_planes(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y);
 void ck_avx2_vq_planes_many(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens,
-  int joint, float *y, size_t y_stride, void *scratch);
+  ck_token_lanes lanes, int joint, float *y, size_t y_stride, void *scratch);
 void ck_avx2_vq_bytes(
   const ck_vq_bytes *m, size_t first, size_t last, const ck_split_activation *x, float *y);
 void ck_portable_vq_bytes(
   const ck_vq_bytes *m, size_t first, size_t last, const ck_split_activation *x, float *y);
 void ck_portable_vq_planes_many(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens,
-  int joint, float *y, size_t y_stride, void *scratch);
+  ck_token_lanes lanes, int joint, float *y, size_t y_stride, void *scratch);
+void ck_portable_token_lanes(const float *x, size_t x_stride, size_t tokens, size_t n, float *lanes);
 // Adds the escapes of rows [first, last).
 void ck_add_escapes(
   const ck_escapes *escapes, size_t vector_length, size_t first, size_t last, const float *x, float *y);

@@ -229,9 +229,9 @@ static rows_function rows_of(const ck_vq_planes *m) {
 
 void ck_avx2_vq_planes_many(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens,
-  int joint, float *y, size_t y_stride, void *scratch) {
+  ck_token_lanes lanes, int joint, float *y, size_t y_stride, void *scratch) {
   if (joint && m->residual) {
-    ck_portable_vq_planes_many(m, first, last, x, x_stride, tokens, joint, y, y_stride, scratch);
+    ck_portable_vq_planes_many(m, first, last, x, x_stride, tokens, lanes, joint, y, y_stride, scratch);
     return;
   }
   const rows_function rows = rows_of(m);
@@ -366,7 +366,7 @@ SHORT_ROWS(BYTE_CODES)
 
 void ck_avx2_vq_planes(const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y) {
   if (!x->is_narrow || m->main_count > 64 || m->residual_count > 64) {
-    ck_avx2_vq_planes_many(m, first, last, x, 1, 1, 0, y, 0, NULL);
+    ck_avx2_vq_planes_many(m, first, last, x, 1, 1, (ck_token_lanes){NULL, 0}, 0, y, 0, NULL);
     return;
   }
   if (!m->residual) short_rows_NO_CODES(m, first, last, x, y);

@@ -14,6 +14,8 @@
 #define AVX512 __attribute__((TARGET))
 #define AVX512_INLINE static inline __attribute__((always_inline, TARGET))
 
+#include "x86_avx512_transpose.h"
+
 // Loads and reductions
 
 /// A mask of the first `n` lanes, all of them where n >= 16.
@@ -185,34 +187,6 @@ AVX512 static void axpy(float a, const float *x, float *y, size_t n) {
       factor, _mm512_maskz_loadu_ps(lanes, x + i), _mm512_maskz_loadu_ps(lanes, y + i));
     _mm512_mask_storeu_ps(y + i, lanes, sum);
   }
-}
-
-/// Transposes sixteen vectors in place.
-AVX512_INLINE void transpose16(__m512 row[16]) {
-  __m512 t[16];
-  for (int i = 0; i < 8; i++) {
-    t[2 * i] = _mm512_unpacklo_ps(row[2 * i], row[2 * i + 1]);
-    t[2 * i + 1] = _mm512_unpackhi_ps(row[2 * i], row[2 * i + 1]);
-  }
-  // Afterwards row[4 i + j] holds column 4 q + j of rows 4 i ... 4 i + 3 in its quarter q.
-  for (int i = 0; i < 4; i++) {
-    for (int j = 0; j < 2; j++) {
-      const __m512d a = _mm512_castps_pd(t[4 * i + j]), b = _mm512_castps_pd(t[4 * i + j + 2]);
-      row[4 * i + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
-      row[4 * i + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
-    }
-  }
-  for (int j = 0; j < 4; j++) {
-    const __m512 low = _mm512_shuffle_f32x4(row[j], row[4 + j], 0x88);
-    const __m512 high = _mm512_shuffle_f32x4(row[8 + j], row[12 + j], 0x88);
-    const __m512 odd_low = _mm512_shuffle_f32x4(row[j], row[4 + j], 0xDD);
-    const __m512 odd_high = _mm512_shuffle_f32x4(row[8 + j], row[12 + j], 0xDD);
-    t[j] = _mm512_shuffle_f32x4(low, high, 0x88);
-    t[8 + j] = _mm512_shuffle_f32x4(low, high, 0xDD);
-    t[4 + j] = _mm512_shuffle_f32x4(odd_low, odd_high, 0x88);
-    t[12 + j] = _mm512_shuffle_f32x4(odd_low, odd_high, 0xDD);
-  }
-  for (int i = 0; i < 16; i++) row[i] = t[i];
 }
 
 AVX512_INLINE void pack_rows(
@@ -961,6 +935,7 @@ static const ck_kernels table = {
   .vq_planes = ck_avx2_vq_planes,
   .vq_bytes = ck_avx2_vq_bytes,
   .vq_planes_many = ck_avx2_vq_planes_many,
+  .token_lanes = ck_portable_token_lanes,
   .vq_panel = vq_panel,
   .rms_norm = rms_norm,
   .rotary = rotary,

@@ -158,8 +158,8 @@ VBMI_INLINE void all_elements(
 /// Sums that may not fit 32 bits, which no real activation has.
 static void wide_product(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y) {
-  void *scratch = malloc(CK_PLANES_SCRATCH(m->columns));
-  if (scratch) ck_vbmi_vq_planes_many(m, first, last, x, 1, 1, 0, y, 0, scratch);
+  void *scratch = malloc(ck_planes_scratch(m->columns));
+  if (scratch) ck_vbmi_vq_planes_many(m, first, last, x, 1, 1, (ck_token_lanes){NULL, 0}, 0, y, 0, scratch);
   else ck_portable_vq_planes(m, first, last, x, y);
   free(scratch);
 }
@@ -207,6 +207,7 @@ static void fill_table(void) {
   table.vq_planes = vq_planes;
   table.vq_bytes = ck_vbmi_vq_bytes;
   table.vq_planes_many = ck_vbmi_vq_planes_many;
+  table.token_lanes = ck_vbmi_token_lanes;
   if (__builtin_cpu_supports("avx512bf16")) {
     table.prefers_bf16 = 1;
     table.product_bf16 = ck_avx512_product_bf16;

@@ -160,7 +160,19 @@ VBMI_INLINE __m128 plane_outputs(
   return _mm_add_ps(before, sum);
 }
 
+/// Blocks [first, last) of a row; `first` is a multiple of four, and so is `last` where it is not the row's end.
+typedef struct { size_t first, last; } block_range;
+
+/// Element `e` of every code of a row in `range`, from a multiple of 64 bytes on: of the main stage and of the residual one, if there
+/// is one, or, with `joint`, of both in one unit.
+typedef void (*look_up_function)(
+  const ck_vq_planes *m, const uint8_t *row, size_t e, block_range range, int joint, uint8_t *main, uint8_t *rest);
+
 // Kernels of the other files.
+look_up_function ck_vbmi_look_up(const ck_vq_planes *m);
+void ck_vbmi_vq_planes_tiles(
+  const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens,
+  int joint, float *y, size_t y_stride, void *scratch);
 void ck_vbmi_split_activation(const float *x, size_t n, float large_value, ck_split_activation *split);
 float ck_vbmi_byte_row(const float *values, size_t blocks, uint8_t *bytes);
 void ck_vbmi_gemv_bytes(
@@ -170,11 +182,12 @@ void ck_vbmi_add_escapes(
   const ck_escapes *escapes, size_t vector_length, size_t first, size_t last, const float *x, float *y);
 void ck_vbmi_add_escapes_many(
   const ck_escapes *escapes, size_t vector_length, size_t first, size_t last, const ck_split_activation *x, size_t x_stride,
-  size_t tokens, float *y, size_t y_stride);
+  size_t tokens, ck_token_lanes lanes, float *y, size_t y_stride);
+void ck_vbmi_token_lanes(const float *x, size_t x_stride, size_t tokens, size_t n, float *lanes);
 void ck_vbmi_vq_bytes(
   const ck_vq_bytes *m, size_t first, size_t last, const ck_split_activation *x, float *y);
 void ck_vbmi_vq_planes_many(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens,
-  int joint, float *y, size_t y_stride, void *scratch);
+  ck_token_lanes lanes, int joint, float *y, size_t y_stride, void *scratch);
 
 #endif

@@ -1,12 +1,10 @@
-// Splits an activation into integers for the products with small codebooks, and adds what bytes cannot say.
+// Splits an activation into integers for the products with small codebooks.
 
 #include "tables.h"
 
 #if defined(__x86_64__)
 
-#define ESCAPES_TARGET TARGET
 #include "x86_avx512_vbmi.h"
-#include "x86_escapes.h"
 #include "split_unit.h"
 
 #include <math.h>
@@ -73,63 +71,6 @@ VBMI void ck_vbmi_split_activation(const float *x, size_t n, float large_value, 
   split->sum_high = _mm512_reduce_add_epi32(high_sum);
   // At most 65536 values of up to 32512.
   split->is_narrow = _mm512_reduce_add_epi32(magnitudes) < 1 << 24;
-}
-
-/// The escapes of rows of vectors of up to 16 elements.
-VBMI_INLINE void add_long_escapes(
-  const ck_escapes *escapes, size_t vector_length, size_t first, size_t last, const float *x, float *y) {
-  const __mmask16 lanes = lanes_below(0, vector_length);
-  const size_t end = escapes->starts[last];
-  for (size_t i = escapes->starts[first]; i < end; i++) {
-    const ck_escape own = escapes->list[i];
-    float *target = y + vector_length * (escapes->rows[i / 4] - first);
-    const __m512 sum = _mm512_fmadd_ps(
-      _mm512_set1_ps(x[own.column]), _mm512_maskz_loadu_ps(lanes, escapes->values + own.entry * vector_length),
-      _mm512_maskz_loadu_ps(lanes, target));
-    _mm512_mask_storeu_ps(target, lanes, sum);
-  }
-}
-
-VBMI void ck_vbmi_add_escapes(
-  const ck_escapes *escapes, size_t vector_length, size_t first, size_t last, const float *x, float *y) {
-  if (!escapes->starts) return;
-  switch (vector_length) {
-    case 2: add_escapes_of(2, escapes, first, last, x, y); break;
-    case 3: add_escapes_of(3, escapes, first, last, x, y); break;
-    case 4: add_escapes_of(4, escapes, first, last, x, y); break;
-    case 6: add_escapes_of(6, escapes, first, last, x, y); break;
-    case 8: add_escapes_of(8, escapes, first, last, x, y); break;
-    default:
-      if (vector_length <= 16) add_long_escapes(escapes, vector_length, first, last, x, y);
-      else ck_add_escapes(escapes, vector_length, first, last, x, y);
-  }
-}
-
-/// Activations whose values stay in the first-level cache while the escapes of all rows are gone through.
-enum { ESCAPE_TOKENS = 4 };
-
-VBMI_INLINE void escapes_of_four_tokens(
-  int elements, const ck_escapes *escapes, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, float *y,
-  size_t y_stride) {
-  const float *values[ESCAPE_TOKENS];
-  for (size_t t = 0; t < ESCAPE_TOKENS; t++) values[t] = x[t * x_stride].values;
-  add_escapes_of_several(elements, ESCAPE_TOKENS, escapes, first, last, values, y, y_stride);
-}
-
-VBMI void ck_vbmi_add_escapes_many(
-  const ck_escapes *escapes, size_t vector_length, size_t first, size_t last, const ck_split_activation *x, size_t x_stride,
-  size_t tokens, float *y, size_t y_stride) {
-  if (!escapes->starts) return;
-  size_t t = 0;
-  for (; t + ESCAPE_TOKENS <= tokens; t += ESCAPE_TOKENS) {
-    const ck_split_activation *own = x + t * x_stride;
-    float *target = y + t * y_stride;
-    if (vector_length == 8) escapes_of_four_tokens(8, escapes, first, last, own, x_stride, target, y_stride);
-    else if (vector_length == 4) escapes_of_four_tokens(4, escapes, first, last, own, x_stride, target, y_stride);
-    else if (vector_length == 3) escapes_of_four_tokens(3, escapes, first, last, own, x_stride, target, y_stride);
-    else break;
-  }
-  for (; t < tokens; t++) ck_vbmi_add_escapes(escapes, vector_length, first, last, x[t * x_stride].values, y + t * y_stride);
 }
 
 #endif

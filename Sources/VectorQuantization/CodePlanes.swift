@@ -73,6 +73,9 @@ struct CodePlanes: @unchecked Sendable {
     self.layout = keepsCodes ? nil : layout
   }
 
+  /// Whether several activations are multiplied faster with their values in lanes.
+  var hasEscapes: Bool { planes.escapes.starts != nil || planes.joint_escapes.starts != nil }
+
   /// The same with its codes in place.
   func withCodes() -> CodePlanes {
     guard let layout else { return self }
@@ -87,19 +90,19 @@ struct CodePlanes: @unchecked Sendable {
   ///
   /// - Parameter isJoint: whether the sums of main and residual centroids are rounded to one byte, which is faster for many
   ///   tokens.
+  /// - Parameter lanes: the values of the activations once more, if that is wanted (`hasEscapes`).
   func accumulate(
-    _ splits: UnsafePointer<ck_split_activation>, stride: Int, tokens: Int, isJoint: Bool, rows: Range<Int>,
-    into sums: UnsafeMutablePointer<Float>, sumStride: Int, kernels: ck_kernels
+    _ splits: UnsafePointer<ck_split_activation>, stride: Int, tokens: Int, lanes: ck_token_lanes, isJoint: Bool,
+    rows: Range<Int>, into sums: UnsafeMutablePointer<Float>, sumStride: Int, kernels: ck_kernels
   ) {
     withUnsafePointer(to: planes) { planes in
       guard tokens > 1 || isJoint else {
         kernels.vq_planes(planes, rows.lowerBound, rows.upperBound, splits, sums)
         return
       }
-      // CK_PLANES_SCRATCH, in floats.
-      withScratch(count: 4 * (paddedColumns + 128)) {
+      withScratch(count: ck_planes_scratch(paddedColumns) / MemoryLayout<Float>.size) {
         kernels.vq_planes_many(
-          planes, rows.lowerBound, rows.upperBound, splits, stride, tokens, isJoint ? 1 : 0, sums, sumStride, $0)
+          planes, rows.lowerBound, rows.upperBound, splits, stride, tokens, lanes, isJoint ? 1 : 0, sums, sumStride, $0)
       }
     }
   }

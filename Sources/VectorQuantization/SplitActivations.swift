@@ -8,6 +8,13 @@ final class SplitActivations {
   private let splits: UnsafeMutablePointer<ck_split_activation>
   private let partCount: Int
   private let takesIntegers: [Bool]
+  /// All values once more, 16 tokens at a time (see `ck_token_lanes`), where `hasLanes` says so.
+  private let lanes: UnsafeMutablePointer<Float>?
+  private let inFeatures: Int
+  private let firstColumns: [Int]
+
+  /// From so many tokens on, values in lanes pay for what it costs to put them there.
+  private static let leastTokensForLanes = 16
 
   /// Splits `x[tokens, inFeatures]` (in storage order) part by part; nil if no part takes integers.
   init?(
@@ -18,18 +25,34 @@ final class SplitActivations {
     guard perToken > 0 else { return nil }
     partCount = parts.count
     takesIntegers = padded.map { $0 > 0 }
-    let memory = UnsafeMutableRawPointer.allocate(byteCount: 2 * tokens * perToken, alignment: 64)
-    bytes = memory.bindMemory(to: Int8.self, capacity: 2 * tokens * perToken)
+    // Digits of tokens that are a power of two apart would share places in the caches.
+    let tokenBytes = 2 * perToken + 64
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: tokens * tokenBytes, alignment: 64)
+    bytes = memory.bindMemory(to: Int8.self, capacity: tokens * tokenBytes)
     blocks = .allocate(capacity: tokens * perToken / 64)
     splits = .allocate(capacity: tokens * parts.count)
-    let (bytes, blocks, splits) = (bytes, blocks, splits)
+    self.inFeatures = inFeatures
+    firstColumns = parts.map(\.firstColumn)
+    let groups = tokens / Self.leastTokensForLanes
+    let wantsLanes =
+      kernels.prefers_planes_for_prompts != 0 && groups > 0 && parts.contains { $0.planes?.hasEscapes == true }
+    lanes = wantsLanes ? .allocate(capacity: groups * inFeatures * 16) : nil
+    let (bytes, blocks, splits, lanes) = (bytes, blocks, splits, lanes)
+    if let lanes {
+      parallelFor(groups) { group in
+        kernels.token_lanes(
+          x + 16 * group * inFeatures, inFeatures, 16, inFeatures, lanes + 16 * group * inFeatures)
+      }
+    }
     parallelFor(tokens) { token in
-      var next = token * perToken
+      let own = bytes + token * tokenBytes
+      var next = 0
       for (index, part) in parts.enumerated() where padded[index] > 0 {
         let split = splits + token * parts.count + index
         split.initialize(
           to: ck_split_activation(
-            values: x, low: bytes + 2 * next, high: bytes + 2 * next + padded[index], large_blocks: blocks + next / 64,
+            values: x, low: own + 2 * next, high: own + 2 * next + padded[index],
+            large_blocks: blocks + (token * perToken + next) / 64,
             blocks: padded[index] / 64, large: 0, scale: 0, sum_low: 0, sum_high: 0, is_narrow: 0))
         kernels.split_activation(x + token * inFeatures + part.firstColumn, part.columnCount, CK_LARGE_VALUE, split)
         next += padded[index]
@@ -41,6 +64,12 @@ final class SplitActivations {
     bytes.deallocate()
     blocks.deallocate()
     splits.deallocate()
+    lanes?.deallocate()
+  }
+
+  /// The values of all whole groups of 16 tokens for one part, if there are such.
+  func lanes(part: Int) -> ck_token_lanes {
+    ck_token_lanes(values: lanes.map { UnsafePointer($0) + 16 * firstColumns[part] }, stride: 16 * inFeatures)
   }
 
   /// One token's activation for one part, or nil if that part takes no integers.

@@ -26,6 +26,9 @@ public final class VectorQuantizedKernel: Sendable {
   /// three products with one token.
   package static let directTokenLimit = 3
 
+  /// From so many tokens on, kernels go through tiles of `CK_TILE_OUTPUTS` outputs.
+  private static let tileTokens = 16
+
   /// Sums that a task may keep, so that they stay in the second-level cache.
   private static let cachedSums = 1 << 16
 
@@ -91,12 +94,7 @@ public final class VectorQuantizedKernel: Sendable {
     let kernels = ck_active().pointee
     let parts = keepsCodes ? self.parts : self.parts.map { $0.withCodes() }
     let splits = SplitActivations(x, tokens: tokens, inFeatures: inFeatures, parts: parts, kernels: kernels)
-    // A row's result does not depend on the split. Two long runs of rows a thread: codes are fetched ahead along a run,
-    // and the second run evens out what the first took longer. Whole multiples of the rows that kernels take together, and
-    // sums that stay in the cache.
-    let tasks = 2 * WorkerPool.shared.threadCount
-    let cached = Self.cachedSums / (tokens * vectorLength)
-    let rowsPerTask = max(8, min((vectorRows + tasks - 1) / tasks + 3, cached) / 4 * 4)
+    let rowsPerTask = rowsPerTask(tokens: tokens)
     parallelFor((vectorRows + rowsPerTask - 1) / rowsPerTask) { task in
       let rows = (task * rowsPerTask)..<min((task + 1) * rowsPerTask, vectorRows)
       let outputs = (rows.lowerBound * vectorLength)..<min(rows.upperBound * vectorLength, outFeatures)
@@ -106,9 +104,8 @@ public final class VectorQuantizedKernel: Sendable {
         for (index, part) in parts.enumerated() {
           if let splits, let split = splits.split(token: 0, part: index) {
             part.accumulate(
-              split, stride: parts.count, tokens: tokens, isJoint: isJoint, outputs: outputs, into: sums,
-              sumStride: width,
-              kernels: kernels)
+              split, stride: parts.count, tokens: tokens, lanes: splits.lanes(part: index), isJoint: isJoint,
+              outputs: outputs, into: sums, sumStride: width, kernels: kernels)
             continue
           }
           for token in 0..<tokens {
@@ -123,6 +120,22 @@ public final class VectorQuantizedKernel: Sendable {
         }
       }
     }
+  }
+
+  /// How many vector rows a task owns; a row's result does not depend on it.
+  ///
+  /// For few tokens two long runs of rows a thread: codes are fetched ahead along a run, and the second run evens out what the first
+  /// took longer. For many, tiles whose sums stay in the cache. Whole multiples of the rows that kernels take together.
+  private func rowsPerTask(tokens: Int) -> Int {
+    let threads = WorkerPool.shared.threadCount
+    let cached = Self.cachedSums / (tokens * vectorLength)
+    guard tokens >= Self.tileTokens else {
+      let tasks = 2 * threads
+      return max(8, min((vectorRows + tasks - 1) / tasks + 3, cached) / 4 * 4)
+    }
+    let tile = max(1, Int(CK_TILE_OUTPUTS) / vectorLength)
+    let even = vectorRows / (8 * threads) / tile
+    return tile * max(1, min(even, cached / tile))
   }
 
   /// About how many bytes of memory a product takes: all of them, and those that stay where the codes are left on disk.

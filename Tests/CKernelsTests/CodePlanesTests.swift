@@ -83,32 +83,78 @@ struct CodePlanesTests {
       withArena { arena in
         let rows = 21
         let fixture = PlanesFixture(shape, rows: rows, arena)
-        let fixtures = (0..<7).map { SplitFixture(shape, seed: UInt64(31 * $0 + shape.mainCount), arena) }
-        // Two places for each, as where a layer has two parts.
-        let splits = fixtures.flatMap { [$0.split, $0.split] }
+        let fixtures = (0..<41).map { SplitFixture(shape, seed: UInt64(31 * $0 + shape.mainCount), arena) }
         let count = rows * shape.vectorLength
-        let scratch = UnsafeMutableRawPointer(
-          arena.place([UInt8](repeating: 255, count: 16 * (shape.padded + 128)), offset: 5))
-        withUnsafePointer(to: fixture.planes) { planes in
-          let alone = fixtures.map { own -> [Float] in
-            let y = arena.place([Float](repeating: 1, count: count), offset: 1)
+        let alone = fixtures.map { own -> [Float] in
+          let y = arena.place([Float](repeating: 1, count: count), offset: 1)
+          withUnsafePointer(to: fixture.planes) { planes in
             withUnsafePointer(to: own.split) { variant.kernels.vq_planes(planes, 0, rows, $0, y) }
-            return y.values(count)
           }
-          for tokens in 1...7 {
-            let y = arena.place([Float](repeating: 1, count: tokens * (count + 3)), offset: 1)
-            splits.withUnsafeBufferPointer { splits in
-              guard let base = splits.baseAddress else { return }
-              variant.kernels.vq_planes_many(planes, 0, rows, base, 2, tokens, 0, y, count + 3, scratch)
-            }
-            let all = y.values(tokens * (count + 3))
+          return y.values(count)
+        }
+        for tokens in Array(1...7) + [16, 19, 41] {
+          for lanes in tokens < 16 ? [ck_token_lanes()] : [ck_token_lanes(), lanes(fixtures, variant, arena)] {
+            let all = together(fixture, fixtures.prefix(tokens), lanes, isJoint: false, count: count, variant, arena)
             for token in 0..<tokens {
-              let start = token * (count + 3)
-              #expect(Array(all[start..<(start + count)]) == alone[token], "\(shape), \(token) of \(tokens)")
-              #expect(all[(start + count)..<(start + count + 3)].allSatisfy { $0 == 1 })
+              #expect(all[token] == alone[token], "\(shape), \(token) of \(tokens)")
             }
           }
         }
+      }
+    }
+  }
+
+  /// The values of all activations with a lane for each of 16.
+  private func lanes(_ fixtures: [SplitFixture], _ variant: KernelVariant, _ arena: Arena) -> ck_token_lanes {
+    guard let padded = fixtures.first.map({ 64 * $0.split.blocks }) else { return ck_token_lanes() }
+    let groups = (fixtures.count + 15) / 16
+    let target = arena.place([Float](repeating: .nan, count: groups * (16 * padded + 7)), offset: 1)
+    let x = arena.place(fixtures.flatMap { own in (0..<padded).map { own.split.values[$0] } }, offset: 3)
+    for group in 0..<groups {
+      variant.kernels.token_lanes(
+        x + 16 * group * padded, padded, min(16, fixtures.count - 16 * group), padded,
+        target + group * (16 * padded + 7))
+    }
+    return ck_token_lanes(values: UnsafePointer(target), stride: 16 * padded + 7)
+  }
+
+  /// What several activations together give each; checks that nothing is written between their outputs.
+  private func together(
+    _ fixture: PlanesFixture, _ fixtures: ArraySlice<SplitFixture>, _ lanes: ck_token_lanes, isJoint: Bool, count: Int,
+    _ variant: KernelVariant, _ arena: Arena
+  ) -> [[Float]] {
+    // Two places for each, as where a layer has two parts.
+    let splits = fixtures.flatMap { [$0.split, $0.split] }
+    let columns = 64 * fixtures[fixtures.startIndex].split.blocks
+    let scratch = UnsafeMutableRawPointer(
+      arena.place([UInt8](repeating: 255, count: ck_planes_scratch(columns)), offset: 5))
+    let y = arena.place([Float](repeating: 1, count: splits.count / 2 * (count + 3)), offset: 1)
+    splits.withUnsafeBufferPointer { splits in
+      withUnsafePointer(to: fixture.planes) { planes in
+        guard let base = splits.baseAddress else { return }
+        variant.kernels.vq_planes_many(
+          planes, 0, fixture.rows, base, 2, splits.count / 2, lanes, isJoint ? 1 : 0, y, count + 3, scratch)
+      }
+    }
+    return (0..<fixtures.count).map { token in
+      let own = (y + token * (count + 3)).values(count + 3)
+      #expect(own[count...].allSatisfy { $0 == 1 })
+      return Array(own[..<count])
+    }
+  }
+
+  @Test("Values in lanes are those of the activations", arguments: KernelVariant.all)
+  func tokenLanes(variant: KernelVariant) {
+    for (count, tokens) in oddSizes.flatMap({ count in [1, 7, 16].map { (count, $0) } }) {
+      withArena { arena in
+        var generator = SeededGenerator(state: UInt64(count + tokens))
+        let x = arena.place(generator.floats(tokens * (count + 2), in: -3...3), offset: 1)
+        let lanes = arena.place([Float](repeating: .nan, count: 16 * count + 1), offset: 1)
+        variant.kernels.token_lanes(x, count + 2, tokens, count, lanes)
+        for c in 0..<count {
+          for t in 0..<16 { #expect(lanes[16 * c + t] == (t < tokens ? x[t * (count + 2) + c] : 0)) }
+        }
+        #expect(lanes[16 * count].isNaN)
       }
     }
   }
@@ -119,19 +165,16 @@ struct CodePlanesTests {
       withArena { arena in
         let rows = 5
         let fixture = PlanesFixture(shape, rows: rows, arena)
-        let splits = (0..<4).map { SplitFixture(shape, seed: UInt64($0 + 9), arena) }
+        let splits = (0..<18).map { SplitFixture(shape, seed: UInt64($0 + 9), arena) }
         let count = rows * shape.vectorLength
-        let y = arena.place([Float](repeating: 1, count: 4 * count), offset: 1)
-        let scratch = UnsafeMutableRawPointer(
-          arena.place([UInt8](repeating: 255, count: 16 * (shape.padded + 128)), offset: 5))
-        withUnsafePointer(to: fixture.planes) { planes in
-          splits.map(\.split).withUnsafeBufferPointer { splits in
-            guard let base = splits.baseAddress else { return }
-            variant.kernels.vq_planes_many(planes, 0, rows, base, 1, 4, 1, y, count, scratch)
-          }
-        }
+        let outputs = together(fixture, splits[...], ck_token_lanes(), isJoint: true, count: count, variant, arena)
+        // Neither lanes nor what else is multiplied changes a bit.
+        let own = lanes(splits, variant, arena)
+        #expect(together(fixture, splits[...], own, isJoint: true, count: count, variant, arena) == outputs)
+        let few = together(fixture, splits[..<4], ck_token_lanes(), isJoint: true, count: count, variant, arena)
+        #expect(few == Array(outputs[..<4]))
         let unit = shape.residualCount > 0 ? 0.375 : 0.25
-        for token in 0..<4 {
+        for token in outputs.indices {
           for n in 0..<rows {
             for e in 0..<shape.vectorLength {
               var (exact, magnitude) = (1.0, 1.0)
@@ -140,7 +183,7 @@ struct CodePlanesTests {
                 magnitude += abs(Double(splits[token].value(c) * 128)) * unit * 0.01
               }
               exact += fixture.escaped(n, e, splits[token].split.values, vectorLength: shape.vectorLength)
-              let difference = abs(Double(y[token * count + n * shape.vectorLength + e]) - exact)
+              let difference = abs(Double(outputs[token][n * shape.vectorLength + e]) - exact)
               #expect(difference <= 0x1p-20 * magnitude, "\(shape), token \(token), row \(n), element \(e)")
             }
           }
@@ -243,6 +286,9 @@ private final class SplitFixture {
       magnitudes += abs(Int(split.low[c]) + (large.contains(c / 64) ? 256 * Int(split.high[c]) : 0))
     }
     split.is_narrow = magnitudes < 1 << 24 ? 1 : 0
+    // As if sums might not fit, now and then.
+    if seed % 17 == 3 { split.is_narrow = 0 }
+    split.values = UnsafePointer(arena.place(generator.floats(shape.padded, in: -3...3), offset: 1))
     self.split = split
   }
 
@@ -252,6 +298,7 @@ private final class SplitFixture {
 /// A matrix of planes with random codes and tables.
 private struct PlanesFixture {
   let planes: ck_vq_planes
+  let rows: Int
   private let codes: [UInt8]
   private let residualCodes: [UInt8]
   private let tables: [[UInt8]]
@@ -263,6 +310,7 @@ private struct PlanesFixture {
   init(_ shape: CodePlanesTests.Shape, rows: Int, _ arena: Arena) {
     var generator = SeededGenerator(state: UInt64(shape.mainCount * 7 + shape.residualCount))
     padded = shape.padded
+    self.rows = rows
     let hasResidual = shape.residualCount > 0
     codes = (0..<(rows * padded)).map { _ in UInt8.random(in: 0...UInt8(shape.mainCount - 1), using: &generator) }
     residualCodes = (0..<(rows * padded)).map { _ in

@@ -87,9 +87,9 @@ private final class PlaneMatrices {
       kernels.vq_planes(&planes, 0, rows, splits, &y)
       return
     }
-    withUnsafeTemporaryAllocation(byteCount: 16 * (planes.columns + 128), alignment: 64) { scratch in
+    withUnsafeTemporaryAllocation(byteCount: ck_planes_scratch(planes.columns), alignment: 64) { scratch in
       guard let scratch = scratch.baseAddress else { return }
-      kernels.vq_planes_many(&planes, 0, rows, splits, 1, tokens, 1, &y, 4096, scratch)
+      kernels.vq_planes_many(&planes, 0, rows, splits, 1, tokens, ck_token_lanes(), 1, &y, 4096, scratch)
     }
   }
 }

@@ -143,8 +143,23 @@ typedef struct {
   ck_escapes escapes;
 } ck_vq_bytes;
 
+/// Outputs, columns and activations that `vq_planes_many` goes through together for prompts.
+#define CK_TILE_OUTPUTS 64
+#define CK_TILE_COLUMNS 512
+#define CK_TILE_TOKENS 512
+
 /// Bytes that `vq_planes_many` works in.
-#define CK_PLANES_SCRATCH(columns) (16 * ((columns) + 128))
+static inline size_t ck_planes_scratch(size_t columns) {
+  const size_t rows = 16 * (columns + 128);
+  const size_t tile = CK_TILE_OUTPUTS * CK_TILE_COLUMNS + 16 * (CK_TILE_COLUMNS + 64) + (4 * CK_TILE_OUTPUTS + 2) * CK_TILE_TOKENS + 64;
+  return rows > tile ? rows : tile;
+}
+
+/// The values of several activations with a lane for each of 16: value `c` of activation `t` is `values[t / 16 * stride + 16 * c + t % 16]`.
+typedef struct {
+  const float *CK_NULLABLE values;
+  size_t stride;
+} ck_token_lanes;
 
 /// A dense matrix as bytes: `w[r, c] = scales[r] * (bytes[r * 64 * blocks + c] - 128)`, in blocks of 64 columns; what pads a
 /// row is 128.
@@ -265,10 +280,13 @@ typedef struct {
     const ck_vq_bytes *m, size_t first, size_t last, const ck_split_activation *x, float *y);
   // As `vq_planes` for `tokens` activations x[t * x_stride], each with exactly what it gives for that one alone, added to
   // y + t * y_stride. With `joint`, main and residual stage are rounded to one byte in a common unit, which halves the work.
-  // `scratch` has room for CK_PLANES_SCRATCH(columns) bytes.
+  // `lanes` may have the values of the activations once more, which makes escapes of 16 and more cheaper.
+  // `scratch` has room for ck_planes_scratch(columns) bytes.
   void (*vq_planes_many)(
     const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens,
-    int joint, float *y, size_t y_stride, void *scratch);
+    ck_token_lanes lanes, int joint, float *y, size_t y_stride, void *scratch);
+  // lanes[16 * c + t] = x[t * x_stride + c] for t < tokens <= 16 (0 for the others) and c < n.
+  void (*token_lanes)(const float *x, size_t x_stride, size_t tokens, size_t n, float *lanes);
 
   // Tile dequantization for prompts: vector rows [first, last), columns [c0, c1), to
   // panel[(c - c0) * CK_PANEL + (n - first) * vector_length + e - skip] for entries where that output offset
