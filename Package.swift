@@ -72,7 +72,10 @@ let package = Package(
     room("Generation", ["LanguageModels", "Tokenizers", "ChatTemplates", "Checkpoints", "Tensors", "CKernels"]),
     room(
       "Quantization",
-      ["LanguageModels", "Tokenizers", "VectorQuantization", "Checkpoints", "JSONReader", "Tensors", "CKernels"]),
+      [
+        "LanguageModels", "Tokenizers", "VectorQuantization", "Checkpoints", "DataFiles", "JSONReader", "Tensors",
+        "CKernels",
+      ]),
     room("Launching", ["Quantization", "Checkpoints", "JSONReader", "Tensors"]),
     .target(
       name: "Serving",

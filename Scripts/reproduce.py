@@ -151,7 +151,7 @@ def evaluate(steps, arguments, name, model, source, measured):
         results.append((name, path))
     if arguments.data or arguments.hub:
         path = f"{steps.results}/{file_name(name)}.tasks.json"
-        limit = ["--limit", 40] if arguments.quick else []
+        limit = ["--limit", 40] if arguments.quick else ["--limit", arguments.limit] if arguments.limit else []
         steps.run(path, [VPTQ, "evaluate", model, "--tasks", "arc_easy,piqa" if arguments.quick else TASKS,
                          *(["--data", arguments.data] if arguments.data else []), *limit, "--save", steps.folder / path])
         results.append((name, path))
@@ -311,7 +311,8 @@ def tables(steps, results, arguments):
              *summary, "## Accuracy", "",
              f"Perplexity: context {first['context']}, {first['windows']} windows without overlap, "
              f"{'a' if first['bos'] else 'no'} begin token. KL divergence of the next token from the 16-bit model, nats, on "
-             f"{pathlib.Path(texts_seen[0]).name}. Tasks in percent, normalised by length where the task has it.", ""]
+             f"{pathlib.Path(texts_seen[0]).name}. Tasks in percent, normalised by length where the task has it"
+             + (f", the first {arguments.limit} items of each." if arguments.limit else "."), ""]
     lines += table(["model", "bits per weight", "MB"] + [f"perplexity, {pathlib.Path(text).name}" for text in texts_seen]
                    + ["mean KL", "same top token, %"] + tasks_seen, body)
     lines += ["## Speed", "", "Tokens per second, mean ± standard deviation. Prompts of 512 and decoding of 128 tokens: llama.cpp and "
@@ -382,6 +383,7 @@ def main():
     parser.add_argument("--calibration", type=pathlib.Path, nargs="+", default=[])
     parser.add_argument("--without-peers", action="store_true")
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("reproduce-work"))
+    parser.add_argument("--limit", type=int, help="items of each task")
     parser.add_argument("--list", action="store_true")
     arguments = parser.parse_args()
     # Paths are those of the folder where the command was given.

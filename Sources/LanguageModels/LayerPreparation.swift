@@ -14,6 +14,8 @@ final class LayerPreparation: Sendable {
       // The largest first, so that no thread is left with one at the end.
       let rest = layers.sorted { $0.storedBytes > $1.storedBytes }
       parallelFor(rest.count) { rest[$0].prepare() }
+      // Scales, permutations and codebooks lie between the codes; what was read of them is not needed again.
+      for layer in rest { layer.releaseFilePages() }
       layers = []
     }
   }

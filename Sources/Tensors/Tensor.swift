@@ -103,6 +103,9 @@ public struct Tensor: Sendable {
   /// Takes what was read of a mapped file out of the process's memory; nothing else changes. Memory of its own stays.
   package func releasePages() { storage.file?.releasePages(storage.bytes) }
 
+  /// As `releasePages()`, for the whole file that it is mapped from.
+  package func releaseFilePages() { storage.file?.releasePages() }
+
   /// Asks the system to read what is mapped of a file, and does not wait for it.
   package func readAhead() { storage.file?.readAhead(storage.bytes) }
 

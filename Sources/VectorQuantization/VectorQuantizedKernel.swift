@@ -21,6 +21,8 @@ public final class VectorQuantizedKernel: Sendable {
   /// Whether the codes of all groups have planes, which serve any number of tokens where the machine is fast at that.
   private let hasPlanes: Bool
   private let keepsCodes: Bool
+  /// Whether products read codes where they are stored, not only the second form of them.
+  package let readsStoredCodes: Bool
 
   /// Calls with at most this many tokens read the codes anew for each token: filling a tile takes as long as two to
   /// three products with one token.
@@ -53,9 +55,8 @@ public final class VectorQuantizedKernel: Sendable {
     self.keepsCodes = keepsCodes
     hasPlanes = parts.suffix(settings.groupCount).allSatisfy { $0.planes != nil }
     // Planes replace the codes for any number of tokens.
-    if hasPlanes, keepsCodes, ck_active().pointee.prefers_planes_for_prompts != 0 {
-      layer.indices.tensor.releasePages()
-    }
+    readsStoredCodes = !hasPlanes || !keepsCodes || ck_active().pointee.prefers_planes_for_prompts == 0
+    if !readsStoredCodes { layer.indices.tensor.releasePages() }
     input = ActivationTransform(layer)
     output = OutputTransform(layer)
   }

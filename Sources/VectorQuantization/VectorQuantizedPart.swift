@@ -13,10 +13,8 @@ final class VectorQuantizedPart: @unchecked Sendable {
   let planes: CodePlanes?
   /// Large codebooks as int8, likewise.
   let bytes: CodeBytes?
-  private let matrix: ck_vq_matrix
   private let vectorLength: Int
-  /// What the pointers in `matrix` lead into.
-  private let memory: [Tensor]
+  private let floats: FloatTables
 
   /// Whether main and residual codes are looked up together, in a table of all sums with `byteCount` bytes.
   ///
@@ -34,21 +32,21 @@ final class VectorQuantizedPart: @unchecked Sendable {
   ///   - keepsCodes: whether a second form of the codes is kept rather than made for each product.
   convenience init(group: Int, of layer: VectorQuantizedLinear, isExact: Bool, keepsCodes: Bool = true) {
     let settings = layer.settings
-    var main = PaddedTable(layer.centroids, group: group)
-    var residual = layer.residualCentroids.map { PaddedTable($0, group: group) }
-    let jointBytes = settings.codeBits <= 16 ? (main.stride * 4) << settings.codeBits : .max
-    let codeCount = layer.indices.rowCount * layer.indices.columnCount
-    if let addend = residual,
-      Self.prefersJointTable(byteCount: jointBytes, codeBits: settings.codeBits, codeCount: codeCount)
-    {
-      main = main.joined(with: addend, mainBits: settings.mainBits)
-      residual = nil
-    }
     let words = layer.indices.wordsPerRow
     self.init(
       firstColumn: settings.outlierSize + group * settings.groupSize, columnCount: settings.groupSize,
       codes: layer.indices.tensor, offset: group * layer.indices.rowCount * words * 4, rowBytes: words * 4,
-      codeBits: settings.codeBits, mainBits: settings.mainBits, main: main, residual: residual,
+      codeBits: settings.codeBits, mainBits: settings.mainBits, vectorLength: settings.vectorLength,
+      tables: {
+        let main = PaddedTable(layer.centroids, group: group)
+        let residual = layer.residualCentroids.map { PaddedTable($0, group: group) }
+        let jointBytes = settings.codeBits <= 16 ? (main.stride * 4) << settings.codeBits : .max
+        let codeCount = layer.indices.rowCount * layer.indices.columnCount
+        guard let residual,
+          Self.prefersJointTable(byteCount: jointBytes, codeBits: settings.codeBits, codeCount: codeCount)
+        else { return (main, residual) }
+        return (main.joined(with: residual, mainBits: settings.mainBits), nil)
+      },
       integers: isExact
         ? nil
         : { matrix in
@@ -79,31 +77,29 @@ final class VectorQuantizedPart: @unchecked Sendable {
     let columns = layer.settings.outlierSize
     self.init(
       firstColumn: 0, columnCount: columns, codes: codes, offset: 0, rowBytes: columns * 2, codeBits: 16,
-      mainBits: 16, main: PaddedTable(book, group: 0), residual: nil, integers: nil)
+      mainBits: 16, vectorLength: book.vectorLength, tables: { (PaddedTable(book, group: 0), nil) }, integers: nil)
   }
 
   private init(
     firstColumn: Int, columnCount: Int, codes: Tensor, offset: Int, rowBytes: Int, codeBits: Int, mainBits: Int,
-    main: PaddedTable, residual: PaddedTable?,
+    vectorLength: Int, tables: @escaping @Sendable () -> (main: PaddedTable, residual: PaddedTable?),
     integers: ((ck_vq_matrix) -> (CodePlanes?, CodeBytes?))?
   ) {
     self.firstColumn = firstColumn
     self.columnCount = columnCount
-    vectorLength = main.vectorLength
-    memory = [codes, main.tensor] + (residual.map { [$0.tensor] } ?? [])
-    // An empty tensor cannot occur: every layer has at least one row, one column and two centroids.
-    matrix = ck_vq_matrix(
-      codes: codes.address(as: UInt8.self) + offset,
-      row_stride: rowBytes, columns: columnCount, code_bits: UInt32(codeBits), main_bits: UInt32(mainBits),
-      vector_length: UInt32(main.vectorLength), table_stride: UInt32(main.stride), table: main.address,
-      residual_table: residual?.address)
-    (planes, bytes) = integers?(matrix) ?? (nil, nil)
+    self.vectorLength = vectorLength
+    floats = FloatTables(
+      codes: codes, offset: offset, rowBytes: rowBytes, columns: columnCount, codeBits: codeBits, mainBits: mainBits,
+      vectorLength: vectorLength, tables: tables)
+    (planes, bytes) = integers?(floats.codesAlone) ?? (nil, nil)
+    // Where integers serve every product the tables are never made.
+    if planes == nil { floats.withMatrix { _ in } }
   }
 
   private init(_ other: VectorQuantizedPart, planes: CodePlanes?) {
     self.planes = planes
     (firstColumn, columnCount, bytes) = (other.firstColumn, other.columnCount, other.bytes)
-    (matrix, vectorLength, memory) = (other.matrix, other.vectorLength, other.memory)
+    (vectorLength, floats) = (other.vectorLength, other.floats)
   }
 
   /// The same with all forms of its codes in place.
@@ -117,7 +113,7 @@ final class VectorQuantizedPart: @unchecked Sendable {
     _ x: UnsafePointer<Float>, outputs: Range<Int>, into sums: UnsafeMutablePointer<Float>, kernels: ck_kernels
   ) {
     let rows = vectorRows(of: outputs)
-    withUnsafePointer(to: matrix) { matrix in
+    floats.withMatrix { matrix in
       if outputs.lowerBound % vectorLength == 0, outputs.upperBound % vectorLength == 0 {
         kernels.vq_gemv(matrix, rows.lowerBound, rows.upperBound, x, sums)
         return
@@ -153,7 +149,7 @@ final class VectorQuantizedPart: @unchecked Sendable {
     _ panel: UnsafeMutablePointer<Float>, outputs: Range<Int>, columns: Range<Int>, kernels: ck_kernels
   ) {
     let rows = vectorRows(of: outputs)
-    withUnsafePointer(to: matrix) { matrix in
+    floats.withMatrix { matrix in
       kernels.vq_panel(
         matrix, rows.lowerBound, rows.upperBound, outputs.lowerBound - rows.lowerBound * vectorLength, outputs.count,
         columns.lowerBound, columns.upperBound, panel)
@@ -162,59 +158,5 @@ final class VectorQuantizedPart: @unchecked Sendable {
 
   private func vectorRows(of outputs: Range<Int>) -> Range<Int> {
     (outputs.lowerBound / vectorLength)..<((outputs.upperBound + vectorLength - 1) / vectorLength)
-  }
-}
-
-/// The centroids of one group in float32, each padded with zeros to a multiple of four values.
-private struct PaddedTable {
-  let tensor: Tensor
-  let vectorLength: Int
-  let stride: Int
-  let count: Int
-
-  init(_ book: Codebook, group: Int) {
-    let values = book.floats(group: group)
-    self.init(count: book.count, vectorLength: book.vectorLength) { target in
-      for k in 0..<book.count {
-        for e in 0..<book.vectorLength { target[k, e] = values[k * book.vectorLength + e] }
-      }
-    }
-  }
-
-  private init(count: Int, vectorLength: Int, fillingWith fill: (inout PaddedRows) -> Void) {
-    self.count = count
-    self.vectorLength = vectorLength
-    let stride = (vectorLength + 3) / 4 * 4
-    self.stride = stride
-    tensor = Tensor(dtype: .float32, shape: [count, stride]) { bytes in
-      var rows = PaddedRows(values: bytes.bindMemory(to: Float.self), stride: stride)
-      fill(&rows)
-    }
-  }
-
-  var address: UnsafePointer<Float> { tensor.address() }
-
-  /// The sums of all pairs; the sum of `main` and `residual` is entry `main | residual << mainBits`.
-  func joined(with residual: PaddedTable, mainBits: Int) -> PaddedTable {
-    PaddedTable(count: residual.count << mainBits, vectorLength: vectorLength) { target in
-      for r in 0..<residual.count {
-        for k in 0..<count {
-          for e in 0..<vectorLength {
-            target[r << mainBits | k, e] = address[k * stride + e] + residual.address[r * stride + e]
-          }
-        }
-      }
-    }
-  }
-}
-
-/// Rows of `stride` values.
-private struct PaddedRows {
-  let values: UnsafeMutableBufferPointer<Float>
-  let stride: Int
-
-  subscript(row: Int, column: Int) -> Float {
-    get { values[row * stride + column] }
-    nonmutating set { values[row * stride + column] = newValue }
   }
 }

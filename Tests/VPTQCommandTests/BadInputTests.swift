@@ -21,6 +21,9 @@ struct BadInputTests {
     ("line.txt", [UInt8](repeating: 0x61, count: 1_000_000), 0, ""),
     ("binary.txt", (0..<2000).map { UInt8(truncatingIfNeeded: $0 &* 37) }, 0, "binary.txt is not UTF-8"),
     ("broken.jsonl", Array("{\"text\": \"one\"}\n\n{\"text\": \"two\"\n".utf8), 65, "broken.jsonl, line 3"),
+    ("torn.jsonl.gz", [0x1F, 0x8B, 8, 0, 0], 65, "torn.jsonl.gz"),
+    ("no.parquet", Array("PAR1 and nothing else".utf8), 65, "no.parquet"),
+    ("other.jsonl", Array("{\"words\": \"one\"}\n".utf8), 65, "other.jsonl, line 1: there is no \"text\""),
     ("blank.jsonl", Array("\n\r\n{\"text\": \"Enough words for one whole window of text.\"}\n\n".utf8), 0, "1 windows"),
   ]
 
@@ -37,6 +40,28 @@ struct BadInputTests {
         #expect(text.says.isEmpty || run.errors.contains(text.says), "\(run.errors)")
         #expect(FileManager.default.fileExists(atPath: output + "/config.json") == (text.status == 0))
       }
+    }
+  }
+
+  @Test(
+    "Rows of a data set calibrate like their text",
+    arguments: [
+      "allenai/c4/en/c4-validation.00000-of-00008.json.gz",
+      "Salesforce/wikitext/wikitext-2-raw-v1/test-00000-of-00001.parquet",
+    ])
+  func publishedRows(name: String) throws {
+    let path = SharedData.packageRoot.path + "/Tests/EvaluationTests/Fixtures/published/" + name
+    try inFolder { folder in
+      let model = try RandomModel(hidden: 32, blocks: 1, hasTokenizer: true).write(in: folder)
+      let plain = folder.appendingPathComponent("text.txt")
+      try Data(EvaluationText(path, folders: []).text.utf8).write(to: plain)
+      let written = try [path, plain.path].enumerated().map { index, text in
+        let output = folder.appendingPathComponent("out-\(index)").path
+        let run = try Program.run(["quantize", model, "-o", output, "--calibration", text] + Self.recipe)
+        #expect(run.status == 0, "\(run.errors)")
+        return try Data(contentsOf: URL(fileURLWithPath: output + "/model.safetensors"))
+      }
+      #expect(written[0] == written[1])
     }
   }
 

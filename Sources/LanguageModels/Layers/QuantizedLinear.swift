@@ -46,6 +46,11 @@ public final class QuantizedLinear: Linear, @unchecked Sendable {
   /// Makes the run-time form, if that has not happened yet.
   func prepare() { _ = ready() }
 
+  /// Takes out of memory what was read of its file to make the run-time form, unless products read codes there.
+  func releaseFilePages() {
+    if !ready().readsStoredCodes { layer.indices.tensor.releaseFilePages() }
+  }
+
   private func ready() -> VectorQuantizedKernel {
     lock.withLock {
       if let kernel { return kernel }

@@ -1,4 +1,4 @@
-import Foundation
+import DataFiles
 import JSONReader
 public import Tokenizers
 
@@ -15,7 +15,7 @@ public struct CalibrationWindows: Sendable {
     self.notices = notices
   }
 
-  /// Cuts text files (plain text, or `.jsonl` with a `text` field) into `samples` windows of `length` tokens.
+  /// Cuts files of text (plain, or rows with a `text` field: `.jsonl`, `.json`, `.parquet`; packed by gzip or Zstandard or not) into `samples` windows of `length` tokens.
   ///
   /// The windows are spread evenly over the tokens of all files. Bytes that are not UTF-8 are replaced, and a notice
   /// says so.
@@ -52,35 +52,34 @@ public struct CalibrationWindows: Sendable {
     try files.map { try tokenizer.encode(text(of: $0, notices: &notices), addSpecialTokens: false) }
   }
 
-  private static func text(of file: String, notices: inout [String]) throws -> String {
-    let data: Data
+  private static func text(of path: String, notices: inout [String]) throws -> String {
+    let file = DataFile(path: path)
     do {
-      data = try Data(contentsOf: URL(fileURLWithPath: file))
-    } catch {
-      throw QuantizationError(.missingInput, "cannot read the calibration file \(file): \(error.localizedDescription)")
-    }
-    guard !data.isEmpty else { throw QuantizationError(.badCalibration, "the calibration file \(file) is empty") }
-    let name = file.lowercased()
-    let text: String
-    if name.hasSuffix(".jsonl") || name.hasSuffix(".json") {
-      text = try documents(data, file: file).joined(separator: "\n\n")
-    } else {
-      text = String(decoding: data, as: UTF8.self)
-    }
-    if text.unicodeScalars.contains("\u{FFFD}"), String(validating: data, as: UTF8.self) == nil {
-      notices.append("\(file) is not UTF-8 throughout; bad bytes are read as U+FFFD")
-    }
-    return text
-  }
-
-  private static func documents(_ data: Data, file: String) throws -> [String] {
-    let lines = data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-    return try lines.enumerated().compactMap { line, bytes -> String? in
-      if bytes.allSatisfy({ [0x09, 0x0D, 0x20].contains($0) }) { return nil }
-      guard let text = try? JSONValue.parse([UInt8](bytes))["text"]?.stringValue else {
-        throw QuantizationError(.badCalibration, "\(file), line \(line + 1): not a JSON object with a \"text\" field")
+      guard file.form == .text else { return try rows(file).joined(separator: "\n\n") }
+      let bytes = try file.bytes()
+      guard !bytes.isEmpty else { throw QuantizationError(.badCalibration, "the calibration file \(path) is empty") }
+      let text = String(decoding: bytes, as: UTF8.self)
+      if text.unicodeScalars.contains("\u{FFFD}"), String(validating: bytes, as: UTF8.self) == nil {
+        notices.append("\(path) is not UTF-8 throughout; bad bytes are read as U+FFFD")
       }
       return text
+    } catch let error as DataFileError {
+      let code = error.code == .missingFile ? QuantizationError.Code.missingInput : .badCalibration
+      throw QuantizationError(code, "cannot read the calibration file: \(error.message)")
     }
+  }
+
+  /// The `text` fields of a file of rows.
+  private static func rows(_ file: DataFile) throws -> [String] {
+    var texts: [String] = []
+    try file.forEach(fields: file.form == .parquet ? ["text"] : nil) { row, place in
+      guard let text = row["text"]?.stringValue else {
+        throw QuantizationError(.badCalibration, "\(place): there is no \"text\"")
+      }
+      texts.append(text)
+      return true
+    }
+    guard !texts.isEmpty else { throw QuantizationError(.badCalibration, "the calibration file \(file.path) is empty") }
+    return texts
   }
 }

@@ -14,7 +14,7 @@ public struct TuningText: Sendable {
     self.notices = notices
   }
 
-  /// Text files (plain text, or `.jsonl` with a `text` field), each a stream.
+  /// Files of text as `CalibrationWindows` reads them, each a stream.
   ///
   /// - Throws: `QuantizationError` (`missingInput`, `badCalibration`) naming a file that is missing or empty.
   public init(files: [String], tokenizer: Tokenizer) throws {

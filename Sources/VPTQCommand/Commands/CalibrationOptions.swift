@@ -9,7 +9,7 @@ import Tensors
 struct CalibrationOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "A text file, a .jsonl file with a \"text\" field (repeatable), or \"self\": sampled from the model, the default.",
+      "A text, or rows with a \"text\" field: .jsonl, .parquet; .gz and .zst of these (repeatable); or \"self\": sampled from the model, the default.",
       valueName: "file|self"))
   var calibration: [String] = []
 
