@@ -369,6 +369,14 @@ void ck_portable_token_lanes(const float *x, size_t x_stride, size_t tokens, siz
   }
 }
 
+void ck_portable_gather_lanes(
+  const float *x, const uint32_t *columns, const float *factors, size_t n, float *y, float *rows, size_t row_stride) {
+  for (size_t i = 0; i < n; i++) {
+    const float *own = x + 16 * (columns ? columns[i] : i);
+    for (size_t t = 0; t < 16; t++) y[16 * i + t] = rows[t * row_stride + i] = factors ? own[t] * factors[i] : own[t];
+  }
+}
+
 // Layers
 
 static void rms_norm(const float *x, const float *weight, float eps, size_t n, float *y) {
@@ -572,6 +580,7 @@ const ck_kernels ck_portable_table = {
   .vq_bytes = ck_portable_vq_bytes,
   .vq_planes_many = ck_portable_vq_planes_many,
   .token_lanes = ck_portable_token_lanes,
+  .gather_lanes = ck_portable_gather_lanes,
   .vq_panel = vq_panel,
   .rms_norm = rms_norm,
   .rotary = rotary,

@@ -62,6 +62,8 @@ void ck_portable_vq_planes_many(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens,
   ck_token_lanes lanes, int joint, float *y, size_t y_stride, void *scratch);
 void ck_portable_token_lanes(const float *x, size_t x_stride, size_t tokens, size_t n, float *lanes);
+void ck_portable_gather_lanes(
+  const float *x, const uint32_t *columns, const float *factors, size_t n, float *y, float *rows, size_t row_stride);
 // Adds the escapes of rows [first, last).
 void ck_add_escapes(
   const ck_escapes *escapes, size_t vector_length, size_t first, size_t last, const float *x, float *y);

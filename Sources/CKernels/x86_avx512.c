@@ -936,6 +936,7 @@ static const ck_kernels table = {
   .vq_bytes = ck_avx2_vq_bytes,
   .vq_planes_many = ck_avx2_vq_planes_many,
   .token_lanes = ck_portable_token_lanes,
+  .gather_lanes = ck_portable_gather_lanes,
   .vq_panel = vq_panel,
   .rms_norm = rms_norm,
   .rotary = rotary,

@@ -208,6 +208,7 @@ static void fill_table(void) {
   table.vq_bytes = ck_vbmi_vq_bytes;
   table.vq_planes_many = ck_vbmi_vq_planes_many;
   table.token_lanes = ck_vbmi_token_lanes;
+  table.gather_lanes = ck_vbmi_gather_lanes;
   if (__builtin_cpu_supports("avx512bf16")) {
     table.prefers_bf16 = 1;
     table.product_bf16 = ck_avx512_product_bf16;

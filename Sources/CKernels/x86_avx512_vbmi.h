@@ -184,6 +184,8 @@ void ck_vbmi_add_escapes_many(
   const ck_escapes *escapes, size_t vector_length, size_t first, size_t last, const ck_split_activation *x, size_t x_stride,
   size_t tokens, ck_token_lanes lanes, float *y, size_t y_stride);
 void ck_vbmi_token_lanes(const float *x, size_t x_stride, size_t tokens, size_t n, float *lanes);
+void ck_vbmi_gather_lanes(
+  const float *x, const uint32_t *columns, const float *factors, size_t n, float *y, float *rows, size_t row_stride);
 void ck_vbmi_vq_bytes(
   const ck_vq_bytes *m, size_t first, size_t last, const ck_split_activation *x, float *y);
 void ck_vbmi_vq_planes_many(

@@ -8,9 +8,6 @@
 #include "x86_avx512_vbmi.h"
 #include "x86_escapes.h"
 
-#define AVX512_INLINE VBMI_INLINE
-#include "x86_avx512_transpose.h"
-
 /// The lanes below `n` of sixteen.
 VBMI_INLINE __mmask16 lanes_below16(size_t n) { return n >= 16 ? 0xFFFF : (__mmask16)((1u << n) - 1); }
 
@@ -53,19 +50,6 @@ VBMI_INLINE void escapes_of_four_tokens(
   const float *values[ESCAPE_TOKENS];
   for (size_t t = 0; t < ESCAPE_TOKENS; t++) values[t] = x[t * x_stride].values;
   add_escapes_of_several(elements, ESCAPE_TOKENS, escapes, first, last, values, y, y_stride);
-}
-
-VBMI void ck_vbmi_token_lanes(const float *x, size_t x_stride, size_t tokens, size_t n, float *lanes) {
-  for (size_t c = 0; c < n; c += 16) {
-    const size_t width = n - c < 16 ? n - c : 16;
-    const __mmask16 present = lanes_below16(width);
-    __m512 square[16];
-    for (size_t t = 0; t < 16; t++) {
-      square[t] = t < tokens ? _mm512_maskz_loadu_ps(present, x + t * x_stride + c) : _mm512_setzero_ps();
-    }
-    transpose16(square);
-    for (size_t i = 0; i < width; i++) _mm512_storeu_ps(lanes + 16 * (c + i), square[i]);
-  }
 }
 
 /// Turns quarters of 4 x 4 floats in place: element `e` of the activations of all lanes, from four elements of each activation,

@@ -78,8 +78,10 @@ public struct DecoderModel: CausalLanguageModel {
   public func forward(
     _ segments: [Segment], logits request: LogitsRequest, grouping: TokenGrouping
   ) throws -> Logits {
-    let hidden = try hiddenStates(segments, grouping: grouping)
-    return project(hidden, segments, request, grouping)
+    try ScratchMemory.shared.keeping {
+      let hidden = try hiddenStates(segments, grouping: grouping)
+      return project(hidden, segments, request, grouping)
+    }
   }
 
   /// The residual stream of the new tokens after the last block, `[tokens, hiddenSize]`; extends the caches.

@@ -44,7 +44,7 @@ package enum PanelProduct {
 package func withScratch<Result>(
   count: Int, _ body: (UnsafeMutablePointer<Float>) throws -> Result
 ) rethrows -> Result {
-  let memory = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1) * 4, alignment: 64)
-  defer { memory.deallocate() }
-  return try body(memory.bindMemory(to: Float.self, capacity: max(count, 1)))
+  try ScratchMemory.shared.with(byteCount: count * MemoryLayout<Float>.stride) {
+    try body($0.bindMemory(to: Float.self, capacity: max(count, 1)))
+  }
 }

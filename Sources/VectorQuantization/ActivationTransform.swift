@@ -38,6 +38,29 @@ struct ActivationTransform: Sendable {
         }
       }
     }
+    return offset(of: x)
+  }
+
+  /// As `apply(_:into:)` for 16 tokens, with the same bits; `lanes` gets their values once more, a lane for each (`ck_token_lanes`).
+  func apply(
+    _ x: UnsafePointer<Float>, into stored: UnsafeMutablePointer<Float>, lanes: UnsafeMutablePointer<Float>,
+    offsets: UnsafeMutablePointer<Float>
+  ) {
+    let kernels = ck_active().pointee
+    withScratch(count: 16 * columnCount) { original in
+      kernels.token_lanes(x, columnCount, 16, columnCount, original)
+      columns.withUnsafeBufferPointer { columns in
+        scale.withUnsafeBufferPointer { scale in
+          kernels.gather_lanes(
+            original, columns.isEmpty ? nil : columns.baseAddress, scale.isEmpty ? nil : scale.baseAddress, columnCount,
+            lanes, stored, columnCount)
+        }
+      }
+    }
+    for token in 0..<16 { offsets[token] = offset(of: x + token * columnCount) }
+  }
+
+  private func offset(of x: UnsafePointer<Float>) -> Float {
     if !shift.isEmpty {
       return shift.withUnsafeBufferPointer { shift in
         shift.baseAddress.map { ck_active().pointee.dot(x, $0, columnCount) } ?? 0

@@ -73,9 +73,6 @@ struct CodePlanes: @unchecked Sendable {
     self.layout = keepsCodes ? nil : layout
   }
 
-  /// Whether several activations are multiplied faster with their values in lanes.
-  var hasEscapes: Bool { planes.escapes.starts != nil || planes.joint_escapes.starts != nil }
-
   /// The same with its codes in place.
   func withCodes() -> CodePlanes {
     guard let layout else { return self }
@@ -90,7 +87,7 @@ struct CodePlanes: @unchecked Sendable {
   ///
   /// - Parameter isJoint: whether the sums of main and residual centroids are rounded to one byte, which is faster for many
   ///   tokens.
-  /// - Parameter lanes: the values of the activations once more, if that is wanted (`hasEscapes`).
+  /// - Parameter lanes: the values of the activations once more, which makes many tokens faster.
   func accumulate(
     _ splits: UnsafePointer<ck_split_activation>, stride: Int, tokens: Int, lanes: ck_token_lanes, isJoint: Bool,
     rows: Range<Int>, into sums: UnsafeMutablePointer<Float>, sumStride: Int, kernels: ck_kernels

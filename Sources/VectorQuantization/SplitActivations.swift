@@ -8,14 +8,6 @@ final class SplitActivations {
   private let splits: UnsafeMutablePointer<ck_split_activation>
   private let partCount: Int
   private let takesIntegers: [Bool]
-  /// All values once more, 16 tokens at a time (see `ck_token_lanes`), where `hasLanes` says so.
-  private let lanes: UnsafeMutablePointer<Float>?
-  private let inFeatures: Int
-  private let firstColumns: [Int]
-
-  /// From so many tokens on, values in lanes pay for what it costs to put them there.
-  private static let leastTokensForLanes = 16
-
   /// Splits `x[tokens, inFeatures]` (in storage order) part by part; nil if no part takes integers.
   init?(
     _ x: UnsafePointer<Float>, tokens: Int, inFeatures: Int, parts: [VectorQuantizedPart], kernels: ck_kernels
@@ -31,19 +23,7 @@ final class SplitActivations {
     bytes = memory.bindMemory(to: Int8.self, capacity: tokens * tokenBytes)
     blocks = .allocate(capacity: tokens * perToken / 64)
     splits = .allocate(capacity: tokens * parts.count)
-    self.inFeatures = inFeatures
-    firstColumns = parts.map(\.firstColumn)
-    let groups = tokens / Self.leastTokensForLanes
-    let wantsLanes =
-      kernels.prefers_planes_for_prompts != 0 && groups > 0 && parts.contains { $0.planes?.hasEscapes == true }
-    lanes = wantsLanes ? .allocate(capacity: groups * inFeatures * 16) : nil
-    let (bytes, blocks, splits, lanes) = (bytes, blocks, splits, lanes)
-    if let lanes {
-      parallelFor(groups) { group in
-        kernels.token_lanes(
-          x + 16 * group * inFeatures, inFeatures, 16, inFeatures, lanes + 16 * group * inFeatures)
-      }
-    }
+    let (bytes, blocks, splits) = (bytes, blocks, splits)
     parallelFor(tokens) { token in
       let own = bytes + token * tokenBytes
       var next = 0
@@ -64,12 +44,6 @@ final class SplitActivations {
     bytes.deallocate()
     blocks.deallocate()
     splits.deallocate()
-    lanes?.deallocate()
-  }
-
-  /// The values of all whole groups of 16 tokens for one part, if there are such.
-  func lanes(part: Int) -> ck_token_lanes {
-    ck_token_lanes(values: lanes.map { UnsafePointer($0) + 16 * firstColumns[part] }, stride: 16 * inFeatures)
   }
 
   /// One token's activation for one part, or nil if that part takes no integers.

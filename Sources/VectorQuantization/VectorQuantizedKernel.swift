@@ -31,6 +31,9 @@ public final class VectorQuantizedKernel: Sendable {
   /// From so many tokens on, kernels go through tiles of `CK_TILE_OUTPUTS` outputs.
   private static let tileTokens = 16
 
+  /// Activations that share a register, a lane for each.
+  private static let laneCount = 16
+
   /// Sums that a task may keep, so that they stay in the second-level cache.
   private static let cachedSums = 1 << 16
 
@@ -71,25 +74,46 @@ public final class VectorQuantizedKernel: Sendable {
     guard tokens > 0 else { return }
     withScratch(count: tokens * inFeatures) { stored in
       withScratch(count: tokens) { offsets in
-        parallelFor(tokens) { token in
-          offsets[token] = input.apply(x + token * inFeatures, into: stored + token * inFeatures)
-        }
         if byTiles, !hasPlanes || ck_active().pointee.prefers_planes_for_prompts == 0 {
+          transform(0..<tokens, of: x, into: stored, offsets: offsets)
           multiplyByTiles(stored, tokens: tokens, into: y)
           parallelFor(tokens) { token in
             output.apply(y + token * outFeatures, outputs: 0..<outFeatures, offset: offsets[token])
           }
-        } else {
-          multiplyDirectly(stored, tokens: tokens, offsets: offsets, isJoint: byTiles, into: y)
+          return
+        }
+        let groups = byTiles ? tokens / Self.laneCount : 0
+        withScratch(count: groups * Self.laneCount * inFeatures) { lanes in
+          parallelFor(groups) { group in
+            let (token, start) = (group * Self.laneCount, group * Self.laneCount * inFeatures)
+            input.apply(x + start, into: stored + start, lanes: lanes + start, offsets: offsets + token)
+          }
+          transform(groups * Self.laneCount..<tokens, of: x, into: stored, offsets: offsets)
+          multiplyDirectly(
+            stored, lanes: groups > 0 ? UnsafePointer(lanes) : nil, tokens: tokens, offsets: offsets, isJoint: byTiles,
+            into: y)
         }
       }
     }
     withExtendedLifetime(self) {}
   }
 
+  /// Activations in storage order, and what `ActivationTransform` says of each.
+  private func transform(
+    _ tokens: Range<Int>, of x: UnsafePointer<Float>, into stored: UnsafeMutablePointer<Float>,
+    offsets: UnsafeMutablePointer<Float>
+  ) {
+    parallelFor(tokens.count) { index in
+      let token = tokens.lowerBound + index
+      offsets[token] = input.apply(x + token * inFeatures, into: stored + token * inFeatures)
+    }
+  }
+
   /// Each task owns whole vector rows of the main codes; of outlier vectors that cross its border it keeps its share.
+  ///
+  /// - Parameter lanes: whole groups of 16 tokens once more (`ck_token_lanes`).
   private func multiplyDirectly(
-    _ x: UnsafePointer<Float>, tokens: Int, offsets: UnsafePointer<Float>, isJoint: Bool,
+    _ x: UnsafePointer<Float>, lanes: UnsafePointer<Float>?, tokens: Int, offsets: UnsafePointer<Float>, isJoint: Bool,
     into y: UnsafeMutablePointer<Float>
   ) {
     let kernels = ck_active().pointee
@@ -105,7 +129,10 @@ public final class VectorQuantizedKernel: Sendable {
         for (index, part) in parts.enumerated() {
           if let splits, let split = splits.split(token: 0, part: index) {
             part.accumulate(
-              split, stride: parts.count, tokens: tokens, lanes: splits.lanes(part: index), isJoint: isJoint,
+              split, stride: parts.count, tokens: tokens,
+              lanes: ck_token_lanes(
+                values: lanes.map { $0 + Self.laneCount * part.firstColumn }, stride: Self.laneCount * inFeatures),
+              isJoint: isJoint,
               outputs: outputs, into: sums, sumStride: width, kernels: kernels)
             continue
           }

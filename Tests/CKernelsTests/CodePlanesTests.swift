@@ -155,6 +155,22 @@ struct CodePlanesTests {
           for t in 0..<16 { #expect(lanes[16 * c + t] == (t < tokens ? x[t * (count + 2) + c] : 0)) }
         }
         #expect(lanes[16 * count].isNaN)
+        guard tokens == 16 else { return }
+        let columns = arena.place((0..<count).map { UInt32($0 * 7 % count) }, offset: 1)
+        let factors = arena.place(generator.floats(count, in: -2...2), offset: 3)
+        for (columns, factors) in [(columns, factors), (columns, nil), (nil, factors), (nil, nil)] {
+          let gathered = arena.place([Float](repeating: .nan, count: 16 * count + 1), offset: 1)
+          let rows = arena.place([Float](repeating: .nan, count: 16 * (count + 3)), offset: 1)
+          variant.kernels.gather_lanes(lanes, columns, factors, count, gathered, rows, count + 3)
+          for t in 0..<16 {
+            for c in 0..<count {
+              let expected = x[t * (count + 2) + (columns.map { Int($0[c]) } ?? c)] * (factors.map { $0[c] } ?? 1)
+              #expect(gathered[16 * c + t] == expected && rows[t * (count + 3) + c] == expected)
+            }
+            #expect((count..<(count + 3)).allSatisfy { rows[t * (count + 3) + $0].isNaN })
+          }
+          #expect(gathered[16 * count].isNaN)
+        }
       }
     }
   }

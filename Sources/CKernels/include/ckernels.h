@@ -287,6 +287,11 @@ typedef struct {
     ck_token_lanes lanes, int joint, float *y, size_t y_stride, void *scratch);
   // lanes[16 * c + t] = x[t * x_stride + c] for t < tokens <= 16 (0 for the others) and c < n.
   void (*token_lanes)(const float *x, size_t x_stride, size_t tokens, size_t n, float *lanes);
+  // As `gather` for 16 activations with a lane each: y[16 * i + t] = x[16 * columns[i] + t] * factors[i], which is written to
+  // rows[t * row_stride + i] too. With `columns` of NULL column i is i.
+  void (*gather_lanes)(
+    const float *x, const uint32_t *CK_NULLABLE columns, const float *CK_NULLABLE factors, size_t n, float *y, float *rows,
+    size_t row_stride);
 
   // Tile dequantization for prompts: vector rows [first, last), columns [c0, c1), to
   // panel[(c - c0) * CK_PANEL + (n - first) * vector_length + e - skip] for entries where that output offset
