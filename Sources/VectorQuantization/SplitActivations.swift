@@ -2,41 +2,45 @@ import CKernels
 import Tensors
 
 /// The activations of some tokens as integers, for those parts of a layer that take them.
-final class SplitActivations {
+final class SplitActivations: @unchecked Sendable {
   private let bytes: UnsafeMutablePointer<Int8>
   private let blocks: UnsafeMutablePointer<UInt16>
   private let splits: UnsafeMutablePointer<ck_split_activation>
-  private let partCount: Int
-  private let takesIntegers: [Bool]
-  /// Splits `x[tokens, inFeatures]` (in storage order) part by part; nil if no part takes integers.
-  init?(
-    _ x: UnsafePointer<Float>, tokens: Int, inFeatures: Int, parts: [VectorQuantizedPart], kernels: ck_kernels
-  ) {
-    let padded = parts.map(\.paddedColumns)
-    let perToken = padded.reduce(0, +)
-    guard perToken > 0 else { return nil }
-    partCount = parts.count
-    takesIntegers = padded.map { $0 > 0 }
-    // Digits of tokens that are a power of two apart would share places in the caches.
-    let tokenBytes = 2 * perToken + 64
-    let memory = UnsafeMutableRawPointer.allocate(byteCount: tokens * tokenBytes, alignment: 64)
-    bytes = memory.bindMemory(to: Int8.self, capacity: tokens * tokenBytes)
-    blocks = .allocate(capacity: tokens * perToken / 64)
+  private let parts: [VectorQuantizedPart]
+  /// Columns of each part with those that pad it, 0 where it takes no integers.
+  private let padded: [Int]
+  /// Padded columns of all parts.
+  private let columns: Int
+
+  /// Room for `tokens` activations; nil if no part takes integers.
+  init?(tokens: Int, parts: [VectorQuantizedPart]) {
+    self.parts = parts
+    padded = parts.map(\.paddedColumns)
+    columns = padded.reduce(0, +)
+    guard columns > 0 else { return nil }
+    let capacity = tokens * Self.tokenBytes(columns)
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 64)
+    bytes = memory.bindMemory(to: Int8.self, capacity: capacity)
+    blocks = .allocate(capacity: tokens * columns / 64)
     splits = .allocate(capacity: tokens * parts.count)
-    let (bytes, blocks, splits) = (bytes, blocks, splits)
-    parallelFor(tokens) { token in
-      let own = bytes + token * tokenBytes
-      var next = 0
-      for (index, part) in parts.enumerated() where padded[index] > 0 {
-        let split = splits + token * parts.count + index
-        split.initialize(
-          to: ck_split_activation(
-            values: x, low: own + 2 * next, high: own + 2 * next + padded[index],
-            large_blocks: blocks + (token * perToken + next) / 64,
-            blocks: padded[index] / 64, large: 0, scale: 0, sum_low: 0, sum_high: 0, is_narrow: 0))
-        kernels.split_activation(x + token * inFeatures + part.firstColumn, part.columnCount, CK_LARGE_VALUE, split)
-        next += padded[index]
-      }
+  }
+
+  /// Digits of tokens that are a power of two apart would share places in the caches.
+  private static func tokenBytes(_ columns: Int) -> Int { 2 * columns + 64 }
+
+  /// Splits the activation `x` of one token (in storage order) part by part; it must stay where it is.
+  func fill(token: Int, with x: UnsafePointer<Float>, kernels: ck_kernels) {
+    let own = bytes + token * Self.tokenBytes(columns)
+    var next = 0
+    for (index, part) in parts.enumerated() where padded[index] > 0 {
+      let split = splits + token * parts.count + index
+      split.initialize(
+        to: ck_split_activation(
+          values: x + part.firstColumn, low: own + 2 * next, high: own + 2 * next + padded[index],
+          large_blocks: blocks + (token * columns + next) / 64, blocks: padded[index] / 64, large: 0, scale: 0,
+          sum_low: 0, sum_high: 0, is_narrow: 0))
+      kernels.split_activation(x + part.firstColumn, part.columnCount, CK_LARGE_VALUE, split)
+      next += padded[index]
     }
   }
 
@@ -48,6 +52,6 @@ final class SplitActivations {
 
   /// One token's activation for one part, or nil if that part takes no integers.
   func split(token: Int, part: Int) -> UnsafePointer<ck_split_activation>? {
-    takesIntegers[part] ? UnsafePointer(splits + token * partCount + part) : nil
+    padded[part] > 0 ? UnsafePointer(splits + token * parts.count + part) : nil
   }
 }

@@ -75,50 +75,64 @@ public final class VectorQuantizedKernel: Sendable {
     withScratch(count: tokens * inFeatures) { stored in
       withScratch(count: tokens) { offsets in
         if byTiles, !hasPlanes || ck_active().pointee.prefers_planes_for_prompts == 0 {
-          transform(0..<tokens, of: x, into: stored, offsets: offsets)
+          parallelFor(tokens) { token in
+            offsets[token] = input.apply(x + token * inFeatures, into: stored + token * inFeatures)
+          }
           multiplyByTiles(stored, tokens: tokens, into: y)
           parallelFor(tokens) { token in
             output.apply(y + token * outFeatures, outputs: 0..<outFeatures, offset: offsets[token])
           }
-          return
-        }
-        let groups = byTiles ? tokens / Self.laneCount : 0
-        withScratch(count: groups * Self.laneCount * inFeatures) { lanes in
-          parallelFor(groups) { group in
-            let (token, start) = (group * Self.laneCount, group * Self.laneCount * inFeatures)
-            input.apply(x + start, into: stored + start, lanes: lanes + start, offsets: offsets + token)
-          }
-          transform(groups * Self.laneCount..<tokens, of: x, into: stored, offsets: offsets)
-          multiplyDirectly(
-            stored, lanes: groups > 0 ? UnsafePointer(lanes) : nil, tokens: tokens, offsets: offsets, isJoint: byTiles,
-            into: y)
+        } else {
+          multiplyDirectly(x, tokens: tokens, isJoint: byTiles, stored: stored, offsets: offsets, into: y)
         }
       }
     }
     withExtendedLifetime(self) {}
   }
 
-  /// Activations in storage order, and what `ActivationTransform` says of each.
-  private func transform(
-    _ tokens: Range<Int>, of x: UnsafePointer<Float>, into stored: UnsafeMutablePointer<Float>,
-    offsets: UnsafeMutablePointer<Float>
-  ) {
-    parallelFor(tokens.count) { index in
-      let token = tokens.lowerBound + index
-      offsets[token] = input.apply(x + token * inFeatures, into: stored + token * inFeatures)
-    }
-  }
-
   /// Each task owns whole vector rows of the main codes; of outlier vectors that cross its border it keeps its share.
   ///
-  /// - Parameter lanes: whole groups of 16 tokens once more (`ck_token_lanes`).
+  /// - Parameters:
+  ///   - stored: gets the activations in storage order.
+  ///   - offsets: gets what `ActivationTransform` says of each.
   private func multiplyDirectly(
-    _ x: UnsafePointer<Float>, lanes: UnsafePointer<Float>?, tokens: Int, offsets: UnsafePointer<Float>, isJoint: Bool,
-    into y: UnsafeMutablePointer<Float>
+    _ x: UnsafePointer<Float>, tokens: Int, isJoint: Bool, stored: UnsafeMutablePointer<Float>,
+    offsets: UnsafeMutablePointer<Float>, into y: UnsafeMutablePointer<Float>
   ) {
     let kernels = ck_active().pointee
     let parts = keepsCodes ? self.parts : self.parts.map { $0.withCodes() }
-    let splits = SplitActivations(x, tokens: tokens, inFeatures: inFeatures, parts: parts, kernels: kernels)
+    let splits = SplitActivations(tokens: tokens, parts: parts)
+    // Whole groups of tokens are put in order with a lane for each (`ck_token_lanes`), and split while they are in the cache.
+    let groups = isJoint ? tokens / Self.laneCount : 0
+    let single = groups * Self.laneCount
+    withScratch(count: single * inFeatures) { lanes in
+      parallelFor(groups + tokens - single) { index in
+        let first = index < groups ? index * Self.laneCount : single + index - groups
+        let count = index < groups ? Self.laneCount : 1
+        let (source, target) = (x + first * inFeatures, stored + first * inFeatures)
+        if count == 1 {
+          offsets[first] = input.apply(source, into: target)
+        } else {
+          input.apply(source, into: target, lanes: lanes + first * inFeatures, offsets: offsets + first)
+        }
+        guard let splits else { return }
+        for token in first..<(first + count) {
+          splits.fill(token: token, with: stored + token * inFeatures, kernels: kernels)
+        }
+      }
+      multiplyDirectly(
+        stored,
+        lanes: ck_token_lanes(values: groups > 0 ? UnsafePointer(lanes) : nil, stride: Self.laneCount * inFeatures),
+        splits: splits, parts: parts, tokens: tokens, offsets: offsets, isJoint: isJoint, into: y)
+    }
+  }
+
+  /// As above, from what was prepared.
+  private func multiplyDirectly(
+    _ x: UnsafePointer<Float>, lanes: ck_token_lanes, splits: SplitActivations?, parts: [VectorQuantizedPart],
+    tokens: Int, offsets: UnsafePointer<Float>, isJoint: Bool, into y: UnsafeMutablePointer<Float>
+  ) {
+    let kernels = ck_active().pointee
     let rowsPerTask = rowsPerTask(tokens: tokens)
     parallelFor((vectorRows + rowsPerTask - 1) / rowsPerTask) { task in
       let rows = (task * rowsPerTask)..<min((task + 1) * rowsPerTask, vectorRows)
@@ -131,9 +145,8 @@ public final class VectorQuantizedKernel: Sendable {
             part.accumulate(
               split, stride: parts.count, tokens: tokens,
               lanes: ck_token_lanes(
-                values: lanes.map { $0 + Self.laneCount * part.firstColumn }, stride: Self.laneCount * inFeatures),
-              isJoint: isJoint,
-              outputs: outputs, into: sums, sumStride: width, kernels: kernels)
+                values: lanes.values.map { $0 + Self.laneCount * part.firstColumn }, stride: lanes.stride),
+              isJoint: isJoint, outputs: outputs, into: sums, sumStride: width, kernels: kernels)
             continue
           }
           for token in 0..<tokens {
