@@ -1,5 +1,9 @@
 import Synchronization
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 /// Large buffers that every layer of a forward pass needs anew, kept from one to the next: the system would take each back and
 /// clear its pages again, which costs a prompt a tenth of its time.
 package final class ScratchMemory: Sendable {
@@ -9,6 +13,18 @@ package final class ScratchMemory: Sendable {
   private struct Buffer: @unchecked Sendable {
     let base: UnsafeMutableRawPointer
     let byteCount: Int
+
+    /// Large ones lie in huge pages where the system has them: rows that are far apart would else need an address each.
+    init(byteCount: Int) {
+      self.byteCount = byteCount
+      let isHuge = byteCount >= Self.hugePage
+      base = .allocate(byteCount: byteCount, alignment: isHuge ? Self.hugePage : 64)
+      #if os(Linux)
+        if isHuge { madvise(base, byteCount / Self.hugePage * Self.hugePage, MADV_HUGEPAGE) }
+      #endif
+    }
+
+    private static let hugePage = 2 << 20
   }
 
   private struct State {
@@ -37,7 +53,7 @@ package final class ScratchMemory: Sendable {
   }
 
   /// Runs `body` with at least `byteCount` bytes that start at a cache line.
-  func with<Result>(byteCount: Int, _ body: (UnsafeMutableRawPointer) throws -> Result) rethrows -> Result {
+  package func with<Result>(byteCount: Int, _ body: (UnsafeMutableRawPointer) throws -> Result) rethrows -> Result {
     guard byteCount >= Self.leastBytes else {
       let memory = UnsafeMutableRawPointer.allocate(byteCount: max(byteCount, 1), alignment: 64)
       defer { memory.deallocate() }
@@ -66,7 +82,7 @@ package final class ScratchMemory: Sendable {
       return nil
     }
     for buffer in unused { buffer.base.deallocate() }
-    return found ?? Buffer(base: .allocate(byteCount: byteCount, alignment: 64), byteCount: byteCount)
+    return found ?? Buffer(byteCount: byteCount)
   }
 
   private func give(_ buffer: Buffer) {

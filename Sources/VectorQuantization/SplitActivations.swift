@@ -2,7 +2,7 @@ import CKernels
 import Tensors
 
 /// The activations of some tokens as integers, for those parts of a layer that take them.
-final class SplitActivations: @unchecked Sendable {
+struct SplitActivations: @unchecked Sendable {
   private let bytes: UnsafeMutablePointer<Int8>
   private let blocks: UnsafeMutablePointer<UInt16>
   private let splits: UnsafeMutablePointer<ck_split_activation>
@@ -12,17 +12,23 @@ final class SplitActivations: @unchecked Sendable {
   /// Padded columns of all parts.
   private let columns: Int
 
-  /// Room for `tokens` activations; nil if no part takes integers.
-  init?(tokens: Int, parts: [VectorQuantizedPart]) {
+  /// Takes the memory `memory`, at a cache line, of `byteCount(tokens:parts:)` bytes; nil if no part takes integers.
+  init?(tokens: Int, parts: [VectorQuantizedPart], in memory: UnsafeMutableRawPointer) {
     self.parts = parts
     padded = parts.map(\.paddedColumns)
     columns = padded.reduce(0, +)
     guard columns > 0 else { return nil }
-    let capacity = tokens * Self.tokenBytes(columns)
-    let memory = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 64)
-    bytes = memory.bindMemory(to: Int8.self, capacity: capacity)
-    blocks = .allocate(capacity: tokens * columns / 64)
-    splits = .allocate(capacity: tokens * parts.count)
+    let digits = tokens * Self.tokenBytes(columns)
+    bytes = memory.bindMemory(to: Int8.self, capacity: digits)
+    splits = (memory + digits).bindMemory(to: ck_split_activation.self, capacity: tokens * parts.count)
+    let names = memory + digits + tokens * parts.count * MemoryLayout<ck_split_activation>.stride
+    blocks = names.bindMemory(to: UInt16.self, capacity: tokens * columns / 64)
+  }
+
+  /// Bytes that `tokens` activations take.
+  static func byteCount(tokens: Int, parts: [VectorQuantizedPart]) -> Int {
+    let columns = parts.reduce(0) { $0 + $1.paddedColumns }
+    return tokens * (tokenBytes(columns) + parts.count * MemoryLayout<ck_split_activation>.stride + columns / 32)
   }
 
   /// Digits of tokens that are a power of two apart would share places in the caches.
@@ -42,12 +48,6 @@ final class SplitActivations: @unchecked Sendable {
       kernels.split_activation(x + part.firstColumn, part.columnCount, CK_LARGE_VALUE, split)
       next += padded[index]
     }
-  }
-
-  deinit {
-    bytes.deallocate()
-    blocks.deallocate()
-    splits.deallocate()
   }
 
   /// One token's activation for one part, or nil if that part takes no integers.

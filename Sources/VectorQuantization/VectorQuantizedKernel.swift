@@ -101,11 +101,14 @@ public final class VectorQuantizedKernel: Sendable {
   ) {
     let kernels = ck_active().pointee
     let parts = keepsCodes ? self.parts : self.parts.map { $0.withCodes() }
-    let splits = SplitActivations(tokens: tokens, parts: parts)
     // Whole groups of tokens are put in order with a lane for each (`ck_token_lanes`), and split while they are in the cache.
     let groups = isJoint ? tokens / Self.laneCount : 0
     let single = groups * Self.laneCount
-    withScratch(count: single * inFeatures) { lanes in
+    let splitBytes = SplitActivations.byteCount(tokens: tokens, parts: parts)
+    withScratch(count: single * inFeatures + (splitBytes + 63) / 64 * 16) { memory in
+      // Digits at a cache line, then lanes, of which each has a whole line.
+      let lanes = memory + (splitBytes + 63) / 64 * 16
+      let splits = SplitActivations(tokens: tokens, parts: parts, in: memory)
       parallelFor(groups + tokens - single) { index in
         let first = index < groups ? index * Self.laneCount : single + index - groups
         let count = index < groups ? Self.laneCount : 1
