@@ -117,16 +117,33 @@ VBMI_INLINE void add_escapes_to_lanes(
   }
 }
 
-/// Whether escapes of 16 activations were added.
-VBMI_INLINE int add_escapes_of_16(
+/// As `add_long_escapes` for 16 activations with a lane each.
+VBMI_INLINE void add_long_escapes_to_lanes(
+  const ck_escapes *escapes, size_t vector_length, size_t first, size_t last, const float *lanes, float *y, size_t y_stride) {
+  const __mmask16 present = lanes_below16(vector_length);
+  const size_t end = escapes->starts[last];
+  for (size_t i = escapes->starts[first]; i < end; i++) {
+    const ck_escape own = escapes->list[i];
+    const __m512 values = _mm512_maskz_loadu_ps(present, escapes->values + own.entry * vector_length);
+    float *target = y + vector_length * (escapes->rows[i / 4] - first);
+    for (size_t t = 0; t < 16; t++, target += y_stride) {
+      const __m512 sum = _mm512_fmadd_ps(
+        _mm512_set1_ps(lanes[16 * (size_t)own.column + t]), values, _mm512_maskz_loadu_ps(present, target));
+      _mm512_mask_storeu_ps(target, present, sum);
+    }
+  }
+}
+
+/// The escapes of 16 activations, for vectors of at most 16 elements.
+VBMI_INLINE void add_escapes_of_16(
   const ck_escapes *escapes, size_t vector_length, size_t first, size_t last, const float *lanes, float *y, size_t y_stride) {
   switch (vector_length) {
-    case 2: add_escapes_to_lanes(2, escapes, first, last, lanes, y, y_stride); return 1;
-    case 3: add_escapes_to_lanes(3, escapes, first, last, lanes, y, y_stride); return 1;
-    case 4: add_escapes_to_lanes(4, escapes, first, last, lanes, y, y_stride); return 1;
-    case 6: add_escapes_to_lanes(6, escapes, first, last, lanes, y, y_stride); return 1;
-    case 8: add_escapes_to_lanes(8, escapes, first, last, lanes, y, y_stride); return 1;
-    default: return 0;
+    case 2: add_escapes_to_lanes(2, escapes, first, last, lanes, y, y_stride); break;
+    case 3: add_escapes_to_lanes(3, escapes, first, last, lanes, y, y_stride); break;
+    case 4: add_escapes_to_lanes(4, escapes, first, last, lanes, y, y_stride); break;
+    case 6: add_escapes_to_lanes(6, escapes, first, last, lanes, y, y_stride); break;
+    case 8: add_escapes_to_lanes(8, escapes, first, last, lanes, y, y_stride); break;
+    default: add_long_escapes_to_lanes(escapes, vector_length, first, last, lanes, y, y_stride);
   }
 }
 
@@ -135,9 +152,9 @@ VBMI void ck_vbmi_add_escapes_many(
   size_t tokens, ck_token_lanes lanes, float *y, size_t y_stride) {
   if (!escapes->starts) return;
   size_t t = 0;
-  for (; lanes.values && t + 16 <= tokens; t += 16) {
+  for (; lanes.values && vector_length <= 16 && t + 16 <= tokens; t += 16) {
     const float *own = lanes.values + t / 16 * lanes.stride;
-    if (!add_escapes_of_16(escapes, vector_length, first, last, own, y + t * y_stride, y_stride)) break;
+    add_escapes_of_16(escapes, vector_length, first, last, own, y + t * y_stride, y_stride);
   }
   for (; t + ESCAPE_TOKENS <= tokens; t += ESCAPE_TOKENS) {
     const ck_split_activation *own = x + t * x_stride;

@@ -72,66 +72,75 @@ public final class VectorQuantizedKernel: Sendable {
   /// As `multiply`, with the path chosen by the caller.
   package func multiply(_ x: UnsafePointer<Float>, tokens: Int, into y: UnsafeMutablePointer<Float>, byTiles: Bool) {
     guard tokens > 0 else { return }
-    withScratch(count: tokens * inFeatures) { stored in
-      withScratch(count: tokens) { offsets in
-        if byTiles, !hasPlanes || ck_active().pointee.prefers_planes_for_prompts == 0 {
-          parallelFor(tokens) { token in
-            offsets[token] = input.apply(x + token * inFeatures, into: stored + token * inFeatures)
-          }
-          multiplyByTiles(stored, tokens: tokens, into: y)
-          parallelFor(tokens) { token in
-            output.apply(y + token * outFeatures, outputs: 0..<outFeatures, offset: offsets[token])
-          }
-        } else {
-          multiplyDirectly(x, tokens: tokens, isJoint: byTiles, stored: stored, offsets: offsets, into: y)
+    withScratch(count: tokens) { offsets in
+      guard byTiles, !hasPlanes || ck_active().pointee.prefers_planes_for_prompts == 0 else {
+        multiplyDirectly(x, tokens: tokens, isJoint: byTiles, offsets: offsets, into: y)
+        return
+      }
+      withScratch(count: tokens * inFeatures) { stored in
+        parallelFor(tokens) { token in
+          offsets[token] = input.apply(x + token * inFeatures, into: stored + token * inFeatures)
         }
+        multiplyByTiles(stored, tokens: tokens, into: y)
+      }
+      parallelFor(tokens) { token in
+        output.apply(y + token * outFeatures, outputs: 0..<outFeatures, offset: offsets[token])
       }
     }
     withExtendedLifetime(self) {}
   }
 
-  /// Each task owns whole vector rows of the main codes; of outlier vectors that cross its border it keeps its share.
+  /// Puts activations in storage order, as integers and whole groups of them with a lane for each, and multiplies them.
   ///
-  /// - Parameters:
-  ///   - stored: gets the activations in storage order.
-  ///   - offsets: gets what `ActivationTransform` says of each.
+  /// - Parameter offsets: gets what `ActivationTransform` says of each.
   private func multiplyDirectly(
-    _ x: UnsafePointer<Float>, tokens: Int, isJoint: Bool, stored: UnsafeMutablePointer<Float>,
-    offsets: UnsafeMutablePointer<Float>, into y: UnsafeMutablePointer<Float>
+    _ x: UnsafePointer<Float>, tokens: Int, isJoint: Bool, offsets: UnsafeMutablePointer<Float>,
+    into y: UnsafeMutablePointer<Float>
   ) {
     let kernels = ck_active().pointee
     let parts = keepsCodes ? self.parts : self.parts.map { $0.withCodes() }
-    // Whole groups of tokens are put in order with a lane for each (`ck_token_lanes`), and split while they are in the cache.
     let groups = isJoint ? tokens / Self.laneCount : 0
-    let single = groups * Self.laneCount
-    let splitBytes = SplitActivations.byteCount(tokens: tokens, parts: parts)
-    withScratch(count: single * inFeatures + (splitBytes + 63) / 64 * 16) { memory in
-      // Digits at a cache line, then lanes, of which each has a whole line.
-      let lanes = memory + (splitBytes + 63) / 64 * 16
+    let grouped = groups * Self.laneCount
+    // Values by token are kept of those without lanes, or of all where something reads them.
+    let readsLanesAlone = vectorLength <= Self.laneCount && parts.allSatisfy { $0.planes != nil }
+    let firstKept = readsLanesAlone ? grouped : 0
+    let line = 64 / MemoryLayout<Float>.size
+    let splitLines = (SplitActivations.byteCount(tokens: tokens, parts: parts) + 63) / 64
+    withScratch(count: splitLines * line + grouped * inFeatures) { memory in
       let splits = SplitActivations(tokens: tokens, parts: parts, in: memory)
-      parallelFor(groups + tokens - single) { index in
-        let first = index < groups ? index * Self.laneCount : single + index - groups
-        let count = index < groups ? Self.laneCount : 1
-        let (source, target) = (x + first * inFeatures, stored + first * inFeatures)
-        if count == 1 {
-          offsets[first] = input.apply(source, into: target)
-        } else {
-          input.apply(source, into: target, lanes: lanes + first * inFeatures, offsets: offsets + first)
+      let lanes = memory + splitLines * line
+      withScratch(count: (tokens - firstKept) * inFeatures) { kept in
+        parallelFor(groups + tokens - grouped) { index in
+          guard index < groups else {
+            let token = grouped + index - groups
+            let target = kept + (token - firstKept) * inFeatures
+            offsets[token] = input.apply(x + token * inFeatures, into: target)
+            splits?.fill(token: token, with: target, kernels: kernels)
+            return
+          }
+          let first = index * Self.laneCount
+          withScratch(count: readsLanesAlone ? Self.laneCount * inFeatures : 0) { aside in
+            let rows = readsLanesAlone ? aside : kept + first * inFeatures
+            input.apply(
+              x + first * inFeatures, into: rows, lanes: lanes + first * inFeatures, offsets: offsets + first)
+            for token in 0..<Self.laneCount {
+              splits?.fill(token: first + token, with: rows + token * inFeatures, kernels: kernels)
+            }
+          }
         }
-        guard let splits else { return }
-        for token in first..<(first + count) {
-          splits.fill(token: token, with: stored + token * inFeatures, kernels: kernels)
-        }
+        let ownLanes = ck_token_lanes(
+          values: groups > 0 ? UnsafePointer(lanes) : nil, stride: Self.laneCount * inFeatures)
+        multiplyPrepared(
+          kept, lanes: ownLanes, splits: splits, parts: parts, tokens: tokens, offsets: offsets, isJoint: isJoint,
+          into: y)
       }
-      multiplyDirectly(
-        stored,
-        lanes: ck_token_lanes(values: groups > 0 ? UnsafePointer(lanes) : nil, stride: Self.laneCount * inFeatures),
-        splits: splits, parts: parts, tokens: tokens, offsets: offsets, isJoint: isJoint, into: y)
     }
   }
 
-  /// As above, from what was prepared.
-  private func multiplyDirectly(
+  /// Each task owns whole vector rows of the main codes; of outlier vectors that cross its border it keeps its share.
+  ///
+  /// - Parameter x: activations in storage order, of all tokens if some part takes no integers.
+  private func multiplyPrepared(
     _ x: UnsafePointer<Float>, lanes: ck_token_lanes, splits: SplitActivations?, parts: [VectorQuantizedPart],
     tokens: Int, offsets: UnsafePointer<Float>, isJoint: Bool, into y: UnsafeMutablePointer<Float>
   ) {

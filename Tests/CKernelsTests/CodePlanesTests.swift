@@ -124,8 +124,13 @@ struct CodePlanesTests {
     _ variant: KernelVariant, _ arena: Arena
   ) -> [[Float]] {
     // Two places for each, as where a layer has two parts.
-    let splits = fixtures.flatMap { [$0.split, $0.split] }
+    var splits = fixtures.flatMap { [$0.split, $0.split] }
     let columns = 64 * fixtures[fixtures.startIndex].split.blocks
+    if lanes.values != nil, variant.kernels.prefers_planes_for_prompts != 0 {
+      // Of whole groups, values are read in lanes alone.
+      let none = UnsafePointer(arena.place([Float](repeating: .nan, count: columns), offset: 1))
+      for index in 0..<(fixtures.count / 16 * 32) { splits[index].values = none }
+    }
     let scratch = UnsafeMutableRawPointer(
       arena.place([UInt8](repeating: 255, count: ck_planes_scratch(columns)), offset: 5))
     let y = arena.place([Float](repeating: 1, count: splits.count / 2 * (count + 3)), offset: 1)

@@ -280,7 +280,8 @@ typedef struct {
     const ck_vq_bytes *m, size_t first, size_t last, const ck_split_activation *x, float *y);
   // As `vq_planes` for `tokens` activations x[t * x_stride], each with exactly what it gives for that one alone, added to
   // y + t * y_stride. With `joint`, main and residual stage are rounded to one byte in a common unit, which halves the work.
-  // `lanes` may have the values of the activations once more, which makes escapes of 16 and more cheaper.
+  // `lanes` may have the values of the activations once more; of whole groups of 16, and with vectors of at most 16 elements, they are
+  // then read there alone by tables that prefer planes for prompts.
   // `scratch` has room for ck_planes_scratch(columns) bytes.
   void (*vq_planes_many)(
     const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens,
