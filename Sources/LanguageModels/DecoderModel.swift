@@ -21,6 +21,8 @@ public struct DecoderModel: CausalLanguageModel {
   /// How much of the weights stays in memory; nil where all do.
   public let residency: WeightResidency?
   private let preparation: LayerPreparation
+  /// Whether only rows of tokens are read of the embedding where it is stored.
+  private let readsRowsAlone: Bool
 
   /// Reads a model; tensors stay mapped where their form allows.
   public init(
@@ -67,6 +69,7 @@ public struct DecoderModel: CausalLanguageModel {
     } else {
       self.head = head
     }
+    readsRowsAlone = self.head is ByteLinear || !configuration.tiedEmbeddings
   }
 
   /// An empty cache for one sequence of at most `capacity` positions.
@@ -97,7 +100,8 @@ public struct DecoderModel: CausalLanguageModel {
     }
     for segment in whole { segment.cache.reserve(segment.cache.count + segment.tokens.count) }
     let layout = BatchLayout(whole, rotaries: rotaries, grouping: grouping)
-    var hidden = Self.embed(whole.flatMap(\.tokens), embedding, scale: configuration.embeddingScale)
+    var hidden = Self.embed(
+      whole.flatMap(\.tokens), embedding, scale: configuration.embeddingScale, isReleased: readsRowsAlone)
     hidden.withUnsafeMutableBufferPointer { buffer in
       guard let base = buffer.baseAddress else { return }
       for (layer, block) in blocks.enumerated() { block.apply(base, layout: layout, layer: layer) }
@@ -132,8 +136,15 @@ public struct DecoderModel: CausalLanguageModel {
     }
   }
 
+  /// Rows whose pages are in memory at once where they are not to stay: each brings its neighbours in.
+  private static let rowsBeforeRelease = 64
+
   /// Rows of the embedding, widened and scaled.
-  package static func embed(_ tokens: [Int], _ embedding: Tensor, scale: Float) -> [Float] {
+  ///
+  /// - Parameter isReleased: whether what many tokens read of its file is taken out of memory again, since nothing else reads it.
+  package static func embed(
+    _ tokens: [Int], _ embedding: Tensor, scale: Float, isReleased: Bool = false
+  ) -> [Float] {
     let width = embedding.shape[1]
     let rowBytes = width * embedding.dtype.byteCount
     return [Float](unsafeUninitializedCapacity: tokens.count * width) { buffer, initialized in
@@ -143,6 +154,7 @@ public struct DecoderModel: CausalLanguageModel {
             UnsafeRawBufferPointer(rebasing: bytes[(token * rowBytes)..<((token + 1) * rowBytes)]),
             dtype: embedding.dtype,
             into: UnsafeMutableBufferPointer(rebasing: buffer[(row * width)..<((row + 1) * width)]))
+          if isReleased, row % rowsBeforeRelease == rowsBeforeRelease - 1 { embedding.releasePages() }
         }
       }
       if scale != 1 {
