@@ -35,6 +35,7 @@ typedef struct {
   int32_t sums[CK_TILE_TOKENS * CK_TILE_OUTPUTS];
   uint16_t next_large[CK_TILE_TOKENS];
 } tile_memory;
+_Static_assert(sizeof(tile_memory) <= CK_TILE_BYTES, "scratch memory is too small for a tile");
 
 /// Some outputs of a matrix: those of vector rows from `first` on, and how many registers they take.
 typedef struct {

@@ -148,10 +148,13 @@ typedef struct {
 #define CK_TILE_COLUMNS 512
 #define CK_TILE_TOKENS 512
 
+/// Bytes of a tile: 16 rows as they are looked up, the tile, sums of all activations, and where each stands.
+#define CK_TILE_BYTES \
+  (16 * (CK_TILE_COLUMNS + 64) + CK_TILE_OUTPUTS * CK_TILE_COLUMNS + (4 * CK_TILE_OUTPUTS + 2) * CK_TILE_TOKENS)
+
 /// Bytes that `vq_planes_many` works in.
 static inline size_t ck_planes_scratch(size_t columns) {
-  const size_t rows = 16 * (columns + 128);
-  const size_t tile = CK_TILE_OUTPUTS * CK_TILE_COLUMNS + 16 * (CK_TILE_COLUMNS + 64) + (4 * CK_TILE_OUTPUTS + 2) * CK_TILE_TOKENS + 64;
+  const size_t rows = 16 * (columns + 128), tile = CK_TILE_BYTES + 64;
   return rows > tile ? rows : tile;
 }
 

@@ -1,4 +1,5 @@
-// Compares every kernel of one instruction set with the portable one:  compare neon|avx2|avx512
+// Compares every kernel of one instruction set with the portable one:  compare neon|avx2|avx512|avx512vbmi
+// (integer products: compare_integers.c)
 //
 // Odd sizes, starts off any alignment, every code width and vector length, with and without residual codebook.
 // Conversions, packing and unpacking must agree to the bit with the portable kernels; chains of fused multiply-adds
@@ -32,12 +33,16 @@ static uint64_t random_bits(void) {
 
 static float random_float(void) { return (float)(int32_t)(random_bits() >> 32) * 0x1p-30f; }
 
-/// A buffer of `n` bytes that starts `odd` bytes off a 64-byte boundary, with a guard behind it.
-enum { GUARD = 64 };
+/// A buffer of `n` bytes that starts `odd` bytes off a 64-byte boundary, with a guard behind it, unless a sanitizer stands guard.
+#ifndef GUARD_BYTES
+#define GUARD_BYTES 64
+#endif
+enum { GUARD = GUARD_BYTES };
 
 static void *buffer(size_t n, size_t odd) {
-  uint8_t *bytes = aligned_alloc(64, (n + odd + GUARD + 63) / 64 * 64);
-  if (!bytes) exit(2);
+  void *memory = NULL;
+  if (posix_memalign(&memory, 64, n + odd + GUARD) != 0) exit(2);
+  uint8_t *bytes = memory;
   memset(bytes, 0xA5, n + odd + GUARD);
   return bytes + odd;
 }
@@ -368,7 +373,7 @@ static void attention(const ck_kernels *p, const ck_kernels *k, size_t dim, size
     if (storages[s] == CK_F32) memcpy(keys, numbers, n * size);
     else if (storages[s] == CK_F16) p->f32_to_f16(numbers, (uint16_t *)keys, n);
     else if (storages[s] == CK_BF16) p->f32_to_bf16(numbers, (uint16_t *)keys, n);
-    else for (size_t i = 0; i < n; i++) keys[i] = (char)(signed char)(100 * numbers[i]);
+    else for (size_t i = 0; i < n; i++) keys[i] = (char)(signed char)(60 * numbers[i]);
     const double unit = storages[s] == CK_I8 ? 100 : 1;
     for (size_t queries = 1; queries <= 6; queries++) {
       float *q = floats(queries * dim, 1), *a = floats(queries * count, 1), *b = floats(queries * count, 3);
@@ -532,15 +537,15 @@ static void columns(const ck_kernels *p, const ck_kernels *k, size_t length, int
 }
 
 int main(int argc, char **argv) {
-  static const char *const names[] = {"portable", "avx2", "avx512", "neon"};
+  static const char *const names[] = {"portable", "avx2", "avx512", "neon", "avx512vbmi"};
   int isa = -1;
-  for (int i = 0; argc == 2 && i < 4; i++) {
+  for (int i = 0; argc == 2 && i < 5; i++) {
     if (strcmp(argv[1], names[i]) == 0) isa = i;
   }
   const ck_kernels *p = ck_kernels_for(CK_PORTABLE);
   const ck_kernels *k = isa < 0 ? NULL : ck_kernels_for((ck_isa)isa);
   if (!p || !k) {
-    fprintf(stderr, "usage: compare avx2|avx512|neon (one this machine can run)\n");
+    fprintf(stderr, "usage: compare avx2|avx512|avx512vbmi|neon (one this machine can run)\n");
     return 2;
   }
   for (int storage = CK_F16; storage <= CK_BF16; storage++) {
