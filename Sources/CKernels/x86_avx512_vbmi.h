@@ -14,6 +14,9 @@
 /// How far ahead of the codes or bytes that are read the next ones are asked for, in bytes: with less, memory is not kept busy.
 enum { AHEAD = 8192 };
 
+/// The lanes below `n` of sixteen.
+VBMI_INLINE __mmask16 lanes_below(size_t n) { return n >= 16 ? 0xFFFF : (__mmask16)((1u << n) - 1); }
+
 /// How many registers a main table takes and how its codes are kept: up to 64 centroids, packed to 6 bits; 128; 256.
 typedef enum { PACKED64, BYTES128, BYTES256 } main_kind;
 

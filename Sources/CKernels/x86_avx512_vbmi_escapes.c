@@ -8,13 +8,10 @@
 #include "x86_avx512_vbmi.h"
 #include "x86_escapes.h"
 
-/// The lanes below `n` of sixteen.
-VBMI_INLINE __mmask16 lanes_below16(size_t n) { return n >= 16 ? 0xFFFF : (__mmask16)((1u << n) - 1); }
-
 /// The escapes of rows of vectors of up to 16 elements.
 VBMI_INLINE void add_long_escapes(
   const ck_escapes *escapes, size_t vector_length, size_t first, size_t last, const float *x, float *y) {
-  const __mmask16 lanes = lanes_below16(vector_length);
+  const __mmask16 lanes = lanes_below(vector_length);
   const size_t end = escapes->starts[last];
   for (size_t i = escapes->starts[first]; i < end; i++) {
     const ck_escape own = escapes->list[i];
@@ -120,7 +117,7 @@ VBMI_INLINE void add_escapes_to_lanes(
 /// As `add_long_escapes` for 16 activations with a lane each.
 VBMI_INLINE void add_long_escapes_to_lanes(
   const ck_escapes *escapes, size_t vector_length, size_t first, size_t last, const float *lanes, float *y, size_t y_stride) {
-  const __mmask16 present = lanes_below16(vector_length);
+  const __mmask16 present = lanes_below(vector_length);
   const size_t end = escapes->starts[last];
   for (size_t i = escapes->starts[first]; i < end; i++) {
     const ck_escape own = escapes->list[i];

@@ -9,9 +9,6 @@
 #define AVX512_INLINE VBMI_INLINE
 #include "x86_avx512_transpose.h"
 
-/// The lanes below `n` of sixteen.
-VBMI_INLINE __mmask16 lanes_below(size_t n) { return n >= 16 ? 0xFFFF : (__mmask16)((1u << n) - 1); }
-
 VBMI void ck_vbmi_token_lanes(const float *x, size_t x_stride, size_t tokens, size_t n, float *lanes) {
   for (size_t c = 0; c < n; c += 16) {
     const size_t width = n - c < 16 ? n - c : 16;

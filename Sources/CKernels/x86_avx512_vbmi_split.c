@@ -9,16 +9,11 @@
 
 #include <math.h>
 
-/// The mask of those of the 16 values from `i` on that lie below `n`.
-VBMI_INLINE __mmask16 lanes_below(size_t i, size_t n) {
-  return i >= n ? 0 : n - i < 16 ? (__mmask16)((1u << (n - i)) - 1) : 0xFFFF;
-}
-
 /// The largest magnitude of block `b`.
 VBMI static float block_peak(const float *x, size_t n, size_t b) {
   __m512 peak = _mm512_setzero_ps();
   for (size_t i = 64 * b; i < 64 * b + 64; i += 16) {
-    peak = _mm512_max_ps(peak, _mm512_abs_ps(_mm512_maskz_loadu_ps(lanes_below(i, n), x + i)));
+    peak = _mm512_max_ps(peak, _mm512_abs_ps(_mm512_maskz_loadu_ps(lanes_below(i < n ? n - i : 0), x + i)));
   }
   return _mm512_reduce_max_ps(peak);
 }
@@ -29,7 +24,7 @@ VBMI_INLINE void split_block(
   __m512i *high_sum, __m512i *magnitudes) {
   const __m512i byte = _mm512_set1_epi32(255), half = _mm512_set1_epi32(128);
   for (size_t i = 64 * b; i < 64 * b + 64; i += 16) {
-    const __m512i value = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_maskz_loadu_ps(lanes_below(i, n), x + i), inverse));
+    const __m512i value = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_maskz_loadu_ps(lanes_below(i < n ? n - i : 0), x + i), inverse));
     __m512i low = value;
     if (is_large) {
       low = _mm512_sub_epi32(_mm512_and_si512(_mm512_add_epi32(value, half), byte), half);
@@ -46,7 +41,7 @@ VBMI_INLINE void split_block(
 VBMI void ck_vbmi_split_activation(const float *x, size_t n, float large_value, ck_split_activation *split) {
   __m512 squares = _mm512_setzero_ps(), peaks = squares;
   for (size_t i = 0; i < n; i += 16) {
-    const __m512 value = _mm512_maskz_loadu_ps(lanes_below(i, n), x + i);
+    const __m512 value = _mm512_maskz_loadu_ps(lanes_below(i < n ? n - i : 0), x + i);
     squares = _mm512_fmadd_ps(value, value, squares);
     peaks = _mm512_max_ps(peaks, _mm512_abs_ps(value));
   }

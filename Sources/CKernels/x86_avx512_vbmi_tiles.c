@@ -180,7 +180,7 @@ VBMI static void add_outputs(
     const __m512 scale = _mm512_set1_ps(unit * x[t * x_stride].scale);
     for (size_t i = 0; i < (size_t)w->vectors; i++) {
       const size_t first = output + i * LANES, left = w->outputs > first ? w->outputs - first : 0;
-      const __mmask16 wanted = left < LANES ? (__mmask16)((1u << left) - 1) : 0xFFFF;
+      const __mmask16 wanted = lanes_below(left);
       float *target = y + t * y_stride + first;
       const __m512 sum = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_load_si512(sums + (t * VECTORS + i) * LANES)), scale);
       _mm512_mask_storeu_ps(target, wanted, _mm512_add_ps(_mm512_maskz_loadu_ps(wanted, target), sum));

@@ -17,14 +17,21 @@ package enum HugePageMemory {
   private static let pageBytes = 2 << 20
   private static let chunkBytes = 8 << 20
 
+  /// Memory to deallocate later, in huge pages where they are filled; less than one lies in small ones.
+  static func allocate(byteCount: Int) -> UnsafeMutableRawPointer {
+    guard byteCount >= pageBytes else { return .allocate(byteCount: max(byteCount, 1), alignment: 64) }
+    let base = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: pageBytes)
+    #if os(Linux)
+      madvise(base, byteCount / pageBytes * pageBytes, MADV_HUGEPAGE)
+    #endif
+    return base
+  }
+
   private final class Chunk: @unchecked Sendable {
     let base: UnsafeMutableRawPointer
 
     init(byteCount: Int) {
-      base = .allocate(byteCount: byteCount, alignment: pageBytes)
-      #if os(Linux)
-        madvise(base, byteCount / pageBytes * pageBytes, MADV_HUGEPAGE)
-      #endif
+      base = HugePageMemory.allocate(byteCount: byteCount)
     }
 
     deinit { base.deallocate() }

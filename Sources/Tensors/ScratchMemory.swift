@@ -1,11 +1,8 @@
 import Synchronization
 
-#if canImport(Glibc)
-  import Glibc
-#endif
-
 /// Large buffers that every layer of a forward pass needs anew, kept from one to the next: the system would take each back and
-/// clear its pages again, which costs a prompt a tenth of its time.
+/// clear its pages again, which costs a prompt a tenth of its time. In huge pages, since rows that are far apart would else need an
+/// address each.
 package final class ScratchMemory: Sendable {
   /// What `withScratch` takes from.
   package static let shared = ScratchMemory()
@@ -13,18 +10,6 @@ package final class ScratchMemory: Sendable {
   private struct Buffer: @unchecked Sendable {
     let base: UnsafeMutableRawPointer
     let byteCount: Int
-
-    /// Large ones lie in huge pages where the system has them: rows that are far apart would else need an address each.
-    init(byteCount: Int) {
-      self.byteCount = byteCount
-      let isHuge = byteCount >= Self.hugePage
-      base = .allocate(byteCount: byteCount, alignment: isHuge ? Self.hugePage : 64)
-      #if os(Linux)
-        if isHuge { madvise(base, byteCount / Self.hugePage * Self.hugePage, MADV_HUGEPAGE) }
-      #endif
-    }
-
-    private static let hugePage = 2 << 20
   }
 
   private struct State {
@@ -82,7 +67,7 @@ package final class ScratchMemory: Sendable {
       return nil
     }
     for buffer in unused { buffer.base.deallocate() }
-    return found ?? Buffer(byteCount: byteCount)
+    return found ?? Buffer(base: HugePageMemory.allocate(byteCount: byteCount), byteCount: byteCount)
   }
 
   private func give(_ buffer: Buffer) {

@@ -15,7 +15,8 @@ public struct CalibrationWindows: Sendable {
     self.notices = notices
   }
 
-  /// Cuts files of text (plain, or rows with a `text` field: `.jsonl`, `.json`, `.parquet`; packed by gzip or Zstandard or not) into `samples` windows of `length` tokens.
+  /// Cuts files of text (plain, or rows with a `text` field: `.jsonl`, `.json`, `.parquet`; packed by gzip or Zstandard or
+  /// not) into `samples` windows of `length` tokens.
   ///
   /// The windows are spread evenly over the tokens of all files. Bytes that are not UTF-8 are replaced, and a notice
   /// says so.
