@@ -165,7 +165,7 @@ static our_item *make_ours(const ck_kernels *kernels, size_t v, size_t k, size_t
   item->is_packed = k > kernels->plane_centroids || r > kernels->plane_centroids;
   item->y = malloc(item->rows * v * 4);
   item->x = (ck_split_activation){
-    activation, aligned_alloc(64, N), aligned_alloc(64, N), calloc(N / 64, 2), N / 64, 0, 0, 0, 0, 0};
+    activation, aligned_alloc(64, N), aligned_alloc(64, N), calloc(N / 64, 2), calloc(N / 8, 2), N / 64, 0, 0, 0, 0, 0, 0};
   if (item->is_packed) {
     const int bits = log2_of(k) + (r ? log2_of(r) : 0);
     const size_t stride = (size_t)N * (size_t)bits / 8, padded = v > 8 ? 16 : 8, count = item->rows * stride;
@@ -182,7 +182,8 @@ static our_item *make_ours(const ck_kernels *kernels, size_t v, size_t k, size_t
     }
     return item;
   }
-  const size_t rest = r == 0 ? 0 : r <= 16 ? N / 2 : N, stride = (k <= 64 ? N / 4 * 3 : N) + rest, count = item->rows * stride;
+  const size_t rest = r == 0 ? 0 : r <= 16 ? N / 2 : N, stride = CK_BAND_ROWS * ((k <= 64 ? N / 4 * 3 : N) + rest);
+  const size_t count = (item->rows + CK_BAND_ROWS - 1) / CK_BAND_ROWS * stride;
   uint8_t *tables = pages(2 * 256 * v);
   for (size_t i = 0; i < 2 * 256 * v; i++) tables[i] = (uint8_t)next_random();
   const ck_escapes own = escapes(item->rows, v);
@@ -190,7 +191,7 @@ static our_item *make_ours(const ck_kernels *kernels, size_t v, size_t k, size_t
     uint8_t *codes = pages(count + 64);
     for (size_t i = 0; i < count; i++) codes[i] = (uint8_t)(k == 128 && r == 0 ? next_random() & 127 : next_random());
     item->planes[m] = (ck_vq_planes){
-      .codes = codes, .row_stride = stride, .columns = N, .vector_length = (uint32_t)v, .main_count = (uint32_t)k,
+      .codes = codes, .band_stride = stride, .columns = N, .vector_length = (uint32_t)v, .main_count = (uint32_t)k,
       .residual_count = (uint32_t)r, .main = tables, .residual = r ? tables + 256 * v : NULL, .main_scale = 0.01f,
       .residual_scale = 0.003f, .escapes = own};
   }

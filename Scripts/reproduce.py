@@ -129,8 +129,10 @@ def file_name(row):
 
 def quantize(steps, arguments, source, name, options, tuning):
     calibration = [part for path in arguments.calibration for part in ("--calibration", path)]
+    # The first row measures what all rows share.
+    shared = [] if arguments.quick else ["--hessians", steps.folder / "second-moments"]
     base = steps.folder / file_name(" ".join(options[:2]) if tuning else name)
-    steps.run(f"{base.name}/config.json", [VPTQ, "quantize", source, "-o", base, *options, *calibration])
+    steps.run(f"{base.name}/config.json", [VPTQ, "quantize", source, "-o", base, *options, *calibration, *shared])
     if not tuning:
         return base
     tuned = steps.folder / file_name(name)

@@ -56,18 +56,19 @@ static float *values_for(size_t n) {
 typedef struct {
   float *values;
   int8_t *low, *high;
-  uint16_t *blocks;
+  uint16_t *blocks, *eights;
   ck_split_activation *splits;
 } activations;
 
 static activations make_activations(const ck_kernels *k, size_t tokens, size_t columns, size_t blocks, float large_value) {
   activations x = {
-    values_for(tokens * columns), room(64 * tokens * blocks), room(64 * tokens * blocks), room(2 * tokens * blocks),
+    values_for(tokens * columns), room(64 * tokens * blocks), room(64 * tokens * blocks), room(2 * tokens * blocks), room(16 * tokens * blocks),
     room(tokens * sizeof(ck_split_activation)),
   };
   for (size_t t = 0; t < tokens; t++) {
     x.splits[t] = (ck_split_activation){
-      .low = x.low + 64 * t * blocks, .high = x.high + 64 * t * blocks, .large_blocks = x.blocks + t * blocks, .blocks = blocks};
+      .low = x.low + 64 * t * blocks, .high = x.high + 64 * t * blocks, .large_blocks = x.blocks + t * blocks,
+      .high_eights = x.eights + 8 * t * blocks, .blocks = blocks};
     x.splits[t].values = x.values + t * columns;
     k->split_activation(x.values + t * columns, columns, large_value, x.splits + t);
   }
@@ -75,7 +76,7 @@ static activations make_activations(const ck_kernels *k, size_t tokens, size_t c
 }
 
 static void release_activations(activations *x) {
-  free(x->values), free(x->low), free(x->high), free(x->blocks), free(x->splits);
+  free(x->values), free(x->low), free(x->high), free(x->blocks), free(x->eights), free(x->splits);
 }
 
 typedef struct {
@@ -107,22 +108,14 @@ static void release_escapes(escape_memory *memory) {
 
 /// Random codes in the order of `ck_vq_planes`, each below its codebook's size.
 static uint8_t *make_planes(size_t rows, size_t blocks, size_t main, size_t rest, size_t *stride) {
-  const size_t main_of_four = main <= 64 ? 192 : 256, rest_of_block = rest == 0 ? 0 : rest <= 16 ? 32 : 64;
-  *stride = blocks / 4 * (main_of_four + 4 * rest_of_block) + blocks % 4 * (64 + rest_of_block);
-  uint8_t *codes = bytes_from(rows * *stride, 0), *at = codes;
-  for (size_t n = 0; n < rows; n++) {
-    for (size_t b = 0; b < blocks;) {
-      const size_t count = b + 4 <= blocks ? 4 : 1;
-      const size_t main_bytes = count == 4 ? main_of_four : 64;
-      // Where four codes share three bytes, any byte is a code.
-      if (count == 1 || main > 64) {
-        for (size_t i = 0; i < main_bytes; i++) at[i] = (uint8_t)(at[i] % main);
-      }
-      at += main_bytes;
-      for (size_t i = 0; rest > 16 && i < count * rest_of_block; i++) at[i] = (uint8_t)(at[i] % rest);
-      at += count * rest_of_block;
-      b += count;
-    }
+  const size_t main_of_four = main <= 64 ? 192 : 256, rest_of_four = rest == 0 ? 0 : rest <= 16 ? 128 : 256;
+  const size_t bands = (rows + CK_BAND_ROWS - 1) / CK_BAND_ROWS;
+  *stride = 2 * blocks * (main_of_four + rest_of_four);
+  uint8_t *codes = bytes_from(bands * *stride, 0);
+  for (uint8_t *at = codes; at < codes + bands * *stride; at += main_of_four + rest_of_four) {
+    // Where four codes share three bytes, or two one, any byte is a code.
+    for (size_t i = 0; main > 64 && i < main_of_four; i++) at[i] = (uint8_t)(at[i] % main);
+    for (size_t i = 0; rest > 16 && i < rest_of_four; i++) at[main_of_four + i] = (uint8_t)(at[main_of_four + i] % rest);
   }
   return codes;
 }
@@ -140,7 +133,7 @@ static void planes(const ck_kernels *p, const ck_kernels *k, size_t round) {
   escape_memory memory;
   const ck_escapes escapes = make_escapes(&memory, rows, columns, length);
   ck_vq_planes m = {
-    .codes = codes, .row_stride = stride, .columns = columns, .vector_length = (uint32_t)length, .main_count = (uint32_t)main,
+    .codes = codes, .band_stride = stride, .columns = columns, .vector_length = (uint32_t)length, .main_count = (uint32_t)main,
     .residual_count = (uint32_t)rest, .main = tables[0], .main_scale = 0.01f, .residual_scale = 0.003f, .escapes = escapes,
     .joint_scale = 0.02f, .joint_escapes = escapes};
   if (rest) m.residual = tables[1], m.joint = tables[2];
@@ -155,7 +148,7 @@ static void planes(const ck_kernels *p, const ck_kernels *k, size_t round) {
     if (count > 0) k->token_lanes(x.values + 16 * g * columns, columns, count, columns, lanes + 16 * g * columns);
   }
   float *own = room(tokens * outputs * sizeof(float)), *portable = room(outputs * sizeof(float));
-  void *scratch = room(ck_planes_scratch(columns));
+  void *scratch = room(CK_PLANES_SCRATCH);
   for (size_t i = 0; i < tokens * outputs; i++) own[i] = 1;
   const ck_token_lanes given = {round % 3 ? lanes : NULL, 16 * columns};
   k->vq_planes_many(&m, 0, rows, x.splits, 1, tokens, given, joint, own, outputs, scratch);

@@ -194,6 +194,7 @@ void ck_portable_split_activation(const float *x, size_t n, float large_value, c
     }
   }
   split->is_narrow = magnitudes < 1 << 24;
+  name_eights(split);
 }
 
 float ck_portable_byte_row(const float *values, size_t blocks, uint8_t *bytes) {
@@ -237,22 +238,24 @@ void ck_portable_gemv_bytes(
 static size_t main_bytes_of_four(const ck_vq_planes *m) { return m->main_count <= 64 ? 192 : 256; }
 static size_t rest_bytes_of_four(const ck_vq_planes *m) { return !m->residual ? 0 : m->residual_count <= 16 ? 128 : 256; }
 
+/// The four blocks of a row's band that have column `c`.
+static const uint8_t *four_blocks(const ck_vq_planes *m, size_t row, size_t c) {
+  return m->codes + row / CK_BAND_ROWS * m->band_stride + c / 32 * (main_bytes_of_four(m) + rest_bytes_of_four(m));
+}
+
 /// The main code of one column of a row.
-static uint8_t main_code(const ck_vq_planes *m, const uint8_t *row, size_t c) {
-  const uint8_t *four = row + c / 256 * (main_bytes_of_four(m) + rest_bytes_of_four(m));
-  const size_t block = c % 256 / 64, j = c % 64;
-  if (c >= m->columns / 256 * 256) return four[block * (64 + rest_bytes_of_four(m) / 4) + j];
+static uint8_t main_code(const ck_vq_planes *m, size_t row, size_t c) {
+  const uint8_t *four = four_blocks(m, row, c);
+  const size_t block = c % 32 / 8, j = row % CK_BAND_ROWS * 8 + c % 8;
   if (m->main_count > 64) return four[64 * block + j];
   if (block < 3) return four[64 * block + j] & 63;
   return (uint8_t)(four[j] >> 6 | four[64 + j] >> 6 << 2 | four[128 + j] >> 6 << 4);
 }
 
 /// The residual code of one column of a row.
-static uint8_t residual_code(const ck_vq_planes *m, const uint8_t *row, size_t c) {
-  const uint8_t *four = row + c / 256 * (main_bytes_of_four(m) + rest_bytes_of_four(m));
-  const size_t block = c % 256 / 64, j = c % 64, step = rest_bytes_of_four(m) / 4;
-  const uint8_t *rest =
-    c >= m->columns / 256 * 256 ? four + block * (64 + step) + 64 : four + main_bytes_of_four(m) + block * step;
+static uint8_t residual_code(const ck_vq_planes *m, size_t row, size_t c) {
+  const uint8_t *rest = four_blocks(m, row, c) + main_bytes_of_four(m) + c % 32 / 8 * (rest_bytes_of_four(m) / 4);
+  const size_t j = row % CK_BAND_ROWS * 8 + c % 8;
   if (m->residual_count > 16) return rest[j];
   return j < 32 ? rest[j] & 15 : rest[j - 32] >> 4;
 }
@@ -280,10 +283,9 @@ static int joint_value(const ck_vq_planes *m, size_t e, uint8_t main, uint8_t re
   return value < -128 ? -128 : value;
 }
 
-static void planes_product(
+void ck_portable_planes_sums(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, int joint, float *y) {
   for (size_t n = first; n < last; n++) {
-    const uint8_t *row = m->codes + n * m->row_stride;
     for (size_t e = 0; e < m->vector_length; e++) {
       int64_t main_sum = 0, residual_sum = 0;
       size_t next = 0;
@@ -292,7 +294,7 @@ static void planes_product(
         if (is_large) next++;
         for (size_t c = 64 * b; c < 64 * b + 64; c++) {
           const int64_t whole = x->low[c] + (is_large ? 256 * x->high[c] : 0);
-          const uint8_t code = main_code(m, row, c), rest = m->residual ? residual_code(m, row, c) : 0;
+          const uint8_t code = main_code(m, n, c), rest = m->residual ? residual_code(m, n, c) : 0;
           if (joint) {
             main_sum += whole * joint_value(m, e, code, rest);
             continue;
@@ -306,6 +308,11 @@ static void planes_product(
       y[(n - first) * m->vector_length + e] += x->scale * value;
     }
   }
+}
+
+static void planes_product(
+  const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, int joint, float *y) {
+  ck_portable_planes_sums(m, first, last, x, joint, y);
   ck_add_escapes(joint ? &m->joint_escapes : &m->escapes, m->vector_length, first, last, x->values, y);
 }
 

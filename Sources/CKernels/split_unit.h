@@ -6,6 +6,7 @@
 #include "tables.h"
 
 #include <math.h>
+#include <string.h>
 
 /// The largest magnitude of block `b` of `n` values.
 typedef float (*block_peak_function)(const float *x, size_t n, size_t b);
@@ -26,6 +27,20 @@ static inline __attribute__((always_inline)) float choose_unit(
   }
   split->scale = fmaxf(rest / 127, largest / 32512);
   return split->scale > 1e-37f ? 1 / split->scale : 0;
+}
+
+/// Names the eights of columns that have high digits.
+static inline void name_eights(ck_split_activation *split) {
+  split->eights = 0;
+  if (!split->high_eights) return;
+  for (size_t k = 0; k < split->large; k++) {
+    for (size_t eight = 8 * (size_t)split->large_blocks[k], end = eight + 8; eight < end; eight++) {
+      uint64_t digits;
+      memcpy(&digits, split->high + 8 * eight, sizeof digits);
+      split->high_eights[split->eights] = (uint16_t)eight;
+      split->eights += digits != 0;
+    }
+  }
 }
 
 #endif

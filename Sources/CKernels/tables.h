@@ -42,6 +42,9 @@ float ck_portable_byte_row(const float *values, size_t blocks, uint8_t *bytes);
 void ck_portable_gemv_bytes(
   const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, size_t tokens, float *y,
   size_t y_stride);
+/// As `vq_planes`, without escapes; with `joint` both stages in one unit.
+void ck_portable_planes_sums(
+  const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, int joint, float *y);
 void ck_portable_vq_planes(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y);
 void ck_avx2_split_activation(const float *x, size_t n, float large_value, ck_split_activation *split);

@@ -103,6 +103,7 @@ AVX2 void ck_avx2_split_activation(const float *x, size_t n, float large_value, 
   split->sum_high = integer_sum(sums.high);
   // At most 65536 values of up to 32512.
   split->is_narrow = integer_sum(sums.magnitudes) < 1 << 24;
+  name_eights(split);
 }
 
 AVX2 float ck_avx2_byte_row(const float *values, size_t blocks, uint8_t *bytes) {

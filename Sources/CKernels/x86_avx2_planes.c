@@ -8,10 +8,13 @@
 
 #include <string.h>
 
-/// Columns whose codes are made ready at a time: whole groups of four blocks, few enough for the first-level cache.
-enum { CHUNK = 512 };
+/// Rows whose codes of eight columns fill a register: half a band.
+enum { ROWS = CK_BAND_ROWS / 2 };
 
-/// Activations whose sums are kept while a row is gone through.
+/// Blocks whose codes are made ready at a time, few enough for the first-level cache, and the codes in half of them.
+enum { CHUNK_BLOCKS = 16, CHUNK = 32 * CHUNK_BLOCKS };
+
+/// Activations whose sums are kept while a band is gone through.
 enum { TOKENS = 4 };
 
 /// The longest vectors that are gone through at once; longer ones in several passes.
@@ -28,13 +31,14 @@ typedef enum { NO_CODES, SMALL_CODES, MAIN_CODES, NIBBLE_CODES, BYTE_CODES } cod
 /// How many shuffles of 16 entries a table of `count` centroids takes.
 static int parts_of(uint32_t count) { return count <= 16 ? 1 : count <= 64 ? 4 : count <= 128 ? 8 : 16; }
 
-/// How the blocks of a row lie: how many make whole fours, and how many bytes the codes of a stage take.
-typedef struct { size_t whole, main_of_four, rest_of_block; } row_layout;
+/// How many bytes the codes of a stage take.
+typedef struct { size_t main_of_four, rest_of_block; } band_layout;
 
-AVX2_INLINE row_layout layout_of(const ck_vq_planes *m) {
-  const size_t rest = !m->residual ? 0 : m->residual_count <= 16 ? 32 : 64;
-  return (row_layout){m->columns / 256 * 4, m->main_count <= 64 ? 192 : 256, rest};
+AVX2_INLINE band_layout layout_of(const ck_vq_planes *m) {
+  return (band_layout){m->main_count <= 64 ? 192 : 256, !m->residual ? 0 : m->residual_count <= 16 ? 32 : 64};
 }
+
+AVX2_INLINE size_t bytes_of_four(const band_layout *layout) { return layout->main_of_four + 4 * layout->rest_of_block; }
 
 AVX2_INLINE __m256i bytes_at(const uint8_t *from) { return _mm256_loadu_si256((const __m256i *)from); }
 
@@ -55,20 +59,11 @@ AVX2_INLINE __m256i residual_codes(code_kind kind, const uint8_t *from, size_t h
   return _mm256_and_si256(h ? _mm256_srli_epi16(pairs, 4) : pairs, _mm256_set1_epi8(15));
 }
 
-/// Half `h` of the codes of block `i` of four whole ones.
-AVX2_INLINE __m256i codes_of_four(code_kind kind, const row_layout *layout, const uint8_t *four, size_t i, size_t h) {
+/// Half `h` of the codes of block `i` of four.
+AVX2_INLINE __m256i codes_of_four(code_kind kind, const band_layout *layout, const uint8_t *four, size_t i, size_t h) {
   if (kind == SMALL_CODES) return packed_codes(four, i, h);
   if (kind == MAIN_CODES) return bytes_at(four + 64 * i + 32 * h);
   return residual_codes(kind, four + layout->main_of_four + i * layout->rest_of_block, h);
-}
-
-/// Half `h` of the codes of block `b` of a row.
-AVX2_INLINE __m256i codes_of(code_kind kind, const row_layout *layout, const uint8_t *row, size_t b, size_t h) {
-  const uint8_t *four = row + b / 4 * (layout->main_of_four + 4 * layout->rest_of_block);
-  if (b < layout->whole) return codes_of_four(kind, layout, four, b % 4, h);
-  const uint8_t *alone = four + b % 4 * (64 + layout->rest_of_block);
-  if (kind == SMALL_CODES || kind == MAIN_CODES) return bytes_at(alone + 32 * h);
-  return residual_codes(kind, alone + 64, h);
 }
 
 /// Indices for `_mm256_shuffle_epi8`: codes of the 16 entries from `16 q` on become 0x70 to 0x7F, all others 0x80 or more, which
@@ -84,22 +79,25 @@ AVX2_INLINE __m256i sixteen_entries(const uint8_t *table) {
   return _mm256_broadcastsi128_si256(_mm_xor_si128(entries, _mm_set1_epi8(-128)));
 }
 
-/// The indices of the blocks [b, end) of a row for one stage.
+/// The indices of half `h` of the blocks [b, end) of a band for one stage; `b` is a multiple of four.
 AVX2_INLINE void read_codes(
-  int parts, code_kind kind, const row_layout *layout, const uint8_t *row, size_t b, size_t end, stage_codes *stage) {
-  for (size_t c = 0; b < end; b++) {
-    for (size_t h = 0; h < 2; h++, c += 32) {
-      const __m256i codes = codes_of(kind, layout, row, b, h);
+  int parts, code_kind kind, const band_layout *layout, const uint8_t *band, size_t h, size_t b, size_t end, stage_codes *stage) {
+  const uint8_t *four = band + b / 4 * bytes_of_four(layout);
+  for (size_t c = 0; b < end; b += 4, four += bytes_of_four(layout)) {
+#pragma clang loop unroll(full)
+    for (size_t i = 0; i < 4; i++, c += 32) {
+      const __m256i codes = codes_of_four(kind, layout, four, i, h);
+#pragma clang loop unroll(full)
       for (int q = 0; q < parts; q++) _mm256_store_si256((__m256i *)(stage->indices[q] + c), index_of(codes, q));
     }
   }
 }
 
-/// Looks up one element of the centroids of `columns` codes: bytes with a sign.
-AVX2_INLINE void look_up(int parts, const uint8_t *table, const stage_codes *stage, size_t columns, int8_t *values) {
+/// Looks up one element of the centroids of `count` codes: bytes with a sign.
+AVX2_INLINE void look_up(int parts, const uint8_t *table, const stage_codes *stage, size_t count, int8_t *values) {
   __m256i entries[16];
   for (int q = 0; q < parts; q++) entries[q] = sixteen_entries(table + 16 * q);
-  for (size_t c = 0; c < columns; c += 32) {
+  for (size_t c = 0; c < count; c += 32) {
     __m256i sum = _mm256_shuffle_epi8(entries[0], _mm256_load_si256((const __m256i *)(stage->indices[0] + c)));
     for (int q = 1; q < parts; q++) {
       const __m256i index = _mm256_load_si256((const __m256i *)(stage->indices[q] + c));
@@ -109,109 +107,130 @@ AVX2_INLINE void look_up(int parts, const uint8_t *table, const stage_codes *sta
   }
 }
 
-/// The products of a chunk's bytes with one activation, added up by lanes; `large` are its blocks with high digits.
+/// Eight digits for the eight columns of a block, in every row.
+AVX2_INLINE __m256i eight_columns(const int8_t *digits) {
+  int64_t eight;
+  memcpy(&eight, digits, sizeof eight);
+  return _mm256_set1_epi64x(eight);
+}
+
+/// The products of a chunk's bytes with one activation from column `first` on, two sums for each row; `large` are its blocks with high
+/// digits.
 AVX2_INLINE __m256i chunk_products(
-  const int8_t *values, size_t first, size_t columns, const ck_split_activation *x, const uint16_t *large,
+  const int8_t *values, size_t first, size_t blocks, const ck_split_activation *x, const uint16_t *large,
   const uint16_t *large_end) {
   const int8_t *low = x->low + first;
   __m256i sum = _mm256_setzero_si256(), other = sum;
-  for (size_t c = 0; c < columns; c += 64) {
-    sum = _mm256_add_epi32(sum, signed_products(load_values(values + c), load_values(low + c)));
-    other = _mm256_add_epi32(other, signed_products(load_values(values + c + 32), load_values(low + c + 32)));
+  for (size_t b = 0; b < blocks; b += 2) {
+    sum = _mm256_add_epi32(sum, signed_products(load_values(values + 32 * b), eight_columns(low + 8 * b)));
+    other = _mm256_add_epi32(other, signed_products(load_values(values + 32 * b + 32), eight_columns(low + 8 * b + 8)));
   }
   sum = _mm256_add_epi32(sum, other);
   other = _mm256_setzero_si256();
   for (; large < large_end; large++) {
-    const size_t c = 64 * (size_t)*large - first;
-    const int8_t *high = x->high + 64 * (size_t)*large;
-    other = _mm256_add_epi32(other, signed_products(load_values(values + c), load_values(high)));
-    other = _mm256_add_epi32(other, signed_products(load_values(values + c + 32), load_values(high + 32)));
+    const int8_t *own = values + 4 * (64 * (size_t)*large - first), *high = x->high + 64 * (size_t)*large;
+    for (size_t b = 0; b < 8; b++) {
+      other = _mm256_add_epi32(other, signed_products(load_values(own + 32 * b), eight_columns(high + 8 * b)));
+    }
   }
   return _mm256_add_epi32(sum, _mm256_slli_epi32(other, 8));
 }
 
-/// Sums by lanes of both stages, `[stage][token][element]`.
+/// Two sums for each row of half a band, of both stages: `[stage][token][element]`.
 typedef struct { __m256i lanes[2][TOKENS][PASS]; } pass_sums;
 
-/// Adds the outputs of `elements` elements of a row for one activation.
-AVX2_INLINE void add_outputs(
-  const ck_vq_planes *m, const ck_split_activation *x, const __m256i *main, const __m256i *rest, size_t elements, float *y) {
-  float values[PASS];
-  __m256 sum = _mm256_mul_ps(_mm256_cvtepi32_ps(lane_sums8(main)), _mm256_set1_ps(m->main_scale * x->scale));
-  if (m->residual) {
-    const __m256 own = _mm256_cvtepi32_ps(lane_sums8(rest));
-    sum = _mm256_fmadd_ps(own, _mm256_set1_ps(m->residual_scale * x->scale), sum);
-  }
-  _mm256_storeu_ps(values, sum);
-  for (size_t e = 0; e < elements; e++) y[e] += values[e];
+/// The sums of the four rows.
+AVX2_INLINE __m128 row_sums(__m256i lanes) {
+  const __m256i pairs = _mm256_add_epi32(lanes, _mm256_srli_epi64(lanes, 32));
+  const __m256i places = _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6);
+  return _mm_cvtepi32_ps(_mm256_castsi256_si128(_mm256_permutevar8x32_epi32(pairs, places)));
 }
 
-/// A row's elements [e, e + elements) for `tokens` activations.
-AVX2_INLINE void row_pass(
-  int parts, code_kind rest_kind, int rest_parts, const ck_vq_planes *m, const uint8_t *row, size_t e, size_t elements,
-  const ck_split_activation *x, size_t x_stride, size_t tokens, float *y, size_t y_stride) {
-  const row_layout layout = layout_of(m);
+/// Adds `elements` elements of the first `rows` rows for one activation to y[row * vector_length].
+AVX2_INLINE void add_outputs(
+  const ck_vq_planes *m, const ck_split_activation *x, const __m256i *main, const __m256i *rest, size_t rows, size_t elements,
+  float *y) {
+  const __m128 main_unit = _mm_set1_ps(m->main_scale * x->scale), rest_unit = _mm_set1_ps(m->residual_scale * x->scale);
+  for (size_t e = 0; e < elements; e++) {
+    float values[ROWS];
+    __m128 sum = _mm_mul_ps(row_sums(main[e]), main_unit);
+    if (m->residual) sum = _mm_fmadd_ps(row_sums(rest[e]), rest_unit, sum);
+    _mm_storeu_ps(values, sum);
+    for (size_t i = 0; i < rows; i++) y[i * m->vector_length + e] += values[i];
+  }
+}
+
+/// Elements [e, e + elements) of half `h` of a band, of which `rows` rows are wanted, for `tokens` activations.
+AVX2_INLINE void half_pass(
+  int parts, code_kind rest_kind, int rest_parts, const ck_vq_planes *m, const uint8_t *band, size_t h, size_t rows, size_t e,
+  size_t elements, const ck_split_activation *x, size_t x_stride, size_t tokens, float *y, size_t y_stride) {
+  const band_layout layout = layout_of(m);
   stage_codes main, rest;
   _Alignas(32) int8_t values[CHUNK];
   pass_sums sums;
   memset(&sums, 0, sizeof sums);
   const uint16_t *large[TOKENS];
   for (size_t t = 0; t < tokens; t++) large[t] = x[t * x_stride].large_blocks;
-  for (size_t first = 0; first < m->columns; first += CHUNK) {
-    const size_t columns = m->columns - first < CHUNK ? m->columns - first : CHUNK;
-    const size_t end = (first + columns) / 64;
-    read_codes(parts, m->main_count <= 64 ? SMALL_CODES : MAIN_CODES, &layout, row, first / 64, end, &main);
-    if (rest_kind != NO_CODES) read_codes(rest_parts, rest_kind, &layout, row, first / 64, end, &rest);
+  const size_t blocks = m->columns / 8;
+  for (size_t b = 0; b < blocks; b += CHUNK_BLOCKS) {
+    const size_t count = blocks - b < CHUNK_BLOCKS ? blocks - b : CHUNK_BLOCKS, end = b + count;
+    read_codes(parts, m->main_count <= 64 ? SMALL_CODES : MAIN_CODES, &layout, band, h, b, end, &main);
+    if (rest_kind != NO_CODES) read_codes(rest_parts, rest_kind, &layout, band, h, b, end, &rest);
     const uint16_t *large_end[TOKENS];
     for (size_t t = 0; t < tokens; t++) {
       const ck_split_activation *own = x + t * x_stride;
       large_end[t] = large[t];
-      while (large_end[t] < own->large_blocks + own->large && *large_end[t] < end) large_end[t]++;
+      while (large_end[t] < own->large_blocks + own->large && 8 * (size_t)*large_end[t] < end) large_end[t]++;
     }
     for (size_t i = 0; i < elements; i++) {
-      look_up(parts, m->main + 256 * (e + i), &main, columns, values);
+      look_up(parts, m->main + 256 * (e + i), &main, 32 * count, values);
       for (size_t t = 0; t < tokens; t++) {
-        const __m256i own = chunk_products(values, first, columns, x + t * x_stride, large[t], large_end[t]);
+        const __m256i own = chunk_products(values, 8 * b, count, x + t * x_stride, large[t], large_end[t]);
         sums.lanes[0][t][i] = _mm256_add_epi32(sums.lanes[0][t][i], own);
       }
       if (rest_kind == NO_CODES) continue;
-      look_up(rest_parts, m->residual + 256 * (e + i), &rest, columns, values);
+      look_up(rest_parts, m->residual + 256 * (e + i), &rest, 32 * count, values);
       for (size_t t = 0; t < tokens; t++) {
-        const __m256i own = chunk_products(values, first, columns, x + t * x_stride, large[t], large_end[t]);
+        const __m256i own = chunk_products(values, 8 * b, count, x + t * x_stride, large[t], large_end[t]);
         sums.lanes[1][t][i] = _mm256_add_epi32(sums.lanes[1][t][i], own);
       }
     }
     for (size_t t = 0; t < tokens; t++) large[t] = large_end[t];
   }
   for (size_t t = 0; t < tokens; t++) {
-    add_outputs(m, x + t * x_stride, sums.lanes[0][t], sums.lanes[1][t], elements, y + t * y_stride + e);
+    add_outputs(m, x + t * x_stride, sums.lanes[0][t], sums.lanes[1][t], rows, elements, y + t * y_stride + e);
   }
 }
+
+/// Row `n` is the first of half a band: which half, and how many of its rows are before `last`.
+AVX2_INLINE size_t half_of(size_t n) { return n / ROWS % 2; }
+AVX2_INLINE size_t rows_until(size_t n, size_t last) { return last - n < ROWS ? last - n : ROWS; }
+AVX2_INLINE const uint8_t *band_of(const ck_vq_planes *m, size_t n) { return m->codes + n / CK_BAND_ROWS * m->band_stride; }
 
 typedef void (*rows_function)(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens, float *y,
   size_t y_stride);
 
-#define ROWS(parts, kind, rest_parts) \
+#define ALL_ROWS(parts, kind, rest_parts) \
   AVX2 static void rows_##parts##_##kind##_##rest_parts( \
     const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens, \
     float *y, size_t y_stride) { \
-    for (size_t n = first; n < last; n++) { \
+    for (size_t n = first; n < last; n += ROWS) { \
       float *target = y + (n - first) * m->vector_length; \
       for (size_t e = 0; e < m->vector_length; e += PASS) { \
         const size_t left = m->vector_length - e; \
-        row_pass( \
-          parts, kind, rest_parts, m, m->codes + n * m->row_stride, e, left < PASS ? left : PASS, x, x_stride, tokens, \
-          target, y_stride); \
+        half_pass( \
+          parts, kind, rest_parts, m, band_of(m, n), half_of(n), rows_until(n, last), e, left < PASS ? left : PASS, x, \
+          x_stride, tokens, target, y_stride); \
       } \
     } \
   }
 #define ROWS_OF(parts) \
-  ROWS(parts, NO_CODES, 1) \
-  ROWS(parts, NIBBLE_CODES, 1) \
-  ROWS(parts, BYTE_CODES, 4) \
-  ROWS(parts, BYTE_CODES, 8) \
-  ROWS(parts, BYTE_CODES, 16)
+  ALL_ROWS(parts, NO_CODES, 1) \
+  ALL_ROWS(parts, NIBBLE_CODES, 1) \
+  ALL_ROWS(parts, BYTE_CODES, 4) \
+  ALL_ROWS(parts, BYTE_CODES, 8) \
+  ALL_ROWS(parts, BYTE_CODES, 16)
 ROWS_OF(1)
 ROWS_OF(4)
 ROWS_OF(8)
@@ -251,127 +270,101 @@ void ck_avx2_vq_planes_many(
   }
 }
 
-// One activation with codebooks of up to 64 centroids: the tables of two elements stay in registers.
+// One activation with codebooks of up to 64 centroids: what is looked up is multiplied at once.
 
-/// Adds the products of 32 codes with the digits of as many columns, for one or two elements.
-AVX2_INLINE void add_products(
-  int parts, int elements, __m256i (*tables)[4], __m256i codes, const int8_t *low, const int8_t *high,
-  __m256i *sums) {
-  __m256i values[2];
-  const __m256i bit4 = _mm256_slli_epi16(codes, 3), bit5 = _mm256_slli_epi16(codes, 2);
-  for (int e = 0; e < elements; e++) {
-    if (parts == 1) {
-      values[e] = _mm256_shuffle_epi8(tables[e][0], codes);
-      continue;
-    }
-    const __m256i first = _mm256_blendv_epi8(
-      _mm256_shuffle_epi8(tables[e][0], codes), _mm256_shuffle_epi8(tables[e][1], codes), bit4);
-    const __m256i second = _mm256_blendv_epi8(
-      _mm256_shuffle_epi8(tables[e][2], codes), _mm256_shuffle_epi8(tables[e][3], codes), bit4);
-    values[e] = _mm256_blendv_epi8(first, second, bit5);
+/// Bytes with a sign of 32 codes.
+AVX2_INLINE __m256i looked_up(int parts, const __m256i *entries, const stage_codes *stage, size_t c) {
+  __m256i values = _mm256_shuffle_epi8(entries[0], _mm256_load_si256((const __m256i *)(stage->indices[0] + c)));
+  for (int q = 1; q < parts; q++) {
+    const __m256i index = _mm256_load_si256((const __m256i *)(stage->indices[q] + c));
+    values = _mm256_or_si256(values, _mm256_shuffle_epi8(entries[q], index));
   }
-  const __m256i digits = load_values(low);
-  for (int e = 0; e < elements; e++) sums[e] = _mm256_add_epi32(sums[e], signed_products(values[e], digits));
-  if (!high) return;
-  const __m256i upper = load_values(high);
-  for (int e = 0; e < elements; e++) {
-    sums[e] = _mm256_add_epi32(sums[e], _mm256_slli_epi32(signed_products(values[e], upper), 8));
-  }
+  return values;
 }
 
-/// Adds the products of one block.
-AVX2_INLINE void add_block(
-  code_kind kind, int parts, int elements, __m256i (*tables)[4], const row_layout *layout, const uint8_t *row, size_t b,
-  const ck_split_activation *x, int is_large, __m256i *sums) {
-  const __m256i first = codes_of(kind, layout, row, b, 0), second = codes_of(kind, layout, row, b, 1);
-  const int8_t *low = x->low + 64 * b, *high = x->high + 64 * b;
-  add_products(parts, elements, tables, first, low, is_large ? high : NULL, sums);
-  add_products(parts, elements, tables, second, low + 32, is_large ? high + 32 : NULL, sums);
+/// The products of one element of a chunk's codes, two sums for each row; the arguments are those of `chunk_products`.
+AVX2_INLINE __m256i element_products(
+  int parts, const uint8_t *table, const stage_codes *stage, size_t first, size_t blocks, const ck_split_activation *x,
+  const uint16_t *large, const uint16_t *large_end) {
+  __m256i entries[4];
+  for (int q = 0; q < parts; q++) entries[q] = sixteen_entries(table + 16 * q);
+  const int8_t *low = x->low + first;
+  __m256i sum = _mm256_setzero_si256(), other = sum;
+  for (size_t b = 0; b < blocks; b += 2) {
+    sum = _mm256_add_epi32(sum, signed_products(looked_up(parts, entries, stage, 32 * b), eight_columns(low + 8 * b)));
+    other = _mm256_add_epi32(
+      other, signed_products(looked_up(parts, entries, stage, 32 * b + 32), eight_columns(low + 8 * b + 8)));
+  }
+  sum = _mm256_add_epi32(sum, other);
+  other = _mm256_setzero_si256();
+  for (; large < large_end; large++) {
+    const int8_t *high = x->high + 64 * (size_t)*large;
+    const size_t own = 4 * (64 * (size_t)*large - first);
+    for (size_t b = 0; b < 8; b++) {
+      int64_t eight;
+      memcpy(&eight, high + 8 * b, sizeof eight);
+      // Most have none.
+      if (eight == 0) continue;
+      const __m256i values = looked_up(parts, entries, stage, own + 32 * b);
+      other = _mm256_add_epi32(other, signed_products(values, _mm256_set1_epi64x(eight)));
+    }
+  }
+  return _mm256_add_epi32(sum, _mm256_slli_epi32(other, 8));
 }
 
-/// The sums of one stage over a row for one or two elements; `kind` says how its codes are kept.
-AVX2_INLINE void stage_sums(
-  code_kind kind, int elements, const ck_vq_planes *m, const uint8_t *table, const uint8_t *row, const ck_split_activation *x,
-  __m256i *result) {
-  const int parts = kind == NIBBLE_CODES ? 1 : 4;
-  __m256i tables[2][4], sums[2];
-  for (int e = 0; e < elements; e++) {
-    for (int q = 0; q < parts; q++) tables[e][q] = sixteen_entries(table + 256 * e + 16 * q);
-    sums[e] = _mm256_setzero_si256();
-  }
-  const row_layout layout = layout_of(m);
-  const uint16_t *large = x->large_blocks, *end = large + x->large;
-  size_t b = 0;
-  for (; b < layout.whole; b += 4) {
-    if (large < end && *large < b + 4) {
-      for (size_t i = 0; i < 4; i++) {
-        const int is_large = large < end && *large == b + i;
-        if (is_large) large++;
-        if (is_large) add_block(kind, parts, elements, tables, &layout, row, b + i, x, 1, sums);
-        else add_block(kind, parts, elements, tables, &layout, row, b + i, x, 0, sums);
-      }
-      continue;
+/// As `half_pass` for one activation.
+AVX2_INLINE void half_alone(
+  code_kind rest_kind, const ck_vq_planes *m, const uint8_t *band, size_t h, size_t rows, size_t e, size_t elements,
+  const ck_split_activation *x, float *y) {
+  const int rest_parts = rest_kind == NIBBLE_CODES ? 1 : 4;
+  const band_layout layout = layout_of(m);
+  stage_codes main, rest;
+  __m256i sums[2][PASS];
+  for (size_t i = 0; i < PASS; i++) sums[0][i] = sums[1][i] = _mm256_setzero_si256();
+  const uint16_t *large = x->large_blocks, *end_of_large = large + x->large;
+  const size_t blocks = m->columns / 8;
+  for (size_t b = 0; b < blocks; b += CHUNK_BLOCKS) {
+    const size_t count = blocks - b < CHUNK_BLOCKS ? blocks - b : CHUNK_BLOCKS, end = b + count;
+    read_codes(4, SMALL_CODES, &layout, band, h, b, end, &main);
+    if (rest_kind != NO_CODES) read_codes(rest_parts, rest_kind, &layout, band, h, b, end, &rest);
+    const uint16_t *large_end = large;
+    while (large_end < end_of_large && 8 * (size_t)*large_end < end) large_end++;
+    for (size_t i = 0; i < elements; i++) {
+      const size_t own = 256 * (e + i);
+      const __m256i added = element_products(4, m->main + own, &main, 8 * b, count, x, large, large_end);
+      sums[0][i] = _mm256_add_epi32(sums[0][i], added);
+      if (rest_kind == NO_CODES) continue;
+      const __m256i more = element_products(rest_parts, m->residual + own, &rest, 8 * b, count, x, large, large_end);
+      sums[1][i] = _mm256_add_epi32(sums[1][i], more);
     }
-    const uint8_t *four = row + b / 4 * (layout.main_of_four + 4 * layout.rest_of_block);
-    const int8_t *low = x->low + 64 * b;
-    _Alignas(32) uint8_t codes[256];
-    for (size_t i = 0; i < 8; i++) {
-      _mm256_store_si256((__m256i *)(codes + 32 * i), codes_of_four(kind, &layout, four, i / 2, i % 2));
-    }
-#pragma clang loop unroll_count(2)
-    for (size_t i = 0; i < 256; i += 32) {
-      const __m256i own = _mm256_load_si256((const __m256i *)(codes + i));
-      add_products(parts, elements, tables, own, low + i, NULL, sums);
-    }
+    large = large_end;
   }
-  for (; b < x->blocks; b++) {
-    const int is_large = large < end && *large == b;
-    if (is_large) large++;
-    if (is_large) add_block(kind, parts, elements, tables, &layout, row, b, x, 1, sums);
-    else add_block(kind, parts, elements, tables, &layout, row, b, x, 0, sums);
-  }
-  for (int e = 0; e < elements; e++) result[e] = sums[e];
+  add_outputs(m, x, sums[0], sums[1], rows, elements, y + e);
 }
 
-AVX2_INLINE void short_rows(
-  code_kind rest_kind, const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y) {
-  const size_t v = m->vector_length;
-  for (size_t n = first; n < last; n++) {
-    const uint8_t *row = m->codes + n * m->row_stride;
-    for (size_t start = 0; start < v; start += PASS) {
-      const size_t elements = v - start < PASS ? v - start : PASS;
-      __m256i main[PASS], rest[PASS];
-      for (size_t e = 0; e < PASS; e++) main[e] = rest[e] = _mm256_setzero_si256();
-      for (size_t e = 0; e < elements; e += 2) {
-        const size_t own = 256 * (start + e);
-        if (e + 1 < elements) stage_sums(SMALL_CODES, 2, m, m->main + own, row, x, main + e);
-        else stage_sums(SMALL_CODES, 1, m, m->main + own, row, x, main + e);
-        if (rest_kind == NO_CODES) continue;
-        if (e + 1 < elements) stage_sums(rest_kind, 2, m, m->residual + own, row, x, rest + e);
-        else stage_sums(rest_kind, 1, m, m->residual + own, row, x, rest + e);
-      }
-      add_outputs(m, x, main, rest, elements, y + (n - first) * v + start);
-    }
-  }
-}
-
-#define SHORT_ROWS(kind) \
-  AVX2 static void short_rows_##kind( \
+#define ROWS_ALONE(kind) \
+  AVX2 static void rows_alone_##kind( \
     const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y) { \
-    short_rows(kind, m, first, last, x, y); \
+    for (size_t n = first; n < last; n += ROWS) { \
+      float *target = y + (n - first) * m->vector_length; \
+      for (size_t e = 0; e < m->vector_length; e += PASS) { \
+        const size_t left = m->vector_length - e; \
+        half_alone(kind, m, band_of(m, n), half_of(n), rows_until(n, last), e, left < PASS ? left : PASS, x, target); \
+      } \
+    } \
   }
-SHORT_ROWS(NO_CODES)
-SHORT_ROWS(NIBBLE_CODES)
-SHORT_ROWS(BYTE_CODES)
+ROWS_ALONE(NO_CODES)
+ROWS_ALONE(NIBBLE_CODES)
+ROWS_ALONE(BYTE_CODES)
 
 void ck_avx2_vq_planes(const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y) {
   if (!x->is_narrow || m->main_count > 64 || m->residual_count > 64) {
     ck_avx2_vq_planes_many(m, first, last, x, 1, 1, (ck_token_lanes){NULL, 0}, 0, y, 0, NULL);
     return;
   }
-  if (!m->residual) short_rows_NO_CODES(m, first, last, x, y);
-  else if (m->residual_count <= 16) short_rows_NIBBLE_CODES(m, first, last, x, y);
-  else short_rows_BYTE_CODES(m, first, last, x, y);
+  if (!m->residual) rows_alone_NO_CODES(m, first, last, x, y);
+  else if (m->residual_count <= 16) rows_alone_NIBBLE_CODES(m, first, last, x, y);
+  else rows_alone_BYTE_CODES(m, first, last, x, y);
   ck_avx2_add_escapes(&m->escapes, m->vector_length, first, last, x->values, y);
 }
 

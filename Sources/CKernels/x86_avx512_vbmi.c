@@ -8,10 +8,9 @@
 #include "x86_avx512_vbmi.h"
 
 #include <pthread.h>
-#include <stdlib.h>
 
-/// Vector rows whose codes stay in the first-level cache while their elements are gone through in several passes.
-enum { ROW_BLOCK = 16 };
+/// Codes that stay in the first-level cache while their elements are gone through in several passes, in bytes; one band at least.
+enum { CACHED_CODES = 16384 };
 
 /// The most bytes of escapes that are asked for before a product: what lies beyond is read in order.
 enum { MOST_AHEAD = 4096 };
@@ -19,32 +18,33 @@ enum { MOST_AHEAD = 4096 };
 /// The tables of up to four elements.
 typedef struct { byte_table main[4], residual[4]; } pass_tables;
 
-/// Sums over columns of `elements` elements of a row; the main stage's in two sets where one would wait for itself.
-typedef struct { __m512i main[2][4], residual[4]; } row_sums;
+/// Sums over columns of up to four elements of a band; the main stage's in two sets where one would wait for itself.
+typedef struct { __m512i main[2][4], residual[4]; } pass_sums;
 
-VBMI_INLINE void start(row_sums *sums, const ck_split_activation *x) {
+VBMI_INLINE void start(pass_sums *sums, const ck_split_activation *x) {
   // Tables are biased by 128; the bias is taken out by where the sums start. What overflows on the way comes back.
   const uint32_t sum = (uint32_t)x->sum_low + 256 * (uint32_t)x->sum_high;
-  const __m512i bias = _mm512_maskz_set1_epi32(1, (int32_t)(0 - 128 * sum));
+  // One of the two lanes of each row has it.
+  const __m512i bias = _mm512_maskz_set1_epi32(0x5555, (int32_t)(0 - 128 * sum));
   for (int i = 0; i < 4; i++) {
     sums->main[0][i] = sums->residual[i] = bias;
     sums->main[1][i] = _mm512_setzero_si512();
   }
 }
 
-/// Adds the products of 64 bytes with one block of an activation, of which `high` are the upper digits if it has them.
+/// Adds the products of the bytes of a block with its digits, of which `high` are the upper ones if it has them.
 VBMI_INLINE __m512i add_products(__m512i sum, __m512i bytes, __m512i low, const int8_t *high) {
   sum = _mm512_dpbusd_epi32(sum, bytes, low);
   if (!high) return sum;
-  const __m512i upper = _mm512_dpbusd_epi32(_mm512_setzero_si512(), bytes, _mm512_loadu_si512(high));
+  const __m512i upper = _mm512_dpbusd_epi32(_mm512_setzero_si512(), bytes, eight_columns(high));
   return _mm512_add_epi32(sum, _mm512_slli_epi32(upper, 8));
 }
 
 /// Adds the products of one block.
 VBMI_INLINE void add_block(
   main_kind kind, residual_kind rest_kind, int elements, const pass_tables *tables, __m512i codes, __m512i rest,
-  const int8_t *low, const int8_t *high, int set, row_sums *sums) {
-  const __m512i x = _mm512_loadu_si512(low);
+  const int8_t *low, const int8_t *high, int set, pass_sums *sums) {
+  const __m512i x = eight_columns(low);
   const __mmask64 upper = kind == BYTES256 ? _mm512_movepi8_mask(codes) : 0;
   const __mmask64 rest_upper = rest_kind == REST256 ? _mm512_movepi8_mask(rest) : 0;
   for (int i = 0; i < elements; i++) {
@@ -55,50 +55,53 @@ VBMI_INLINE void add_block(
   }
 }
 
-/// Adds the products of all blocks of a row.
-VBMI_INLINE void add_row(
-  main_kind kind, residual_kind rest_kind, int elements, const pass_tables *tables, const uint8_t *row,
-  const ck_split_activation *x, size_t ahead, row_sums *sums) {
-  const size_t four = main_bytes_of_four(kind) + rest_bytes_of_four(rest_kind);
+/// Adds the products of four blocks.
+VBMI_INLINE void add_four(
+  main_kind kind, residual_kind rest_kind, int elements, const pass_tables *tables, const uint8_t *from, const int8_t *low,
+  pass_sums *sums) {
   const int sets = kind == PACKED64 ? 2 : 1;
-  const uint16_t *large = x->large_blocks, *end = large + x->large;
-  size_t b = 0;
-  for (; b + 4 <= x->blocks; b += 4) {
-    const uint8_t *from = row + b / 4 * four;
-    __m512i codes[4], rest[4];
-    codes_of_four(kind, rest_kind, from, codes, rest);
-    if (ahead) {
-      for (size_t i = 0; i < four; i += 64) _mm_prefetch((const char *)from + ahead + i, _MM_HINT_T0);
-    }
-    if (large < end && *large < b + 4) {
-      for (int i = 0; i < 4; i++) {
-        const size_t at = 64 * (b + (size_t)i);
-        if (large < end && *large == b + (size_t)i) {
-          large++;
-          add_block(kind, rest_kind, elements, tables, codes[i], rest[i], x->low + at, x->high + at, 0, sums);
-        } else {
-          add_block(kind, rest_kind, elements, tables, codes[i], rest[i], x->low + at, NULL, 0, sums);
-        }
-      }
-      continue;
-    }
-    for (int i = 0; i < 4; i++) {
-      const int8_t *low = x->low + 64 * (b + (size_t)i);
-      add_block(kind, rest_kind, elements, tables, codes[i], rest[i], low, NULL, i % sets, sums);
-    }
+  __m512i codes[4], rest[4];
+  codes_of_four(kind, rest_kind, from, codes, rest);
+  for (int i = 0; i < 4; i++) {
+    add_block(kind, rest_kind, elements, tables, codes[i], rest[i], low + 8 * i, NULL, i % sets, sums);
   }
-  for (; b < x->blocks; b++) {
-    const uint8_t *from = single_block(kind, rest_kind, row, b);
+}
+
+/// The same where `high` has the high digits of those blocks that are in `present`; most blocks have none.
+VBMI_INLINE void add_large_four(
+  main_kind kind, residual_kind rest_kind, int elements, const pass_tables *tables, const uint8_t *from, const int8_t *low,
+  const int8_t *high, unsigned present, pass_sums *sums) {
+  __m512i codes[4], rest[4];
+  codes_of_four(kind, rest_kind, from, codes, rest);
+  for (int i = 0; i < 4; i++) {
+    const int8_t *own = present >> i & 1 ? high + 8 * i : NULL;
+    if (own) add_block(kind, rest_kind, elements, tables, codes[i], rest[i], low + 8 * i, own, 0, sums);
+    else add_block(kind, rest_kind, elements, tables, codes[i], rest[i], low + 8 * i, NULL, 0, sums);
+  }
+}
+
+/// Adds the products of all columns of a band, 64 at a time.
+VBMI_INLINE void add_columns(
+  main_kind kind, residual_kind rest_kind, int elements, const pass_tables *tables, const uint8_t *band,
+  const ck_split_activation *x, size_t ahead, pass_sums *sums) {
+  const size_t four = main_bytes_of_four(kind) + rest_bytes_of_four(rest_kind);
+  const uint16_t *large = x->large_blocks, *end = large + x->large;
+  for (size_t b = 0; b < x->blocks; b++) {
+    const uint8_t *from = band + 2 * b * four;
+    const int8_t *low = x->low + 64 * b;
     if (ahead) {
-      _mm_prefetch((const char *)from + ahead, _MM_HINT_T0);
-      if (rest_kind != NO_RESIDUAL) _mm_prefetch((const char *)from + ahead + 64, _MM_HINT_T0);
+      for (size_t i = 0; i < 2 * four; i += 64) _mm_prefetch((const char *)from + ahead + i, _MM_HINT_T0);
     }
-    const __m512i codes = _mm512_loadu_si512(from), rest = residual_codes(rest_kind, from + 64);
     if (large < end && *large == b) {
+      const int8_t *high = x->high + 64 * b;
+      const __m512i digits = _mm512_loadu_si512(high);
+      const unsigned present = _mm512_test_epi64_mask(digits, digits);
       large++;
-      add_block(kind, rest_kind, elements, tables, codes, rest, x->low + 64 * b, x->high + 64 * b, 0, sums);
+      add_large_four(kind, rest_kind, elements, tables, from, low, high, present, sums);
+      add_large_four(kind, rest_kind, elements, tables, from + four, low + 32, high + 32, present >> 4, sums);
     } else {
-      add_block(kind, rest_kind, elements, tables, codes, rest, x->low + 64 * b, NULL, 0, sums);
+      add_four(kind, rest_kind, elements, tables, from, low, sums);
+      add_four(kind, rest_kind, elements, tables, from + four, low + 32, sums);
     }
   }
 }
@@ -112,56 +115,43 @@ VBMI_INLINE void element_pass(
     tables.main[i] = load_table(kind, m->main + (e + (size_t)i) * 256);
     if (rest_kind != NO_RESIDUAL) tables.residual[i] = load_residual(rest_kind, m->residual + (e + (size_t)i) * 256);
   }
-  const __mmask8 wanted = (__mmask8)((1 << elements) - 1);
-  for (size_t n = first; n < last; n++) {
-    const uint8_t *row = m->codes + n * m->row_stride;
-    row_sums sums;
+  for (size_t n = first; n < last; n += CK_BAND_ROWS) {
+    pass_sums sums;
     start(&sums, x);
-    add_row(kind, rest_kind, elements, &tables, row, x, ahead, &sums);
-    __m512i *a = sums.main[0];
+    const uint8_t *band = m->codes + n / CK_BAND_ROWS * m->band_stride;
+    add_columns(kind, rest_kind, elements, &tables, band, x, ahead, &sums);
     if (kind == PACKED64) {
-      for (int i = 0; i < elements; i++) a[i] = _mm512_add_epi32(a[i], sums.main[1][i]);
+      for (int i = 0; i < elements; i++) sums.main[0][i] = _mm512_add_epi32(sums.main[0][i], sums.main[1][i]);
     }
-    const __m128i main = lane_sums4(a[0], a[1], a[2], a[3]);
-    __m128i rest = _mm_setzero_si128();
-    a = sums.residual;
-    if (rest_kind != NO_RESIDUAL) rest = lane_sums4(a[0], a[1], a[2], a[3]);
-    float *target = y + (n - first) * m->vector_length + e;
-    _mm_mask_storeu_ps(target, wanted, plane_outputs(m, x, main, rest, _mm_maskz_loadu_ps(wanted, target)));
+    band_outputs outputs = main_outputs(m->main_scale * x->scale, folded(sums.main[0]));
+    if (rest_kind != NO_RESIDUAL) outputs = with_residual(outputs, m->residual_scale * x->scale, folded(sums.residual));
+    const size_t rows = last - n < CK_BAND_ROWS ? last - n : CK_BAND_ROWS;
+    add_band(outputs, rows, (size_t)elements, m->vector_length, y + (n - first) * m->vector_length + e);
   }
 }
-
-/// Elements that are gone through together. Where their tables do not all stay in registers, some are read from memory; fewer
-/// elements would unpack the codes more often.
-enum { ELEMENTS = 4 };
 
 VBMI_INLINE void all_elements(
   main_kind kind, residual_kind rest_kind, const ck_vq_planes *m, size_t first, size_t last,
   const ck_split_activation *x, float *y) {
   const size_t v = m->vector_length;
-  const size_t block = v <= ELEMENTS ? last - first : ROW_BLOCK;
+  // Elements that are gone through together: where their tables do not all stay in registers, some are read from memory; fewer
+  // elements would unpack the codes more often.
+  const size_t together = OUTPUTS_TOGETHER;
+  const size_t cached = CACHED_CODES / m->band_stride, bands = cached > 1 ? cached : 1;
+  const size_t block = v <= together ? last - first : bands * CK_BAND_ROWS;
   for (size_t n = first; n < last; n += block) {
     const size_t end = last - n < block ? last : n + block;
     float *target = y + (n - first) * v;
-    for (size_t e = 0; e < v; e += ELEMENTS) {
+    for (size_t e = 0; e < v; e += together) {
       const size_t left = v - e;
       // Of several passes, the last asks for the codes of the rows to come.
-      const size_t ahead = v <= ELEMENTS ? AHEAD : left <= ELEMENTS ? ROW_BLOCK * m->row_stride : 0;
+      const size_t ahead = v <= together ? AHEAD : left <= together ? bands * m->band_stride : 0;
       if (left >= 4) element_pass(kind, rest_kind, 4, m, n, end, e, x, ahead, target);
       else if (left == 3) element_pass(kind, rest_kind, 3, m, n, end, e, x, ahead, target);
       else if (left == 2) element_pass(kind, rest_kind, 2, m, n, end, e, x, ahead, target);
       else element_pass(kind, rest_kind, 1, m, n, end, e, x, ahead, target);
     }
   }
-}
-
-/// Sums that may not fit 32 bits, which no real activation has.
-static void wide_product(
-  const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y) {
-  void *scratch = malloc(ck_planes_scratch(m->columns));
-  if (scratch) ck_vbmi_vq_planes_many(m, first, last, x, 1, 1, (ck_token_lanes){NULL, 0}, 0, y, 0, scratch);
-  else ck_portable_vq_planes(m, first, last, x, y);
-  free(scratch);
 }
 
 #define WITH_RESIDUAL(rest_kind) \
@@ -171,8 +161,10 @@ static void wide_product(
 
 VBMI static void vq_planes(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y) {
+  // Sums that may not fit 32 bits, which no real activation has.
   if (!x->is_narrow) {
-    wide_product(m, first, last, x, y);
+    ck_portable_planes_sums(m, first, last, x, 0, y);
+    ck_vbmi_add_escapes(&m->escapes, m->vector_length, first, last, x->values, y);
     return;
   }
   // What is needed last comes meanwhile.

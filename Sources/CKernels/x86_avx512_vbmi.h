@@ -105,45 +105,6 @@ VBMI_INLINE void codes_of_four(
   for (size_t i = 0; i < 4; i++) rest[i] = residual_codes(rest_kind, rest_from + i * step);
 }
 
-/// Where the codes of block `b`, one of those after the last whole four, start in a row.
-VBMI_INLINE const uint8_t *single_block(
-  main_kind kind, residual_kind rest_kind, const uint8_t *row, size_t b) {
-  return row + b / 4 * (main_bytes_of_four(kind) + rest_bytes_of_four(rest_kind))
-    + b % 4 * (64 + rest_bytes_of_four(rest_kind) / 4);
-}
-
-/// The codes of four blocks from `b` on, or of one where no whole four are left; returns how many.
-VBMI_INLINE int next_codes(
-  main_kind kind, residual_kind rest_kind, const uint8_t *row, size_t b, size_t blocks, __m512i *codes, __m512i *rest) {
-  if (b + 4 <= blocks) {
-    codes_of_four(
-      kind, rest_kind, row + b / 4 * (main_bytes_of_four(kind) + rest_bytes_of_four(rest_kind)), codes, rest);
-    return 4;
-  }
-  const uint8_t *from = single_block(kind, rest_kind, row, b);
-  *codes = _mm512_loadu_si512(from);
-  *rest = residual_codes(rest_kind, from + 64);
-  return 1;
-}
-
-/// The codes of any block.
-VBMI_INLINE void codes_of_block(
-  main_kind kind, residual_kind rest_kind, const uint8_t *row, size_t b, size_t blocks, __m512i *codes, __m512i *rest) {
-  if (b >= blocks / 4 * 4) {
-    const uint8_t *from = single_block(kind, rest_kind, row, b);
-    *codes = _mm512_loadu_si512(from);
-    *rest = residual_codes(rest_kind, from + 64);
-    return;
-  }
-  const uint8_t *four = row + b / 4 * (main_bytes_of_four(kind) + rest_bytes_of_four(rest_kind));
-  if (kind == PACKED64 && b % 4 == 3) {
-    *codes = fourth_block(_mm512_loadu_si512(four), _mm512_loadu_si512(four + 64), _mm512_loadu_si512(four + 128));
-  } else {
-    *codes = _mm512_loadu_si512(four + b % 4 * 64);
-  }
-  *rest = residual_codes(rest_kind, four + main_bytes_of_four(kind) + b % 4 * (rest_bytes_of_four(rest_kind) / 4));
-}
-
 VBMI_INLINE __m256i half_sum(__m512i a) {
   return _mm256_add_epi32(_mm512_castsi512_si256(a), _mm512_extracti64x4_epi64(a, 1));
 }
@@ -155,27 +116,102 @@ VBMI_INLINE __m128i lane_sums4(__m512i a, __m512i b, __m512i c, __m512i d) {
   return _mm_add_epi32(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256(pairs, 1));
 }
 
-/// Four outputs: what was there, and the sums of both stages in their scales.
-VBMI_INLINE __m128 plane_outputs(
-  const ck_vq_planes *m, const ck_split_activation *x, __m128i main, __m128i rest, __m128 before) {
-  __m128 sum = _mm_mul_ps(_mm_cvtepi32_ps(main), _mm_set1_ps(m->main_scale * x->scale));
-  if (m->residual) sum = _mm_fmadd_ps(_mm_cvtepi32_ps(rest), _mm_set1_ps(m->residual_scale * x->scale), sum);
-  return _mm_add_ps(before, sum);
+/// Sums of up to four elements of the eight rows of a band, the elements of a row side by side: of rows 0, 2, 4 and 6, and of the others.
+typedef struct { __m512i even, odd; } band_sums;
+
+/// Adds up the two lanes of each row, of the sums of four elements.
+VBMI_INLINE band_sums folded(const __m512i *elements) {
+  const __m512i even = _mm512_unpacklo_epi32(elements[0], elements[1]), more_even = _mm512_unpacklo_epi32(elements[2], elements[3]);
+  const __m512i odd = _mm512_unpackhi_epi32(elements[0], elements[1]), more_odd = _mm512_unpackhi_epi32(elements[2], elements[3]);
+  return (band_sums){
+    _mm512_add_epi32(_mm512_unpacklo_epi64(even, more_even), _mm512_unpackhi_epi64(even, more_even)),
+    _mm512_add_epi32(_mm512_unpacklo_epi64(odd, more_odd), _mm512_unpackhi_epi64(odd, more_odd))};
 }
 
-/// Blocks [first, last) of a row; `first` is a multiple of four, and so is `last` where it is not the row's end.
-typedef struct { size_t first, last; } block_range;
+/// Outputs of a band in the order of `band_sums`.
+typedef struct { __m512 even, odd; } band_outputs;
 
-/// Element `e` of every code of a row in `range`, from a multiple of 64 bytes on: of the main stage and of the residual one, if there
-/// is one, or, with `joint`, of both in one unit.
+VBMI_INLINE band_outputs main_outputs(float unit, band_sums sums) {
+  return (band_outputs){
+    _mm512_mul_ps(_mm512_cvtepi32_ps(sums.even), _mm512_set1_ps(unit)),
+    _mm512_mul_ps(_mm512_cvtepi32_ps(sums.odd), _mm512_set1_ps(unit))};
+}
+
+VBMI_INLINE band_outputs with_residual(band_outputs outputs, float unit, band_sums sums) {
+  return (band_outputs){
+    _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums.even), _mm512_set1_ps(unit), outputs.even),
+    _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums.odd), _mm512_set1_ps(unit), outputs.odd)};
+}
+
+VBMI_INLINE void add_sixteen(float *y, __m512 values) { _mm512_storeu_ps(y, _mm512_add_ps(_mm512_loadu_ps(y), values)); }
+
+VBMI_INLINE void add_some(float *y, size_t count, __m512 values) {
+  const __mmask16 wanted = lanes_below(count);
+  _mm512_mask_storeu_ps(y, wanted, _mm512_add_ps(_mm512_maskz_loadu_ps(wanted, y), values));
+}
+
+/// Adds row `2 * i + second`.
+#define ADD_ROW(i, second) \
+  if (2 * i + second < rows) { \
+    float *target = y + (2 * i + second) * vector_length; \
+    const __m128 own = _mm512_extractf32x4_ps(second ? outputs.odd : outputs.even, i); \
+    _mm_mask_storeu_ps(target, wanted, _mm_add_ps(_mm_maskz_loadu_ps(wanted, target), own)); \
+  }
+
+/// Adds `elements` elements of the first `rows` rows of a band to y[row * vector_length].
+VBMI_INLINE void add_band(band_outputs outputs, size_t rows, size_t elements, size_t vector_length, float *y) {
+  if (rows == CK_BAND_ROWS && elements == vector_length) {
+    const __m512i first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11), second = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
+    const __m512d even = _mm512_castps_pd(outputs.even), odd = _mm512_castps_pd(outputs.odd);
+    const __m512 upper = _mm512_castpd_ps(_mm512_permutex2var_pd(even, first, odd));
+    const __m512 lower = _mm512_castpd_ps(_mm512_permutex2var_pd(even, second, odd));
+    if (elements == 4) {
+      add_sixteen(y, upper);
+      add_sixteen(y + 16, lower);
+    } else {
+      const __mmask16 present = elements == 3 ? 0x7777 : elements == 2 ? 0x3333 : 0x1111;
+      add_some(y, 4 * elements, _mm512_maskz_compress_ps(present, upper));
+      add_some(y + 4 * elements, 4 * elements, _mm512_maskz_compress_ps(present, lower));
+    }
+    return;
+  }
+  const __mmask8 wanted = (__mmask8)((1 << elements) - 1);
+  ADD_ROW(0, 0) ADD_ROW(0, 1) ADD_ROW(1, 0) ADD_ROW(1, 1) ADD_ROW(2, 0) ADD_ROW(2, 1) ADD_ROW(3, 0) ADD_ROW(3, 1)
+}
+
+/// Adds the first four elements and the other four of the rows of a band of vectors of eight.
+VBMI_INLINE void add_band_of_eight(band_outputs first, band_outputs second, float *y) {
+  const __m512i low = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11), high = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
+  const __m512d e = _mm512_castps_pd(first.even), f = _mm512_castps_pd(second.even);
+  const __m512d o = _mm512_castps_pd(first.odd), p = _mm512_castps_pd(second.odd);
+  // Rows 0 and 2, 4 and 6, 1 and 3, 5 and 7.
+  const __m512d even = _mm512_permutex2var_pd(e, low, f), more_even = _mm512_permutex2var_pd(e, high, f);
+  const __m512d odd = _mm512_permutex2var_pd(o, low, p), more_odd = _mm512_permutex2var_pd(o, high, p);
+  add_sixteen(y, _mm512_castpd_ps(_mm512_shuffle_f64x2(even, odd, 0x44)));
+  add_sixteen(y + 16, _mm512_castpd_ps(_mm512_shuffle_f64x2(even, odd, 0xEE)));
+  add_sixteen(y + 32, _mm512_castpd_ps(_mm512_shuffle_f64x2(more_even, more_odd, 0x44)));
+  add_sixteen(y + 48, _mm512_castpd_ps(_mm512_shuffle_f64x2(more_even, more_odd, 0xEE)));
+}
+
+/// Eight digits for the eight columns of a block, in every row.
+VBMI_INLINE __m512i eight_columns(const int8_t *digits) {
+  int64_t eight;
+  __builtin_memcpy(&eight, digits, sizeof eight);
+  return _mm512_set1_epi64(eight);
+}
+
+/// Looks up `elements` elements from `e` on of blocks [first, last) of a band, both of them multiples of four: a register for each
+/// element and block, `OUTPUTS_TOGETHER` of them apart from a block to the next. Of the main stage, and of the residual one if there is
+/// one, or, with `joint`, of both in one unit.
 typedef void (*look_up_function)(
-  const ck_vq_planes *m, const uint8_t *row, size_t e, block_range range, int joint, uint8_t *main, uint8_t *rest);
+  const ck_vq_planes *m, const uint8_t *band, size_t e, size_t elements, size_t first, size_t last, int joint, uint8_t *main,
+  uint8_t *rest);
+
+/// Elements whose sums are kept together.
+enum { OUTPUTS_TOGETHER = 4 };
 
 // Kernels of the other files.
 look_up_function ck_vbmi_look_up(const ck_vq_planes *m);
-void ck_vbmi_vq_planes_tiles(
-  const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens,
-  int joint, float *y, size_t y_stride, void *scratch);
 void ck_vbmi_split_activation(const float *x, size_t n, float large_value, ck_split_activation *split);
 float ck_vbmi_byte_row(const float *values, size_t blocks, uint8_t *bytes);
 void ck_vbmi_gemv_bytes(

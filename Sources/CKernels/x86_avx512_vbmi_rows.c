@@ -1,4 +1,4 @@
-// AVX-512 with byte permutes: the elements of small codebooks, looked up for a row of codes.
+// AVX-512 with byte permutes: the elements of small codebooks, looked up for the blocks of a band.
 
 #include "tables.h"
 
@@ -6,23 +6,31 @@
 
 #include "x86_avx512_vbmi.h"
 
-/// The bytes of one element of a row, in order of columns, of the main stage and of the residual one.
-VBMI_INLINE void look_up_row(
-  main_kind kind, residual_kind rest_kind, const ck_vq_planes *m, const uint8_t *row, size_t e, block_range range,
+/// Bytes from one block's element to that of the next block.
+enum { STEP = 64 * OUTPUTS_TOGETHER };
+
+VBMI_INLINE size_t bytes_of_four(main_kind kind, residual_kind rest_kind) {
+  return main_bytes_of_four(kind) + rest_bytes_of_four(rest_kind);
+}
+
+/// The bytes of one element, of the main stage and of the residual one.
+VBMI_INLINE void look_up_element(
+  main_kind kind, residual_kind rest_kind, const ck_vq_planes *m, const uint8_t *band, size_t e, size_t first, size_t last,
   uint8_t *main, uint8_t *rest) {
-  const size_t blocks = m->columns / 64;
   const byte_table table = load_table(kind, m->main + 256 * e);
   byte_table rest_table = table;
   if (rest_kind != NO_RESIDUAL) rest_table = load_residual(rest_kind, m->residual + 256 * e);
-  for (size_t b = range.first; b < range.last;) {
+  const uint8_t *from = band + first / 4 * bytes_of_four(kind, rest_kind);
+  for (size_t b = first; b < last; b += 4, from += bytes_of_four(kind, rest_kind)) {
     __m512i codes[4], rest_codes[4];
-    const int count = next_codes(kind, rest_kind, row, b, blocks, codes, rest_codes);
-    for (int i = 0; i < count; i++, b++) {
+    codes_of_four(kind, rest_kind, from, codes, rest_codes);
+    for (int i = 0; i < 4; i++, main += STEP) {
       const __mmask64 upper = kind == BYTES256 ? _mm512_movepi8_mask(codes[i]) : 0;
-      _mm512_store_si512(main + 64 * (b - range.first), look_up(kind, &table, codes[i], upper));
+      _mm512_store_si512(main, look_up(kind, &table, codes[i], upper));
       if (rest_kind == NO_RESIDUAL) continue;
       const __mmask64 rest_upper = rest_kind == REST256 ? _mm512_movepi8_mask(rest_codes[i]) : 0;
-      _mm512_store_si512(rest + 64 * (b - range.first), look_up_residual(rest_kind, &rest_table, rest_codes[i], rest_upper));
+      _mm512_store_si512(rest, look_up_residual(rest_kind, &rest_table, rest_codes[i], rest_upper));
+      rest += STEP;
     }
   }
 }
@@ -49,11 +57,10 @@ VBMI_INLINE __m512i joint_bytes(
   return _mm512_xor_si512(packed, bias);
 }
 
-/// As `look_up_row`, with both stages in one unit.
-VBMI_INLINE void look_up_joint_row(
-  main_kind kind, residual_kind rest_kind, const ck_vq_planes *m, const uint8_t *row, size_t e, block_range range,
+/// As `look_up_element`, with both stages in one unit.
+VBMI_INLINE void look_up_joint_element(
+  main_kind kind, residual_kind rest_kind, const ck_vq_planes *m, const uint8_t *band, size_t e, size_t first, size_t last,
   uint8_t *main) {
-  const size_t blocks = m->columns / 64;
   const size_t part = 256 * (size_t)m->vector_length;
   const uint8_t *at = m->joint + 256 * e;
   joint_tables tables;
@@ -61,21 +68,25 @@ VBMI_INLINE void look_up_joint_row(
   tables.main_low = load_table(kind, at + part);
   tables.rest_high = load_residual(rest_kind, at + 2 * part);
   tables.rest_low = load_residual(rest_kind, at + 3 * part);
-  for (size_t b = range.first; b < range.last;) {
+  const uint8_t *from = band + first / 4 * bytes_of_four(kind, rest_kind);
+  for (size_t b = first; b < last; b += 4, from += bytes_of_four(kind, rest_kind)) {
     __m512i codes[4], rest_codes[4];
-    const int count = next_codes(kind, rest_kind, row, b, blocks, codes, rest_codes);
-    for (int i = 0; i < count; i++, b++) {
-      _mm512_store_si512(main + 64 * (b - range.first), joint_bytes(kind, rest_kind, &tables, codes[i], rest_codes[i]));
+    codes_of_four(kind, rest_kind, from, codes, rest_codes);
+    for (int i = 0; i < 4; i++, main += STEP) {
+      _mm512_store_si512(main, joint_bytes(kind, rest_kind, &tables, codes[i], rest_codes[i]));
     }
   }
 }
 
 #define LOOK_UP(kind, rest_kind) \
   VBMI static void look_up_##kind##_##rest_kind( \
-    const ck_vq_planes *m, const uint8_t *row, size_t e, block_range range, int joint, uint8_t *main, \
-    uint8_t *rest) { \
-    if (joint && rest_kind != NO_RESIDUAL) look_up_joint_row(kind, rest_kind, m, row, e, range, main); \
-    else look_up_row(kind, rest_kind, m, row, e, range, main, rest); \
+    const ck_vq_planes *m, const uint8_t *band, size_t e, size_t elements, size_t first, size_t last, int joint, \
+    uint8_t *main, uint8_t *rest) { \
+    for (size_t i = 0; i < elements; i++) { \
+      uint8_t *own = main + 64 * i; \
+      if (joint && rest_kind != NO_RESIDUAL) look_up_joint_element(kind, rest_kind, m, band, e + i, first, last, own); \
+      else look_up_element(kind, rest_kind, m, band, e + i, first, last, own, rest + 64 * i); \
+    } \
   }
 #define LOOK_UPS(kind) \
   LOOK_UP(kind, NO_RESIDUAL) \

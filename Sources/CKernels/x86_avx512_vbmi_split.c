@@ -66,6 +66,7 @@ VBMI void ck_vbmi_split_activation(const float *x, size_t n, float large_value, 
   split->sum_high = _mm512_reduce_add_epi32(high_sum);
   // At most 65536 values of up to 32512.
   split->is_narrow = _mm512_reduce_add_epi32(magnitudes) < 1 << 24;
+  name_eights(split);
 }
 
 #endif

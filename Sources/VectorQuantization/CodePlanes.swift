@@ -61,7 +61,7 @@ struct CodePlanes: @unchecked Sendable {
       }
     }
     planes = ck_vq_planes(
-      codes: codes.address(), row_stride: layout.rowBytes, columns: layout.paddedColumns,
+      codes: codes.address(), band_stride: layout.bandBytes, columns: layout.paddedColumns,
       vector_length: UInt32(vectorLength), main_count: UInt32(mainCount), residual_count: UInt32(residualCount),
       main: mainBytes.bytes.address(), residual: restBytes?.bytes.address(), main_scale: mainBytes.unit,
       residual_scale: restBytes?.unit ?? 0, escapes: escapes?.view ?? ck_escapes(), joint: joint?.bytes.address(),
@@ -83,7 +83,7 @@ struct CodePlanes: @unchecked Sendable {
     return whole
   }
 
-  /// Adds the products of vector rows `rows` with `tokens` activations, `stride` apart, to sums that are `sumStride` apart.
+  /// Adds the products of vector rows `rows`, which begin with a band, with `tokens` activations, `stride` apart, to sums that are `sumStride` apart.
   ///
   /// - Parameter isJoint: whether the sums of main and residual centroids are rounded to one byte, which is faster for many
   ///   tokens.
@@ -97,7 +97,7 @@ struct CodePlanes: @unchecked Sendable {
         kernels.vq_planes(planes, rows.lowerBound, rows.upperBound, splits, sums)
         return
       }
-      withScratch(count: ck_planes_scratch(paddedColumns) / MemoryLayout<Float>.size) {
+      withScratch(count: Int(CK_PLANES_SCRATCH) / MemoryLayout<Float>.size) {
         kernels.vq_planes_many(
           planes, rows.lowerBound, rows.upperBound, splits, stride, tokens, lanes, isJoint ? 1 : 0, sums, sumStride, $0)
       }

@@ -2,7 +2,7 @@ import CKernels
 import Synchronization
 import Tensors
 
-/// How the codes of a row lie for the integer kernel (see `ck_vq_planes`), and how they get there.
+/// How codes lie for the integer kernel (see `ck_vq_planes`), and how they get there.
 struct PlaneLayout {
   let paddedColumns: Int
   private let matrix: ck_vq_matrix
@@ -20,24 +20,30 @@ struct PlaneLayout {
     isPacked = mainCount <= 64
   }
 
-  private var restBytes: Int { !hasResidual ? 0 : isNibbles ? 32 : 64 }
+  /// Rows whose codes lie together.
+  static let bandRows = Int(CK_BAND_ROWS)
+
+  private var restBytesOfFour: Int { !hasResidual ? 0 : isNibbles ? 128 : 256 }
   private var mainBytesOfFour: Int { isPacked ? 192 : 256 }
-  private var blocks: Int { paddedColumns / 64 }
 
-  /// Bytes of a row.
-  var rowBytes: Int { blocks / 4 * (mainBytesOfFour + 4 * restBytes) + blocks % 4 * (64 + restBytes) }
+  /// Bytes of a band, whose blocks have eight columns.
+  var bandBytes: Int { paddedColumns / 32 * (mainBytesOfFour + restBytesOfFour) }
 
-  /// The codes in this layout, row after row, and how often each occurs.
+  private var bandCount: Int { (rows + Self.bandRows - 1) / Self.bandRows }
+
+  /// The codes in this layout, band after band, and how often each occurs.
   func codes() -> (planes: Tensor, usage: [Int]) {
     let usage = Mutex([Int](repeating: 0, count: 1 << Int(matrix.code_bits)))
-    let planes = HugePageMemory.tensor(dtype: .uint8, shape: [rows, rowBytes]) { bytes in
+    let planes = HugePageMemory.tensor(dtype: .uint8, shape: [bandCount, bandBytes]) { bytes in
       guard let target = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
       inTasks { tasked in
         var uses = [UInt32](repeating: 0, count: 1 << Int(matrix.code_bits))
         uses.withUnsafeMutableBufferPointer { uses in
-          unpack(tasked) { row, codes in
-            for c in 0..<matrix.columns { uses[Int(codes[c])] += 1 }
-            write(codes, to: target + row * rowBytes)
+          unpackBands(tasked) { band, rows, codes in
+            for row in 0..<rows {
+              for c in 0..<matrix.columns { uses[Int(codes[row * paddedColumns + c])] += 1 }
+            }
+            write(codes, to: target + band * bandBytes)
           }
         }
         usage.withLock { usage in
@@ -48,11 +54,13 @@ struct PlaneLayout {
     return (planes, usage.withLock { $0 })
   }
 
-  /// The codes in this layout, row after row.
+  /// The codes in this layout, band after band.
   func codesAlone() -> Tensor {
-    HugePageMemory.tensor(dtype: .uint8, shape: [rows, rowBytes]) { bytes in
+    HugePageMemory.tensor(dtype: .uint8, shape: [bandCount, bandBytes]) { bytes in
       guard let target = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
-      inTasks { tasked in unpack(tasked) { row, codes in write(codes, to: target + row * rowBytes) } }
+      inTasks { tasked in
+        unpackBands(tasked) { band, _, codes in write(codes, to: target + band * bandBytes) }
+      }
     }
   }
 
@@ -130,7 +138,7 @@ struct PlaneLayout {
   }
 
   private func inTasks(_ body: (Range<Int>) -> Void) {
-    let rowsPerTask = max(64, rows / (4 * WorkerPool.shared.threadCount))
+    let rowsPerTask = max(64, rows / (4 * WorkerPool.shared.threadCount) / Self.bandRows * Self.bandRows)
     parallelFor((rows + rowsPerTask - 1) / rowsPerTask) { task in
       body((task * rowsPerTask)..<min((task + 1) * rowsPerTask, rows))
     }
@@ -149,39 +157,63 @@ struct PlaneLayout {
     }
   }
 
-  private func write(_ codes: UnsafePointer<UInt32>, to row: UnsafeMutablePointer<UInt8>) {
+  /// Hands over the codes of whole bands as far as they have rows, row after row of `paddedColumns`; what pads them is 0.
+  ///
+  /// - Parameter rows: some rows, the first of them the first of a band.
+  private func unpackBands(_ rows: Range<Int>, _ body: (_ band: Int, _ rows: Int, UnsafePointer<UInt32>) -> Void) {
+    let kernels = ck_active().pointee
+    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: Self.bandRows * paddedColumns) { unpacked in
+      unpacked.initialize(repeating: 0)
+      guard let codes = unpacked.baseAddress else { return }
+      for first in stride(from: rows.lowerBound, to: rows.upperBound, by: Self.bandRows) {
+        let count = min(Self.bandRows, rows.upperBound - first)
+        for row in 0..<count {
+          kernels.unpack_codes(
+            matrix.codes + (first + row) * matrix.row_stride, 0, matrix.code_bits, matrix.columns,
+            codes + row * paddedColumns)
+        }
+        if count < Self.bandRows {
+          (codes + count * paddedColumns).update(repeating: 0, count: (Self.bandRows - count) * paddedColumns)
+        }
+        body(first / Self.bandRows, count, codes)
+      }
+    }
+  }
+
+  /// Writes the codes of a band, `[bandRows, paddedColumns]`.
+  private func write(_ codes: UnsafePointer<UInt32>, to band: UnsafeMutablePointer<UInt8>) {
     let mainBits = matrix.main_bits
     let mask = UInt32(1) << mainBits - 1
-    var target = row
-    var block = 0
-    while block < blocks {
-      let count = block + 4 <= blocks ? 4 : 1
-      let four = codes + 64 * block
-      if count == 4, isPacked {
-        for j in 0..<64 {
-          let fourth = four[192 + j] & mask
-          for i in 0..<3 {
-            let upper = fourth >> UInt32(2 * i) & 3
-            target[64 * i + j] = UInt8(truncatingIfNeeded: four[64 * i + j] & mask | upper << 6)
-          }
+    var target = band
+    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 256) { blocks in
+      for first in stride(from: 0, to: paddedColumns, by: 32) {
+        for row in 0..<Self.bandRows {
+          let own = codes + row * paddedColumns + first
+          for c in 0..<32 { blocks[c / 8 * 64 + row * 8 + c % 8] = own[c] }
         }
-        target += 192
-      } else {
-        for c in 0..<(64 * count) { target[c] = UInt8(truncatingIfNeeded: four[c] & mask) }
-        target += 64 * count
-      }
-      for i in 0..<(hasResidual ? count : 0) {
-        let own = four + 64 * i
-        if isNibbles {
-          for j in 0..<32 {
-            target[j] = UInt8(truncatingIfNeeded: own[j] >> mainBits | (own[32 + j] >> mainBits) << 4)
+        if isPacked {
+          for j in 0..<64 {
+            let fourth = blocks[192 + j] & mask
+            for i in 0..<3 {
+              let upper = fourth >> UInt32(2 * i) & 3
+              target[64 * i + j] = UInt8(truncatingIfNeeded: blocks[64 * i + j] & mask | upper << 6)
+            }
           }
         } else {
-          for j in 0..<64 { target[j] = UInt8(truncatingIfNeeded: own[j] >> mainBits) }
+          for j in 0..<256 { target[j] = UInt8(truncatingIfNeeded: blocks[j] & mask) }
         }
-        target += restBytes
+        target += mainBytesOfFour
+        guard hasResidual else { continue }
+        if isNibbles {
+          for j in 0..<128 {
+            let own = j / 32 * 64 + j % 32
+            target[j] = UInt8(truncatingIfNeeded: blocks[own] >> mainBits | (blocks[own + 32] >> mainBits) << 4)
+          }
+        } else {
+          for j in 0..<256 { target[j] = UInt8(truncatingIfNeeded: blocks[j] >> mainBits) }
+        }
+        target += restBytesOfFour
       }
-      block += count
     }
   }
 }

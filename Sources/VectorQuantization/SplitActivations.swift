@@ -4,7 +4,8 @@ import Tensors
 /// The activations of some tokens as integers, for those parts of a layer that take them.
 struct SplitActivations: @unchecked Sendable {
   private let bytes: UnsafeMutablePointer<Int8>
-  private let blocks: UnsafeMutablePointer<UInt16>
+  /// Of large blocks of 64 columns, and of eights of columns with high digits.
+  private let names: UnsafeMutablePointer<UInt16>
   private let splits: UnsafeMutablePointer<ck_split_activation>
   private let parts: [VectorQuantizedPart]
   /// Columns of each part with those that pad it, 0 where it takes no integers.
@@ -21,15 +22,19 @@ struct SplitActivations: @unchecked Sendable {
     let digits = tokens * Self.tokenBytes(columns)
     bytes = memory.bindMemory(to: Int8.self, capacity: digits)
     splits = (memory + digits).bindMemory(to: ck_split_activation.self, capacity: tokens * parts.count)
-    let names = memory + digits + tokens * parts.count * MemoryLayout<ck_split_activation>.stride
-    blocks = names.bindMemory(to: UInt16.self, capacity: tokens * columns / 64)
+    let memory = memory + digits + tokens * parts.count * MemoryLayout<ck_split_activation>.stride
+    names = memory.bindMemory(to: UInt16.self, capacity: tokens * Self.nameCount(columns))
   }
 
   /// Bytes that `tokens` activations take.
   static func byteCount(tokens: Int, parts: [VectorQuantizedPart]) -> Int {
     let columns = parts.reduce(0) { $0 + $1.paddedColumns }
-    return tokens * (tokenBytes(columns) + parts.count * MemoryLayout<ck_split_activation>.stride + columns / 32)
+    return tokens
+      * (tokenBytes(columns) + parts.count * MemoryLayout<ck_split_activation>.stride
+        + nameCount(columns) * MemoryLayout<UInt16>.stride)
   }
+
+  private static func nameCount(_ columns: Int) -> Int { columns / 64 + columns / 8 }
 
   /// Digits of tokens that are a power of two apart would share places in the caches.
   private static func tokenBytes(_ columns: Int) -> Int { 2 * columns + 64 }
@@ -37,14 +42,15 @@ struct SplitActivations: @unchecked Sendable {
   /// Splits the activation `x` of one token (in storage order) part by part; it must stay where it is.
   func fill(token: Int, with x: UnsafePointer<Float>, kernels: ck_kernels) {
     let own = bytes + token * Self.tokenBytes(columns)
+    let ownNames = names + token * Self.nameCount(columns)
     var next = 0
     for (index, part) in parts.enumerated() where padded[index] > 0 {
       let split = splits + token * parts.count + index
       split.initialize(
         to: ck_split_activation(
           values: x + part.firstColumn, low: own + 2 * next, high: own + 2 * next + padded[index],
-          large_blocks: blocks + (token * columns + next) / 64, blocks: padded[index] / 64, large: 0, scale: 0,
-          sum_low: 0, sum_high: 0, is_narrow: 0))
+          large_blocks: ownNames + next / 64, high_eights: ownNames + (columns / 64 + next / 8),
+          blocks: padded[index] / 64, large: 0, eights: 0, scale: 0, sum_low: 0, sum_high: 0, is_narrow: 0))
       kernels.split_activation(x + part.firstColumn, part.columnCount, CK_LARGE_VALUE, split)
       next += padded[index]
     }

@@ -28,8 +28,8 @@ public final class VectorQuantizedKernel: Sendable {
   /// three products with one token.
   package static let directTokenLimit = 3
 
-  /// From so many tokens on, kernels go through tiles of `CK_TILE_OUTPUTS` outputs.
-  private static let tileTokens = 16
+  /// From so many tokens on, tasks are kept small enough for their sums to stay in the cache.
+  private static let promptTokens = 16
 
   /// Activations that share a register, a lane for each.
   private static let laneCount = 16
@@ -175,20 +175,15 @@ public final class VectorQuantizedKernel: Sendable {
     }
   }
 
-  /// How many vector rows a task owns; a row's result does not depend on it.
+  /// How many vector rows a task owns, in whole bands; a row's result does not depend on it.
   ///
   /// For few tokens two long runs of rows a thread: codes are fetched ahead along a run, and the second run evens out what the first
-  /// took longer. For many, tiles whose sums stay in the cache. Whole multiples of the rows that kernels take together.
+  /// took longer. For many, as many as have sums that stay in the cache.
   private func rowsPerTask(tokens: Int) -> Int {
-    let threads = WorkerPool.shared.threadCount
+    let tasks = (tokens < Self.promptTokens ? 2 : 8) * WorkerPool.shared.threadCount
     let cached = Self.cachedSums / (tokens * vectorLength)
-    guard tokens >= Self.tileTokens else {
-      let tasks = 2 * threads
-      return max(8, min((vectorRows + tasks - 1) / tasks + 3, cached) / 4 * 4)
-    }
-    let tile = max(1, Int(CK_TILE_OUTPUTS) / vectorLength)
-    let even = vectorRows / (8 * threads) / tile
-    return tile * max(1, min(even, cached / tile))
+    let bands = (vectorRows + PlaneLayout.bandRows - 1) / PlaneLayout.bandRows
+    return PlaneLayout.bandRows * max(1, min((bands + tasks - 1) / tasks, cached / PlaneLayout.bandRows))
   }
 
   /// About how many bytes of memory a product takes: all of them, and those that stay where the codes are left on disk.
@@ -206,7 +201,9 @@ public final class VectorQuantizedKernel: Sendable {
       return (packed + tables, tables)
     }
     let rest = !settings.hasResidual ? 0 : settings.residualCentroidCount <= 16 ? 4 : 8
-    let planes = settings.groupCount * codeCount * ((settings.centroidCount <= 64 ? 6 : 8) + rest) / 8
+    let bandCodes = (layer.indices.rowCount + PlaneLayout.bandRows - 1) / PlaneLayout.bandRows * PlaneLayout.bandRows
+    let planes =
+      settings.groupCount * bandCodes * layer.indices.columnCount * ((settings.centroidCount <= 64 ? 6 : 8) + rest) / 8
     return (planes + (kernels.prefers_planes_for_prompts != 0 ? 0 : packed) + tables, tables)
   }
 

@@ -46,7 +46,8 @@ struct ByteMatrixTests {
           let digits = [Int8](repeating: 3, count: blocks * 64)
           var split = ck_split_activation(
             values: arena.place(values), low: arena.place(digits, offset: 1), high: arena.place(digits, offset: 3),
-            large_blocks: arena.place([UInt16](repeating: 0, count: blocks)), blocks: blocks, large: 0, scale: 0,
+            large_blocks: arena.place([UInt16](repeating: 0, count: blocks)), high_eights: nil, blocks: blocks,
+            large: 0, eights: 0, scale: 0,
             sum_low: 0, sum_high: 0, is_narrow: 0)
           variant.kernels.split_activation(arena.place(values, offset: 1), columns, largeValue, &split)
           let large = (0..<split.large).map { Int(split.large_blocks[$0]) }

@@ -71,7 +71,8 @@ struct CodeBytesTests {
     let digits = [Int8](repeating: 7, count: 64 * blocks)
     var split = ck_split_activation(
       values: arena.place(x), low: arena.place(digits, offset: 1), high: arena.place(digits, offset: 3),
-      large_blocks: arena.place([UInt16](repeating: 0, count: blocks)), blocks: blocks, large: 0, scale: 0,
+      large_blocks: arena.place([UInt16](repeating: 0, count: blocks)), high_eights: nil, blocks: blocks, large: 0,
+      eights: 0, scale: 0,
       sum_low: 0, sum_high: 0, is_narrow: 0)
     variant.kernels.split_activation(split.values, columns, activation == .wide ? 0 : CK_LARGE_VALUE, &split)
     return split

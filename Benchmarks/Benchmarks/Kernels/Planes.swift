@@ -38,8 +38,9 @@ private final class PlaneMatrices {
     self.kernels = kernels
     rows = 4096 / vectorLength  // of 3, the last output is left out
     let residualBytes = residualCount == 0 ? 0 : residualCount <= 16 ? columns / 2 : columns
-    let stride = (mainCount <= 64 ? columns / 4 * 3 : columns) + residualBytes
-    bytesPerMatrix = rows * stride
+    let bandRows = Int(CK_BAND_ROWS)
+    let stride = bandRows * ((mainCount <= 64 ? columns / 4 * 3 : columns) + residualBytes)
+    bytesPerMatrix = (rows + bandRows - 1) / bandRows * stride
     let size = Self.count * bytesPerMatrix
     codes = .allocate(capacity: size)
     // Codes beyond a codebook of 128 would only name bytes that are never read.
@@ -50,14 +51,14 @@ private final class PlaneMatrices {
     tables = .allocate(capacity: 6 * table)
     for i in 0..<(6 * table) { tables[i] = UInt8(truncatingIfNeeded: (i &* 0x85EB_CA6B) >> 11) }
     planes = ck_vq_planes(
-      codes: codes, row_stride: stride, columns: columns, vector_length: UInt32(vectorLength),
+      codes: codes, band_stride: stride, columns: columns, vector_length: UInt32(vectorLength),
       main_count: UInt32(mainCount), residual_count: UInt32(residualCount), main: tables,
       residual: residualCount > 0 ? UnsafePointer(tables + table) : nil, main_scale: 0.01, residual_scale: 0.003,
       escapes: ck_escapes(), joint: residualCount > 0 ? UnsafePointer(tables + 2 * table) : nil, joint_scale: 0.01,
       joint_escapes: ck_escapes())
     let tokens = 512
-    // Two bytes a value, and the names of large blocks.
-    digits = .allocate(byteCount: tokens * (2 * columns + columns / 32), alignment: 64)
+    // Two bytes a value, and the names of large blocks and of eights of columns with high digits.
+    digits = .allocate(byteCount: tokens * (2 * columns + columns / 32 + columns / 4), alignment: 64)
     splits = .allocate(capacity: tokens)
     let bytes = digits.bindMemory(to: Int8.self, capacity: 2 * tokens * columns)
     values = .allocate(capacity: columns)
@@ -68,7 +69,9 @@ private final class PlaneMatrices {
         values: values, low: own, high: own + columns,
         large_blocks: (digits + tokens * 2 * columns + token * columns / 32).bindMemory(
           to: UInt16.self, capacity: columns / 64),
-        blocks: columns / 64, large: 0, scale: 0, sum_low: 0, sum_high: 0, is_narrow: 0)
+        high_eights: (digits + tokens * (2 * columns + columns / 32) + token * columns / 4).bindMemory(
+          to: UInt16.self, capacity: columns / 8),
+        blocks: columns / 64, large: 0, eights: 0, scale: 0, sum_low: 0, sum_high: 0, is_narrow: 0)
       kernels.split_activation(values, columns, CK_LARGE_VALUE, splits + token)
     }
   }
@@ -87,7 +90,7 @@ private final class PlaneMatrices {
       kernels.vq_planes(&planes, 0, rows, splits, &y)
       return
     }
-    withUnsafeTemporaryAllocation(byteCount: ck_planes_scratch(planes.columns), alignment: 64) { scratch in
+    withUnsafeTemporaryAllocation(byteCount: Int(CK_PLANES_SCRATCH), alignment: 64) { scratch in
       guard let scratch = scratch.baseAddress else { return }
       kernels.vq_planes_many(&planes, 0, rows, splits, 1, tokens, ck_token_lanes(), 1, &y, 4096, scratch)
     }

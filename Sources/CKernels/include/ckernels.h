@@ -69,20 +69,23 @@ typedef struct {
   const float *CK_NULLABLE values;
 } ck_escapes;
 
+/// Rows whose codes lie together.
+#define CK_BAND_ROWS 8
+
 /// A vector-quantized matrix of small codebooks in the order in which the integer kernel reads it: at most 256 centroids
 /// in each stage, kept as bytes with a scale per stage.
 ///
-/// Row `n` (one per vector of `vector_length` outputs) starts at `codes + n * row_stride`. `columns` is a multiple of 64; a
-/// block is 64 columns. Every four blocks have their main codes, then, with a residual, their residual codes; so has each of the
-/// one to three blocks that are left. A code is a byte, with two exceptions. Main codes of four blocks take 192 bytes with up to
-/// 64 centroids: the lower six bits of byte `64 i + j` are the code of column `j` of block `i < 3`, the upper two are bits
-/// `2 i` and `2 i + 1` of that of column `j` of block 3. And residual codes of up to 16 centroids are nibbles: of a
-/// block's 32 bytes, byte `i` has column `i` in its lower half, `32 + i` in its upper half.
+/// A row is a vector of `vector_length` outputs; CK_BAND_ROWS rows are a band, of which number `b` starts at `codes + b * band_stride`. The
+/// last band is filled up with codes of 0. `columns` is a multiple of 64. A block is 8 columns of a band: code `8 i + j` is that of its row `i`
+/// and column `j`, so that the sum of a row stays in its lanes. Every four blocks have their main codes, then, with a residual, their residual
+/// codes. A code is a byte, with two exceptions. Main codes of four blocks take 192 bytes with up to 64 centroids: the lower six bits of
+/// byte `64 i + j` are code `j` of block `i < 3`, the upper two are bits `2 i` and `2 i + 1` of code `j` of block 3. And residual codes of up
+/// to 16 centroids are nibbles: of a block's 32 bytes, byte `i` has code `i` in its lower half, `32 + i` in its upper half.
 /// Element `e` of main centroid `k` is `main_scale * (main[e * 256 + k] - 128)`; likewise of a residual one, whose table is
 /// NULL without a residual. No byte of these two tables is 0.
 typedef struct {
   const uint8_t *codes;
-  size_t row_stride;
+  size_t band_stride;
   size_t columns;
   uint32_t vector_length;
   uint32_t main_count;
@@ -105,14 +108,17 @@ typedef struct {
 /// `x[c] = scale * (256 * high[c] + low[c])` to within half a scale. Only blocks named by `large_blocks` (`large` of them,
 /// rising) have a high byte; elsewhere `high` is not read. `sum_low` and `sum_high` are the sums of the bytes. With `is_narrow`,
 /// the magnitudes of all integers add up to less than 2^24, so that a sum of products with bytes fits 32 bits.
-/// `values` are the values themselves.
+/// `values` are the values themselves. `high_eights` (`eights` of them, rising; room for `8 * blocks`) names those eights of columns
+/// whose high bytes are not all 0; without it they are not named, and `vq_planes_many` is not for this activation.
 typedef struct {
   const float *values;
   int8_t *low;
   int8_t *high;
   uint16_t *large_blocks;
+  uint16_t *CK_NULLABLE high_eights;
   size_t blocks;
   size_t large;
+  size_t eights;
   float scale;
   int32_t sum_low;
   int32_t sum_high;
@@ -143,20 +149,12 @@ typedef struct {
   ck_escapes escapes;
 } ck_vq_bytes;
 
-/// Outputs, columns and activations that `vq_planes_many` goes through together for prompts.
-#define CK_TILE_OUTPUTS 64
-#define CK_TILE_COLUMNS 512
+/// What `vq_planes_many` goes through together: columns of four outputs of a band, and activations.
+#define CK_TILE_COLUMNS 640
 #define CK_TILE_TOKENS 512
 
-/// Bytes of a tile: 16 rows as they are looked up, the tile, sums of all activations, and where each stands.
-#define CK_TILE_BYTES \
-  (16 * (CK_TILE_COLUMNS + 64) + CK_TILE_OUTPUTS * CK_TILE_COLUMNS + (4 * CK_TILE_OUTPUTS + 2) * CK_TILE_TOKENS)
-
-/// Bytes that `vq_planes_many` works in.
-static inline size_t ck_planes_scratch(size_t columns) {
-  const size_t rows = 16 * (columns + 128), tile = CK_TILE_BYTES + 64;
-  return rows > tile ? rows : tile;
-}
+/// Bytes that `vq_planes_many` works in: a tile of bytes, sums of the outputs of a band, and what blocks of activations are large.
+enum { CK_PLANES_SCRATCH = 32 * CK_TILE_COLUMNS + CK_TILE_TOKENS * (2 * 128 + 4) + 64 };
 
 /// The values of several activations with a lane for each of 16: value `c` of activation `t` is `values[t / 16 * stride + 16 * c + t % 16]`.
 typedef struct {
@@ -273,7 +271,7 @@ typedef struct {
   void (*gemv_bytes)(
     const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, size_t tokens, float *y,
     size_t y_stride);
-  // As `vq_gemv` for vector rows [first, last), from planes and a split activation of as many columns: adds to
+  // As `vq_gemv` for vector rows [first, last), the first of them the first of a band, from planes and a split activation of as many columns: adds to
   // y[(n - first) * vector_length + e] the sum over c of x[c] * Q[n * vector_length + e, c]. Sums of integers are exact.
   // More than 65536 columns are not allowed.
   void (*vq_planes)(
@@ -285,7 +283,7 @@ typedef struct {
   // y + t * y_stride. With `joint`, main and residual stage are rounded to one byte in a common unit, which halves the work.
   // `lanes` may have the values of the activations once more; of whole groups of 16, and with vectors of at most 16 elements, they are
   // then read there alone by tables that prefer planes for prompts.
-  // `scratch` has room for ck_planes_scratch(columns) bytes.
+  // `scratch` has room for CK_PLANES_SCRATCH bytes.
   void (*vq_planes_many)(
     const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens,
     ck_token_lanes lanes, int joint, float *y, size_t y_stride, void *scratch);

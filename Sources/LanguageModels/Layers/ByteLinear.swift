@@ -78,7 +78,8 @@ final class ByteLinear: Linear, @unchecked Sendable {
       let own = digits + token * blocks * 128
       (splits + token).initialize(
         to: ck_split_activation(
-          values: x, low: own, high: own + blocks * 64, large_blocks: large + token * blocks, blocks: blocks, large: 0,
+          values: x, low: own, high: own + blocks * 64, large_blocks: large + token * blocks, high_eights: nil,
+          blocks: blocks, large: 0, eights: 0,
           scale: 0, sum_low: 0, sum_high: 0, is_narrow: 0))
       kernels.split_activation(x + token * columns, columns, 0, splits + token)
     }
