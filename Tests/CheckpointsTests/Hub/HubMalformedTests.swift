@@ -99,7 +99,9 @@ struct HubMalformedTests {
     #expect(scene.isWhole(try await scene.pull()))
     // How much of what came before has been read by then, and so stays, is a matter of time.
     let starts = scene.weightRequests.map { $0.rangeStart ?? 0 }
-    #expect(starts.count == 2, "\(starts)")
+    // A chunk may be handed over before what follows it turns out to be garbled: then the file does not have its checksum and is begun again.
+    let tookGarbled = end.hasPrefix("5") && starts == [0, length + 5, 0]
+    #expect(starts.count == 2 || tookGarbled, "\(starts)")
     #expect(starts.last.map { (0...length).contains($0) } == true)
   }
 

@@ -29,7 +29,7 @@ struct SearchTreeTests {
 
   @Test("Neither the tree nor hints change a result", arguments: Kind.allCases)
   func equality(_ kind: Kind) {
-    for (count, dimension) in [(4096, 8), (1024, 4)] {
+    for (count, dimension) in [(8192, 8), (4096, 6), (1024, 4)] {
       let centroids = values(kind, count: count, dimension: dimension, seed: 1)
       let plain = BlockedCodebook(centroids, dimension: dimension, usesTree: false)
       let tree = BlockedCodebook(centroids, dimension: dimension, usesTree: true)
