@@ -19,7 +19,7 @@ package final class ScratchMemory: Sendable {
 
   private let state = Mutex(State())
 
-  /// The allocator itself keeps smaller buffers.
+  /// Smaller buffers come from the thread's own stack.
   private static let leastBytes = 1 << 17
 
   /// Runs `body`, within which buffers are kept that others have given back; nothing is kept when the last one ends.
@@ -40,6 +40,10 @@ package final class ScratchMemory: Sendable {
   /// Runs `body` with at least `byteCount` bytes that start at a cache line.
   package func with<Result>(byteCount: Int, _ body: (UnsafeMutableRawPointer) throws -> Result) rethrows -> Result {
     guard byteCount >= Self.leastBytes else {
+      if let stack = ThreadStack.current, let memory = stack.push(byteCount: byteCount) {
+        defer { stack.pop(memory) }
+        return try body(memory)
+      }
       let memory = UnsafeMutableRawPointer.allocate(byteCount: max(byteCount, 1), alignment: 64)
       defer { memory.deallocate() }
       return try body(memory)

@@ -35,6 +35,28 @@ struct ScratchMemoryTests {
     #expect(scratch.keptBytes == 0)
   }
 
+  @Test("Small buffers lie one on top of the other, in any depth; threads have their own")
+  func small() {
+    /// Fills a buffer, goes deeper, and finds it as it was.
+    func nest(_ depth: Int, _ mark: UInt8) {
+      let count = 1 + depth * 7919 % 60_000
+      scratch.with(byteCount: count) { memory in
+        #expect(UInt(bitPattern: memory) % 64 == 0)
+        let bytes = memory.initializeMemory(as: UInt8.self, repeating: mark &+ UInt8(depth), count: count)
+        if depth > 0 { nest(depth - 1, mark) }
+        #expect((0..<count).allSatisfy { bytes[$0] == mark &+ UInt8(depth) })
+      }
+    }
+    parallelFor(16) { nest(40, UInt8($0)) }
+    // What was taken is free again, after an error too.
+    let first = address(64)
+    #expect(address(1000) == first)
+    struct Failure: Error {}
+    #expect(throws: Failure.self) { try scratch.with(byteCount: 100) { _ in throw Failure() } }
+    #expect(address(64) == first)
+    scratch.with(byteCount: 0) { outer in scratch.with(byteCount: 64) { #expect($0 == outer) } }
+  }
+
   @Test("An error gives everything back")
   func errors() {
     struct Failure: Error {}
