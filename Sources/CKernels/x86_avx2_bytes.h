@@ -21,14 +21,6 @@ AVX2_INLINE __m256i signed_products(__m256i bytes, __m256i digits) {
   return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
 }
 
-/// The sums of the lanes of eight vectors.
-AVX2_INLINE __m256i lane_sums8(const __m256i *a) {
-  const __m256i first = _mm256_hadd_epi32(_mm256_hadd_epi32(a[0], a[1]), _mm256_hadd_epi32(a[2], a[3]));
-  const __m256i second = _mm256_hadd_epi32(_mm256_hadd_epi32(a[4], a[5]), _mm256_hadd_epi32(a[6], a[7]));
-  return _mm256_add_epi32(
-    _mm256_permute2x128_si256(first, second, 0x20), _mm256_permute2x128_si256(first, second, 0x31));
-}
-
 void ck_avx2_add_escapes(
   const ck_escapes *escapes, size_t vector_length, size_t first, size_t last, const float *x, float *y);
 
