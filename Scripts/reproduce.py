@@ -417,7 +417,8 @@ def main():
         return
     page = arguments.folder / "report.html"
     files = [f"{name}={arguments.folder / path}" for name, path in dict.fromkeys(results)]
-    subprocess.run([VPTQ, "report", *files, "-o", page, "--title", "Accuracy, size and speed"], check=True)
+    # Names of rows begin with dashes.
+    subprocess.run([VPTQ, "report", "-o", page, "--title", "Accuracy, size and speed", "--", *files], check=True)
     print(f"wrote {tables(steps, results, arguments)} and {page}")
 
 
