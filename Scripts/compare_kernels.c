@@ -121,7 +121,8 @@ static float activation[N];
 
 static void our_work(void *pointer, int matrix, int part, int parts) {
   our_item *item = pointer;
-  const size_t middle = item->rows / 2, first = part == 0 ? 0 : middle, last = parts == 1 || part == 1 ? item->rows : middle;
+  // Tasks begin with whole bands.
+  const size_t middle = item->rows / 2 / CK_BAND_ROWS * CK_BAND_ROWS, first = part == 0 ? 0 : middle, last = parts == 1 || part == 1 ? item->rows : middle;
   float *y = item->y + first * item->v;
   memset(y, 0, (last - first) * item->v * 4);
   if (item->is_packed) item->kernels->vq_bytes(item->packed + matrix, first, last, &item->x, y);

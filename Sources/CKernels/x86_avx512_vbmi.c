@@ -12,6 +12,9 @@
 /// Codes that stay in the first-level cache while their elements are gone through in several passes, in bytes; one band at least.
 enum { CACHED_CODES = 16384 };
 
+/// How far ahead of codes that are gone through once the next ones are asked for, in bytes.
+enum { CODES_AHEAD = 16384 };
+
 /// The most bytes of escapes that are asked for before a product: what lies beyond is read in order.
 enum { MOST_AHEAD = 4096 };
 
@@ -80,27 +83,34 @@ VBMI_INLINE void add_large_four(
   }
 }
 
+/// Asks for some bytes, which memory brings meanwhile; few at a time, since a processor waits for no more than some.
+VBMI_INLINE void ask_ahead(const uint8_t *from, size_t bytes) {
+  for (size_t i = 0; i < bytes; i += 64) _mm_prefetch((const char *)from + i, _MM_HINT_T0);
+}
+
 /// Adds the products of all columns of a band, 64 at a time.
 VBMI_INLINE void add_columns(
   main_kind kind, residual_kind rest_kind, int elements, const pass_tables *tables, const uint8_t *band,
   const ck_split_activation *x, size_t ahead, pass_sums *sums) {
   const size_t four = main_bytes_of_four(kind) + rest_bytes_of_four(rest_kind);
+  // One stage goes as fast as memory does.
+  const int is_fast = rest_kind == NO_RESIDUAL;
   const uint16_t *large = x->large_blocks, *end = large + x->large;
   for (size_t b = 0; b < x->blocks; b++) {
     const uint8_t *from = band + 2 * b * four;
     const int8_t *low = x->low + 64 * b;
-    if (ahead) {
-      for (size_t i = 0; i < 2 * four; i += 64) _mm_prefetch((const char *)from + ahead + i, _MM_HINT_T0);
-    }
+    if (ahead) ask_ahead(from + ahead, is_fast ? four : 2 * four);
     if (large < end && *large == b) {
       const int8_t *high = x->high + 64 * b;
       const __m512i digits = _mm512_loadu_si512(high);
       const unsigned present = _mm512_test_epi64_mask(digits, digits);
       large++;
       add_large_four(kind, rest_kind, elements, tables, from, low, high, present, sums);
+      if (is_fast && ahead) ask_ahead(from + ahead + four, four);
       add_large_four(kind, rest_kind, elements, tables, from + four, low + 32, high + 32, present >> 4, sums);
     } else {
       add_four(kind, rest_kind, elements, tables, from, low, sums);
+      if (is_fast && ahead) ask_ahead(from + ahead + four, four);
       add_four(kind, rest_kind, elements, tables, from + four, low + 32, sums);
     }
   }
@@ -145,7 +155,7 @@ VBMI_INLINE void all_elements(
     for (size_t e = 0; e < v; e += together) {
       const size_t left = v - e;
       // Of several passes, the last asks for the codes of the rows to come.
-      const size_t ahead = v <= together ? AHEAD : left <= together ? bands * m->band_stride : 0;
+      const size_t ahead = v <= together ? CODES_AHEAD : left <= together ? bands * m->band_stride : 0;
       if (left >= 4) element_pass(kind, rest_kind, 4, m, n, end, e, x, ahead, target);
       else if (left == 3) element_pass(kind, rest_kind, 3, m, n, end, e, x, ahead, target);
       else if (left == 2) element_pass(kind, rest_kind, 2, m, n, end, e, x, ahead, target);
