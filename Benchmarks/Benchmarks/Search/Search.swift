@@ -43,11 +43,12 @@ struct Search {
       vectors, number, dimension, blocked, halfNorms, count / 16, &codes, &scores)
   }
 
-  /// The way that is faster for this size.
+  /// The way that the quantizer takes for this size (`BlockedCodebook`).
   func assign(
     _ vectors: [Float], _ number: Int, _ hints: [Int32]?, _ codes: inout [Int32], _ scores: inout [Float]
   ) {
-    if count < 4096 {
+    let isWide = [CK_AVX512, CK_AVX512_VBMI].contains(ck_active().pointee.isa)
+    if count < (isWide && dimension >= 8 ? 8192 : 4096) {
       brute(vectors, number, &codes, &scores)
     } else {
       nearest(vectors, number, hints, 1, &codes, &scores)
