@@ -122,7 +122,8 @@ static float activation[N];
 static void our_work(void *pointer, int matrix, int part, int parts) {
   our_item *item = pointer;
   // Tasks begin with whole bands.
-  const size_t middle = item->rows / 2 / CK_BAND_ROWS * CK_BAND_ROWS, first = part == 0 ? 0 : middle, last = parts == 1 || part == 1 ? item->rows : middle;
+  const size_t middle = item->rows / 2 / CK_BAND_ROWS * CK_BAND_ROWS;
+  const size_t first = part == 0 ? 0 : middle, last = parts == 1 || part == 1 ? item->rows : middle;
   float *y = item->y + first * item->v;
   memset(y, 0, (last - first) * item->v * 4);
   if (item->is_packed) item->kernels->vq_bytes(item->packed + matrix, first, last, &item->x, y);

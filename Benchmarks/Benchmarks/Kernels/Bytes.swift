@@ -81,8 +81,7 @@ private func withSplit(
       guard let x = values.baseAddress, let low = digits.baseAddress, let large = blocks.baseAddress else { return }
       var split = ck_split_activation(
         values: x, low: low, high: low + values.count, large_blocks: large, high_eights: nil, blocks: blocks.count,
-        large: 0,
-        eights: 0, scale: 0, sum_low: 0, sum_high: 0, is_narrow: 0)
+        large: 0, eights: 0, scale: 0, sum_low: 0, sum_high: 0, is_narrow: 0)
       kernels.split_activation(x, values.count, largeValue, &split)
       body(&split)
     }

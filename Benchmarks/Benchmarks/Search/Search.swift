@@ -43,12 +43,11 @@ struct Search {
       vectors, number, dimension, blocked, halfNorms, count / 16, &codes, &scores)
   }
 
-  /// The way that the quantizer takes for this size (`BlockedCodebook`).
+  /// The way that is faster for this size.
   func assign(
     _ vectors: [Float], _ number: Int, _ hints: [Int32]?, _ codes: inout [Int32], _ scores: inout [Float]
   ) {
-    let isWide = [CK_AVX512, CK_AVX512_VBMI].contains(ck_active().pointee.isa)
-    if count < (isWide && dimension >= 8 ? 8192 : 4096) {
+    if count < ck_tree_centroids(ck_active(), dimension) {
       brute(vectors, number, &codes, &scores)
     } else {
       nearest(vectors, number, hints, 1, &codes, &scores)

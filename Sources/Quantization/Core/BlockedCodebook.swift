@@ -3,13 +3,6 @@ import Tensors
 
 /// A codebook, laid out for the nearest-centroid kernels.
 package struct BlockedCodebook: Sendable {
-  /// From this size on the tree beats a search through all centroids for eight vectors at a time: AVX-512 goes through all of them about
-  /// twice as fast as other instruction sets, and in eight dimensions few boxes can be passed over.
-  private static func nearestTreeLimit(dimension: Int) -> Int {
-    let isWide = [CK_AVX512, CK_AVX512_VBMI].contains(ck_active().pointee.isa)
-    return isWide && dimension >= 8 ? 8192 : 4096
-  }
-
   /// `count × dimension`, row-major.
   package let centroids: [Float]
   package let count: Int
@@ -45,7 +38,7 @@ package struct BlockedCodebook: Sendable {
     _ vectors: UnsafePointer<Float>, count: Int, hints: UnsafePointer<Int32>? = nil,
     indices: UnsafeMutablePointer<Int32>, scores: UnsafeMutablePointer<Float>? = nil
   ) {
-    if let tree, self.count >= Self.nearestTreeLimit(dimension: dimension) {
+    if let tree, self.count >= ck_tree_centroids(ck_active(), dimension) {
       withUnsafeTemporaryAllocation(of: Float.self, capacity: scores == nil ? count : 0) { unwanted in
         guard let scores = scores ?? unwanted.baseAddress else { return }
         search(vectors, count: count, in: tree.codebook, hints: hints, width: 1, indices: indices, scores: scores)
