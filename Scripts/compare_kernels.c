@@ -194,8 +194,9 @@ static our_item *make_ours(const ck_kernels *kernels, size_t v, size_t k, size_t
     for (size_t i = 0; i < count; i++) codes[i] = (uint8_t)(k == 128 && r == 0 ? next_random() & 127 : next_random());
     item->planes[m] = (ck_vq_planes){
       .codes = codes, .band_stride = stride, .columns = N, .vector_length = (uint32_t)v, .main_count = (uint32_t)k,
-      .residual_count = (uint32_t)r, .main = tables, .residual = r ? tables + 256 * v : NULL, .main_scale = 0.01f,
-      .residual_scale = 0.003f, .escapes = own};
+      .residual_count = (uint32_t)r, .main = tables,
+      .residual = r ? (const int8_t *)tables + 256 * v : NULL, .scale = 0.01f, .fine_columns = r ? N / 16 : 0,
+      .fine_main = tables, .fine_residual = (const int8_t *)tables + 256 * v, .escapes = own};
   }
   return item;
 }

@@ -126,17 +126,22 @@ static void planes(const ck_kernels *p, const ck_kernels *k, size_t round) {
   const size_t length = lengths[below(11)], main = mains[below(5)], rest = rests[below(5)];
   const size_t blocks = 1 + below(18), columns = 64 * blocks, rows = 1 + below(40), outputs = rows * length;
   const size_t tokens = 1 + below(round % 8 == 0 ? 530 : 40), groups = tokens / 16;
-  const int joint = rest > 0 && round % 2;
   size_t stride;
   uint8_t *codes = make_planes(rows, blocks, main, rest, &stride);
-  uint8_t *tables[3] = {bytes_from(256 * length, 1), bytes_from(256 * length, 1), bytes_from(1024 * length, 0)};
+  // What both stages add up to often comes back at the other end.
+  uint8_t *tables[4];
+  for (size_t i = 0; i < 4; i++) tables[i] = bytes_from(256 * length, 0);
   escape_memory memory;
   const ck_escapes escapes = make_escapes(&memory, rows, columns, length);
   ck_vq_planes m = {
     .codes = codes, .band_stride = stride, .columns = columns, .vector_length = (uint32_t)length, .main_count = (uint32_t)main,
-    .residual_count = (uint32_t)rest, .main = tables[0], .main_scale = 0.01f, .residual_scale = 0.003f, .escapes = escapes,
-    .joint_scale = 0.02f, .joint_escapes = escapes};
-  if (rest) m.residual = tables[1], m.joint = tables[2];
+    .residual_count = (uint32_t)rest, .main = tables[0], .scale = 0.01f, .escapes = escapes};
+  if (rest) {
+    m.residual = (const int8_t *)tables[1];
+    m.fine_columns = 32 * below(2 * blocks + 1);
+    m.fine_main = tables[2];
+    m.fine_residual = (const int8_t *)tables[3];
+  }
   activations x = make_activations(k, tokens, columns - below(64), blocks, CK_LARGE_VALUE);
   // Escapes read whole rows of values.
   free(x.values);
@@ -151,17 +156,17 @@ static void planes(const ck_kernels *p, const ck_kernels *k, size_t round) {
   void *scratch = room(CK_PLANES_SCRATCH);
   for (size_t i = 0; i < tokens * outputs; i++) own[i] = 1;
   const ck_token_lanes given = {round % 3 ? lanes : NULL, 16 * columns};
-  k->vq_planes_many(&m, 0, rows, x.splits, 1, tokens, given, joint, own, outputs, scratch);
+  k->vq_planes_many(&m, 0, rows, x.splits, 1, tokens, given, own, outputs, scratch);
   for (size_t t = 0; t < tokens; t += 1 + tokens / 5) {
     for (size_t i = 0; i < outputs; i++) portable[i] = 1;
-    p->vq_planes_many(&m, 0, rows, x.splits + t, 1, 1, (ck_token_lanes){NULL, 0}, joint, portable, outputs, scratch);
+    p->vq_planes_many(&m, 0, rows, x.splits + t, 1, 1, (ck_token_lanes){NULL, 0}, portable, outputs, scratch);
     compare(own + t * outputs, portable, outputs, "vq_planes_many", length, 1000 * main + rest);
-    if (joint || (main > k->plane_centroids && k->plane_centroids > 0)) continue;
+    if (main > k->plane_centroids && k->plane_centroids > 0) continue;
     for (size_t i = 0; i < outputs; i++) own[t * outputs + i] = 1;
     k->vq_planes(&m, 0, rows, x.splits + t, own + t * outputs);
     compare(own + t * outputs, portable, outputs, "vq_planes", length, 1000 * main + rest);
   }
-  free(codes), free(tables[0]), free(tables[1]), free(tables[2]), free(lanes), free(own), free(portable), free(scratch);
+  free(codes), free(tables[0]), free(tables[1]), free(tables[2]), free(tables[3]), free(lanes), free(own), free(portable), free(scratch);
   release_escapes(&memory);
   release_activations(&x);
 }

@@ -185,15 +185,15 @@ void ck_portable_split_activation(const float *x, size_t n, float large_value, c
     for (size_t i = 64 * b; i < 64 * b + 64; i++) {
       const int value = i < n && inverse > 0 ? (int)lrintf(x[i] * inverse) : 0;
       const int low = is_large ? ((value + 128) & 255) - 128 : value;
-      split->low[i] = (int8_t)low;
-      split->sum_low += low;
+      split->low[i] = (int8_t)(low < -127 ? -127 : low);
+      split->sum_low += split->low[i];
       magnitudes += value < 0 ? -value : value;
       if (!is_large) continue;
       split->high[i] = (int8_t)((value - low) / 256);
       split->sum_high += split->high[i];
     }
   }
-  split->is_narrow = magnitudes < 1 << 24;
+  split->is_narrow = magnitudes < CK_NARROW_SUM;
   name_eights(split);
 }
 
@@ -273,52 +273,44 @@ void ck_add_escapes(
   }
 }
 
-/// The sum of both stages in their common unit.
-static int joint_value(const ck_vq_planes *m, size_t e, uint8_t main, uint8_t rest) {
-  const size_t part = 256 * m->vector_length;
-  const uint8_t *at = m->joint + 256 * e;
-  const int a = 256 * (at[main] - 128) + at[part + main], b = 256 * (at[2 * part + rest] - 128) + at[3 * part + rest];
-  const int sum = a + b > 32767 - 128 ? 32767 - 128 : a + b;
-  const int value = (sum + 128) >> 8;
-  return value < -128 ? -128 : value;
+/// The integer that both bytes stand for together.
+static int both_stages(uint8_t main, int8_t rest) { return (uint8_t)(main + rest) - 128; }
+
+/// What fine bytes add, of whole runs rounded: `lanes` has the sums of the run until now.
+static int64_t end_fine_run(int64_t *lanes) {
+  int64_t sum = 0;
+  for (int i = 0; i < 2; i++) {
+    sum += (lanes[i] + 64) >> 7;
+    lanes[i] = 0;
+  }
+  return sum;
 }
 
 void ck_portable_planes_sums(
-  const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, int joint, float *y) {
+  const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y) {
   for (size_t n = first; n < last; n++) {
     for (size_t e = 0; e < m->vector_length; e++) {
-      int64_t main_sum = 0, residual_sum = 0;
+      int64_t sum = 0, fine[2] = {0, 0};
       size_t next = 0;
-      for (size_t b = 0; b < x->blocks; b++) {
-        const int is_large = next < x->large && x->large_blocks[next] == b;
-        if (is_large) next++;
-        for (size_t c = 64 * b; c < 64 * b + 64; c++) {
-          const int64_t whole = x->low[c] + (is_large ? 256 * x->high[c] : 0);
-          const uint8_t code = main_code(m, n, c), rest = m->residual ? residual_code(m, n, c) : 0;
-          if (joint) {
-            main_sum += whole * joint_value(m, e, code, rest);
-            continue;
-          }
-          main_sum += whole * (m->main[e * 256 + code] - 128);
-          if (m->residual) residual_sum += whole * (m->residual[e * 256 + rest] - 128);
-        }
+      for (size_t c = 0; c < 64 * x->blocks; c++) {
+        while (next < x->large && x->large_blocks[next] < c / 64) next++;
+        const int is_large = next < x->large && x->large_blocks[next] == c / 64;
+        const int64_t whole = x->low[c] + (is_large ? 256 * x->high[c] : 0);
+        const size_t k = e * 256 + main_code(m, n, c), r = e * 256 + (m->residual ? residual_code(m, n, c) : 0);
+        sum += whole * both_stages(m->main[k], m->residual ? m->residual[r] : 0);
+        if (c >= m->fine_columns) continue;
+        fine[c / 4 % 2] += whole * both_stages(m->fine_main[k], m->fine_residual[r]);
+        if ((c + 1) % CK_FINE_RUN == 0 || c + 1 == m->fine_columns) sum += end_fine_run(fine);
       }
-      float value = (joint ? m->joint_scale : m->main_scale) * (float)main_sum;
-      if (m->residual && !joint) value += m->residual_scale * (float)residual_sum;
-      y[(n - first) * m->vector_length + e] += x->scale * value;
+      y[(n - first) * m->vector_length + e] += m->scale * x->scale * (float)sum;
     }
   }
 }
 
-static void planes_product(
-  const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, int joint, float *y) {
-  ck_portable_planes_sums(m, first, last, x, joint, y);
-  ck_add_escapes(joint ? &m->joint_escapes : &m->escapes, m->vector_length, first, last, x->values, y);
-}
-
 void ck_portable_vq_planes(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y) {
-  planes_product(m, first, last, x, 0, y);
+  ck_portable_planes_sums(m, first, last, x, y);
+  ck_add_escapes(&m->escapes, m->vector_length, first, last, x->values, y);
 }
 
 /// The sums of one row of packed codes, `[stage][element]`.
@@ -362,12 +354,10 @@ void ck_portable_vq_bytes(
 
 void ck_portable_vq_planes_many(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens,
-  ck_token_lanes lanes, int joint, float *y, size_t y_stride, void *scratch) {
+  ck_token_lanes lanes, float *y, size_t y_stride, void *scratch) {
   (void)scratch;
   (void)lanes;
-  for (size_t t = 0; t < tokens; t++) {
-    planes_product(m, first, last, x + t * x_stride, joint && m->residual, y + t * y_stride);
-  }
+  for (size_t t = 0; t < tokens; t++) ck_portable_vq_planes(m, first, last, x + t * x_stride, y + t * y_stride);
 }
 
 void ck_portable_token_lanes(const float *x, size_t x_stride, size_t tokens, size_t n, float *lanes) {

@@ -42,9 +42,9 @@ float ck_portable_byte_row(const float *values, size_t blocks, uint8_t *bytes);
 void ck_portable_gemv_bytes(
   const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, size_t tokens, float *y,
   size_t y_stride);
-/// As `vq_planes`, without escapes; with `joint` both stages in one unit.
+/// As `vq_planes`, without escapes.
 void ck_portable_planes_sums(
-  const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, int joint, float *y);
+  const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y);
 void ck_portable_vq_planes(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y);
 void ck_avx2_split_activation(const float *x, size_t n, float large_value, ck_split_activation *split);
@@ -56,14 +56,14 @@ void ck_avx2_vq_planes(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y);
 void ck_avx2_vq_planes_many(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens,
-  ck_token_lanes lanes, int joint, float *y, size_t y_stride, void *scratch);
+  ck_token_lanes lanes, float *y, size_t y_stride, void *scratch);
 void ck_avx2_vq_bytes(
   const ck_vq_bytes *m, size_t first, size_t last, const ck_split_activation *x, float *y);
 void ck_portable_vq_bytes(
   const ck_vq_bytes *m, size_t first, size_t last, const ck_split_activation *x, float *y);
 void ck_portable_vq_planes_many(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens,
-  ck_token_lanes lanes, int joint, float *y, size_t y_stride, void *scratch);
+  ck_token_lanes lanes, float *y, size_t y_stride, void *scratch);
 void ck_portable_token_lanes(const float *x, size_t x_stride, size_t tokens, size_t n, float *lanes);
 void ck_portable_gather_lanes(
   const float *x, const uint32_t *columns, const float *factors, size_t n, float *y, float *rows, size_t row_stride);

@@ -60,6 +60,7 @@ AVX2_INLINE void split_block(
         low[k] = _mm256_sub_epi32(_mm256_and_si256(_mm256_add_epi32(value, half), byte), half);
         high[k] = _mm256_srai_epi32(_mm256_sub_epi32(value, low[k]), 8);
         sums->high = _mm256_add_epi32(sums->high, high[k]);
+        low[k] = _mm256_max_epi32(low[k], _mm256_set1_epi32(-127));
       }
       sums->low = _mm256_add_epi32(sums->low, low[k]);
     }
@@ -102,7 +103,7 @@ AVX2 void ck_avx2_split_activation(const float *x, size_t n, float large_value, 
   split->sum_low = integer_sum(sums.low);
   split->sum_high = integer_sum(sums.high);
   // At most 65536 values of up to 32512.
-  split->is_narrow = integer_sum(sums.magnitudes) < 1 << 24;
+  split->is_narrow = integer_sum(sums.magnitudes) < CK_NARROW_SUM;
   name_eights(split);
 }
 

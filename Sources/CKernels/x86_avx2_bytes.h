@@ -14,10 +14,10 @@ AVX2_INLINE __m256i load_values(const int8_t *from) { return _mm256_loadu_si256(
 
 /// Products of 32 bytes with digits, added up by fours.
 ///
-/// Bytes with a sign are multiplied by magnitudes: 2 * 127 * 128 fits the 16 bits of a pair, which 2 * 127 * 255 would not. That
-/// changes the sign of bytes, so that none may be -128.
+/// Magnitudes of bytes are multiplied by digits with a sign: 2 * 128 * 127 fits the 16 bits of a pair, which 2 * 255 * 127 would not. That
+/// changes the sign of digits, of which none is -128.
 AVX2_INLINE __m256i signed_products(__m256i bytes, __m256i digits) {
-  const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(digits), _mm256_sign_epi8(bytes, digits));
+  const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(bytes), _mm256_sign_epi8(digits, bytes));
   return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
 }
 

@@ -73,10 +73,16 @@ AVX2_INLINE __m256i index_of(__m256i codes, int q) {
   return _mm256_adds_epu8(_mm256_xor_si256(codes, _mm256_set1_epi8((char)(16 * q))), above);
 }
 
-/// 16 entries of a table, with a sign, in both halves.
-AVX2_INLINE __m256i sixteen_entries(const uint8_t *table) {
-  const __m128i entries = _mm_loadu_si128((const __m128i *)table);
-  return _mm256_broadcastsi128_si256(_mm_xor_si128(entries, _mm_set1_epi8(-128)));
+/// Both halves of a register have 16 entries of a table, with a sign, so many times.
+AVX2_INLINE void main_entries(int parts, const uint8_t *table, __m256i *entries) {
+  for (int q = 0; q < parts; q++) {
+    const __m128i own = _mm_loadu_si128((const __m128i *)(table + 16 * q));
+    entries[q] = _mm256_broadcastsi128_si256(_mm_xor_si128(own, _mm_set1_epi8(-128)));
+  }
+}
+
+AVX2_INLINE void rest_entries(int parts, const int8_t *table, __m256i *entries) {
+  for (int q = 0; q < parts; q++) entries[q] = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(table + 16 * q)));
 }
 
 /// The indices of half `h` of the blocks [b, end) of a band for one stage; `b` is a multiple of four.
@@ -93,18 +99,58 @@ AVX2_INLINE void read_codes(
   }
 }
 
-/// Looks up one element of the centroids of `count` codes: bytes with a sign.
-AVX2_INLINE void look_up(int parts, const uint8_t *table, const stage_codes *stage, size_t count, int8_t *values) {
-  __m256i entries[16];
-  for (int q = 0; q < parts; q++) entries[q] = sixteen_entries(table + 16 * q);
-  for (size_t c = 0; c < count; c += 32) {
-    __m256i sum = _mm256_shuffle_epi8(entries[0], _mm256_load_si256((const __m256i *)(stage->indices[0] + c)));
-    for (int q = 1; q < parts; q++) {
-      const __m256i index = _mm256_load_si256((const __m256i *)(stage->indices[q] + c));
-      sum = _mm256_or_si256(sum, _mm256_shuffle_epi8(entries[q], index));
-    }
-    _mm256_store_si256((__m256i *)(values + c), sum);
+/// Bytes with a sign of 32 codes.
+AVX2_INLINE __m256i looked_up(int parts, const __m256i *entries, const stage_codes *stage, size_t c) {
+  __m256i values = _mm256_shuffle_epi8(entries[0], _mm256_load_si256((const __m256i *)(stage->indices[0] + c)));
+  for (int q = 1; q < parts; q++) {
+    const __m256i index = _mm256_load_si256((const __m256i *)(stage->indices[q] + c));
+    values = _mm256_or_si256(values, _mm256_shuffle_epi8(entries[q], index));
   }
+  return values;
+}
+
+/// How many of `count` blocks of eight columns from `b` on fine tables are for.
+static inline size_t fine_blocks(const ck_vq_planes *m, size_t b, size_t count) {
+  const size_t end = m->fine_columns / 8;
+  return end <= b ? 0 : end - b < count ? end - b : count;
+}
+
+/// Whether a run of fine columns ends with the block before `end`.
+static inline int ends_fine_run(const ck_vq_planes *m, size_t end) {
+  return end % (CK_FINE_RUN / 8) == 0 || end >= m->fine_columns / 8;
+}
+
+/// Adds what a run of fine columns gave, rounded, to the sum of the coarse ones.
+AVX2_INLINE void end_fine_run(__m256i *sum, __m256i *fine) {
+  *sum = _mm256_add_epi32(*sum, _mm256_srai_epi32(_mm256_add_epi32(*fine, _mm256_set1_epi32(64)), 7));
+  *fine = _mm256_setzero_si256();
+}
+
+/// The first of the large blocks from `large` on that does not lie before block `end` of eight columns.
+static inline const uint16_t *large_before(const ck_split_activation *x, const uint16_t *large, size_t end) {
+  while (large < x->large_blocks + x->large && 8 * (size_t)*large < end) large++;
+  return large;
+}
+
+/// Looks up one element of `count` codes of one stage: bytes with a sign, added to `values` with `adding`.
+AVX2_INLINE void look_up(int parts, const __m256i *entries, const stage_codes *stage, size_t count, int adding, int8_t *values) {
+  for (size_t c = 0; c < count; c += 32) {
+    __m256i *target = (__m256i *)(values + c);
+    const __m256i own = looked_up(parts, entries, stage, c);
+    _mm256_store_si256(target, adding ? _mm256_add_epi8(_mm256_load_si256(target), own) : own);
+  }
+}
+
+/// The same of both stages together.
+AVX2_INLINE void look_up_both(
+  int parts, code_kind rest_kind, int rest_parts, const uint8_t *main, const int8_t *residual, const stage_codes *main_codes,
+  const stage_codes *rest_codes, size_t count, int8_t *values) {
+  __m256i entries[16];
+  main_entries(parts, main, entries);
+  look_up(parts, entries, main_codes, count, 0, values);
+  if (rest_kind == NO_CODES) return;
+  rest_entries(rest_parts, residual, entries);
+  look_up(rest_parts, entries, rest_codes, count, 1, values);
 }
 
 /// Eight digits for the eight columns of a block, in every row.
@@ -129,14 +175,15 @@ AVX2_INLINE __m256i chunk_products(
   other = _mm256_setzero_si256();
   for (; large < large_end; large++) {
     const int8_t *own = values + 4 * (64 * (size_t)*large - first), *high = x->high + 64 * (size_t)*large;
-    for (size_t b = 0; b < 8; b++) {
+    // The last fine columns may be half a large block.
+    for (size_t b = 0; b < 8 && own + 32 * b < values + 32 * blocks; b++) {
       other = _mm256_add_epi32(other, signed_products(load_values(own + 32 * b), eight_columns(high + 8 * b)));
     }
   }
   return _mm256_add_epi32(sum, _mm256_slli_epi32(other, 8));
 }
 
-/// Two sums for each row of half a band, of both stages: `[stage][token][element]`.
+/// Two sums for each row of half a band: `[coarse or fine][token][element]`.
 typedef struct { __m256i lanes[2][TOKENS][PASS]; } pass_sums;
 
 /// The sums of the four rows.
@@ -148,14 +195,11 @@ AVX2_INLINE __m128 row_sums(__m256i lanes) {
 
 /// Adds `elements` elements of the first `rows` rows for one activation to y[row * vector_length].
 AVX2_INLINE void add_outputs(
-  const ck_vq_planes *m, const ck_split_activation *x, const __m256i *main, const __m256i *rest, size_t rows, size_t elements,
-  float *y) {
-  const __m128 main_unit = _mm_set1_ps(m->main_scale * x->scale), rest_unit = _mm_set1_ps(m->residual_scale * x->scale);
+  const ck_vq_planes *m, const ck_split_activation *x, const __m256i *sums, size_t rows, size_t elements, float *y) {
+  const __m128 unit = _mm_set1_ps(m->scale * x->scale);
   for (size_t e = 0; e < elements; e++) {
     float values[ROWS];
-    __m128 sum = _mm_mul_ps(row_sums(main[e]), main_unit);
-    if (m->residual) sum = _mm_fmadd_ps(row_sums(rest[e]), rest_unit, sum);
-    _mm_storeu_ps(values, sum);
+    _mm_storeu_ps(values, _mm_mul_ps(row_sums(sums[e]), unit));
     for (size_t i = 0; i < rows; i++) y[i * m->vector_length + e] += values[i];
   }
 }
@@ -176,29 +220,32 @@ AVX2_INLINE void half_pass(
     const size_t count = blocks - b < CHUNK_BLOCKS ? blocks - b : CHUNK_BLOCKS, end = b + count;
     read_codes(parts, m->main_count <= 64 ? SMALL_CODES : MAIN_CODES, &layout, band, h, b, end, &main);
     if (rest_kind != NO_CODES) read_codes(rest_parts, rest_kind, &layout, band, h, b, end, &rest);
-    const uint16_t *large_end[TOKENS];
+    const uint16_t *large_end[TOKENS], *fine_end[TOKENS];
+    // Fine tables are for the first columns alone.
+    const size_t fine = rest_kind == NO_CODES ? 0 : fine_blocks(m, b, count);
     for (size_t t = 0; t < tokens; t++) {
-      const ck_split_activation *own = x + t * x_stride;
-      large_end[t] = large[t];
-      while (large_end[t] < own->large_blocks + own->large && 8 * (size_t)*large_end[t] < end) large_end[t]++;
+      large_end[t] = large_before(x + t * x_stride, large[t], end);
+      fine_end[t] = large_before(x + t * x_stride, large[t], b + fine);
     }
     for (size_t i = 0; i < elements; i++) {
-      look_up(parts, m->main + 256 * (e + i), &main, 32 * count, values);
+      const size_t own = 256 * (e + i);
+      look_up_both(parts, rest_kind, rest_parts, m->main + own, rest_kind == NO_CODES ? NULL : m->residual + own, &main, &rest, 32 * count, values);
       for (size_t t = 0; t < tokens; t++) {
-        const __m256i own = chunk_products(values, 8 * b, count, x + t * x_stride, large[t], large_end[t]);
-        sums.lanes[0][t][i] = _mm256_add_epi32(sums.lanes[0][t][i], own);
+        const __m256i added = chunk_products(values, 8 * b, count, x + t * x_stride, large[t], large_end[t]);
+        sums.lanes[0][t][i] = _mm256_add_epi32(sums.lanes[0][t][i], added);
       }
-      if (rest_kind == NO_CODES) continue;
-      look_up(rest_parts, m->residual + 256 * (e + i), &rest, 32 * count, values);
+      if (fine == 0) continue;
+      look_up_both(parts, rest_kind, rest_parts, m->fine_main + own, m->fine_residual + own, &main, &rest, 32 * fine, values);
       for (size_t t = 0; t < tokens; t++) {
-        const __m256i own = chunk_products(values, 8 * b, count, x + t * x_stride, large[t], large_end[t]);
-        sums.lanes[1][t][i] = _mm256_add_epi32(sums.lanes[1][t][i], own);
+        const __m256i added = chunk_products(values, 8 * b, fine, x + t * x_stride, large[t], fine_end[t]);
+        sums.lanes[1][t][i] = _mm256_add_epi32(sums.lanes[1][t][i], added);
+        if (ends_fine_run(m, b + fine)) end_fine_run(&sums.lanes[0][t][i], &sums.lanes[1][t][i]);
       }
     }
     for (size_t t = 0; t < tokens; t++) large[t] = large_end[t];
   }
   for (size_t t = 0; t < tokens; t++) {
-    add_outputs(m, x + t * x_stride, sums.lanes[0][t], sums.lanes[1][t], rows, elements, y + t * y_stride + e);
+    add_outputs(m, x + t * x_stride, sums.lanes[0][t], rows, elements, y + t * y_stride + e);
   }
 }
 
@@ -248,11 +295,9 @@ static rows_function rows_of(const ck_vq_planes *m) {
 
 void ck_avx2_vq_planes_many(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens,
-  ck_token_lanes lanes, int joint, float *y, size_t y_stride, void *scratch) {
-  if (joint && m->residual) {
-    ck_portable_vq_planes_many(m, first, last, x, x_stride, tokens, lanes, joint, y, y_stride, scratch);
-    return;
-  }
+  ck_token_lanes lanes, float *y, size_t y_stride, void *scratch) {
+  (void)lanes;
+  (void)scratch;
   const rows_function rows = rows_of(m);
   for (size_t t = 0; t < tokens;) {
     // No real activation is so wide that its sums need more than 32 bits.
@@ -272,41 +317,44 @@ void ck_avx2_vq_planes_many(
 
 // One activation with codebooks of up to 64 centroids: what is looked up is multiplied at once.
 
-/// Bytes with a sign of 32 codes.
-AVX2_INLINE __m256i looked_up(int parts, const __m256i *entries, const stage_codes *stage, size_t c) {
-  __m256i values = _mm256_shuffle_epi8(entries[0], _mm256_load_si256((const __m256i *)(stage->indices[0] + c)));
-  for (int q = 1; q < parts; q++) {
-    const __m256i index = _mm256_load_si256((const __m256i *)(stage->indices[q] + c));
-    values = _mm256_or_si256(values, _mm256_shuffle_epi8(entries[q], index));
-  }
-  return values;
+/// One element of both codebooks.
+typedef struct { __m256i main[4], rest[4]; } element_tables;
+
+/// How many shuffles a residual table of at most 64 centroids takes.
+AVX2_INLINE int small_parts(code_kind rest_kind) { return rest_kind == NIBBLE_CODES ? 1 : 4; }
+
+/// Bytes with a sign of 32 codes, both stages together.
+AVX2_INLINE __m256i values_of(
+  code_kind rest_kind, const element_tables *tables, const stage_codes *main, const stage_codes *rest, size_t c) {
+  const __m256i values = looked_up(4, tables->main, main, c);
+  if (rest_kind == NO_CODES) return values;
+  return _mm256_add_epi8(values, looked_up(small_parts(rest_kind), tables->rest, rest, c));
 }
 
 /// The products of one element of a chunk's codes, two sums for each row; the arguments are those of `chunk_products`.
 AVX2_INLINE __m256i element_products(
-  int parts, const uint8_t *table, const stage_codes *stage, size_t first, size_t blocks, const ck_split_activation *x,
-  const uint16_t *large, const uint16_t *large_end) {
-  __m256i entries[4];
-  for (int q = 0; q < parts; q++) entries[q] = sixteen_entries(table + 16 * q);
+  code_kind rest_kind, const uint8_t *main_table, const int8_t *rest_table, const stage_codes *main, const stage_codes *rest,
+  size_t first, size_t blocks, const ck_split_activation *x, const uint16_t *large, const uint16_t *large_end) {
+  element_tables tables;
+  main_entries(4, main_table, tables.main);
+  if (rest_kind != NO_CODES) rest_entries(small_parts(rest_kind), rest_table, tables.rest);
   const int8_t *low = x->low + first;
   __m256i sum = _mm256_setzero_si256(), other = sum;
   for (size_t b = 0; b < blocks; b += 2) {
-    sum = _mm256_add_epi32(sum, signed_products(looked_up(parts, entries, stage, 32 * b), eight_columns(low + 8 * b)));
-    other = _mm256_add_epi32(
-      other, signed_products(looked_up(parts, entries, stage, 32 * b + 32), eight_columns(low + 8 * b + 8)));
+    sum = _mm256_add_epi32(sum, signed_products(values_of(rest_kind, &tables, main, rest, 32 * b), eight_columns(low + 8 * b)));
+    other = _mm256_add_epi32(other, signed_products(values_of(rest_kind, &tables, main, rest, 32 * b + 32), eight_columns(low + 8 * b + 8)));
   }
   sum = _mm256_add_epi32(sum, other);
   other = _mm256_setzero_si256();
   for (; large < large_end; large++) {
     const int8_t *high = x->high + 64 * (size_t)*large;
     const size_t own = 4 * (64 * (size_t)*large - first);
-    for (size_t b = 0; b < 8; b++) {
+    for (size_t b = 0; b < 8 && own + 32 * b < 32 * blocks; b++) {
       int64_t eight;
       memcpy(&eight, high + 8 * b, sizeof eight);
       // Most have none.
       if (eight == 0) continue;
-      const __m256i values = looked_up(parts, entries, stage, own + 32 * b);
-      other = _mm256_add_epi32(other, signed_products(values, _mm256_set1_epi64x(eight)));
+      other = _mm256_add_epi32(other, signed_products(values_of(rest_kind, &tables, main, rest, own + 32 * b), _mm256_set1_epi64x(eight)));
     }
   }
   return _mm256_add_epi32(sum, _mm256_slli_epi32(other, 8));
@@ -316,30 +364,33 @@ AVX2_INLINE __m256i element_products(
 AVX2_INLINE void half_alone(
   code_kind rest_kind, const ck_vq_planes *m, const uint8_t *band, size_t h, size_t rows, size_t e, size_t elements,
   const ck_split_activation *x, float *y) {
-  const int rest_parts = rest_kind == NIBBLE_CODES ? 1 : 4;
   const band_layout layout = layout_of(m);
   stage_codes main, rest;
   __m256i sums[2][PASS];
   for (size_t i = 0; i < PASS; i++) sums[0][i] = sums[1][i] = _mm256_setzero_si256();
-  const uint16_t *large = x->large_blocks, *end_of_large = large + x->large;
+  const uint16_t *large = x->large_blocks;
   const size_t blocks = m->columns / 8;
   for (size_t b = 0; b < blocks; b += CHUNK_BLOCKS) {
     const size_t count = blocks - b < CHUNK_BLOCKS ? blocks - b : CHUNK_BLOCKS, end = b + count;
     read_codes(4, SMALL_CODES, &layout, band, h, b, end, &main);
-    if (rest_kind != NO_CODES) read_codes(rest_parts, rest_kind, &layout, band, h, b, end, &rest);
-    const uint16_t *large_end = large;
-    while (large_end < end_of_large && 8 * (size_t)*large_end < end) large_end++;
+    if (rest_kind != NO_CODES) read_codes(small_parts(rest_kind), rest_kind, &layout, band, h, b, end, &rest);
+    const size_t fine = rest_kind == NO_CODES ? 0 : fine_blocks(m, b, count);
+    const uint16_t *large_end = large_before(x, large, end), *fine_end = large_before(x, large, b + fine);
     for (size_t i = 0; i < elements; i++) {
       const size_t own = 256 * (e + i);
-      const __m256i added = element_products(4, m->main + own, &main, 8 * b, count, x, large, large_end);
+      const uint8_t *table = m->main + own;
+      const int8_t *rest_table = rest_kind == NO_CODES ? NULL : m->residual + own;
+      const __m256i added = element_products(rest_kind, table, rest_table, &main, &rest, 8 * b, count, x, large, large_end);
       sums[0][i] = _mm256_add_epi32(sums[0][i], added);
-      if (rest_kind == NO_CODES) continue;
-      const __m256i more = element_products(rest_parts, m->residual + own, &rest, 8 * b, count, x, large, large_end);
+      if (fine == 0) continue;
+      const __m256i more = element_products(
+        rest_kind, m->fine_main + own, m->fine_residual + own, &main, &rest, 8 * b, fine, x, large, fine_end);
       sums[1][i] = _mm256_add_epi32(sums[1][i], more);
+      if (ends_fine_run(m, b + fine)) end_fine_run(sums[0] + i, sums[1] + i);
     }
     large = large_end;
   }
-  add_outputs(m, x, sums[0], sums[1], rows, elements, y + e);
+  add_outputs(m, x, sums[0], rows, elements, y + e);
 }
 
 #define ROWS_ALONE(kind) \
@@ -359,7 +410,7 @@ ROWS_ALONE(BYTE_CODES)
 
 void ck_avx2_vq_planes(const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y) {
   if (!x->is_narrow || m->main_count > 64 || m->residual_count > 64) {
-    ck_avx2_vq_planes_many(m, first, last, x, 1, 1, (ck_token_lanes){NULL, 0}, 0, y, 0, NULL);
+    ck_avx2_vq_planes_many(m, first, last, x, 1, 1, (ck_token_lanes){NULL, 0}, y, 0, NULL);
     return;
   }
   if (!m->residual) rows_alone_NO_CODES(m, first, last, x, y);

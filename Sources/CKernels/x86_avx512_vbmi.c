@@ -21,18 +21,16 @@ enum { MOST_AHEAD = 4096 };
 /// The tables of up to four elements.
 typedef struct { byte_table main[4], residual[4]; } pass_tables;
 
-/// Sums over columns of up to four elements of a band; the main stage's in two sets where one would wait for itself.
-typedef struct { __m512i main[2][4], residual[4]; } pass_sums;
+/// Sums over columns of up to four elements of a band, in two sets where one would wait for itself.
+typedef struct { __m512i sets[2][4]; } pass_sums;
 
-VBMI_INLINE void start(pass_sums *sums, const ck_split_activation *x) {
-  // Tables are biased by 128; the bias is taken out by where the sums start. What overflows on the way comes back.
-  const uint32_t sum = (uint32_t)x->sum_low + 256 * (uint32_t)x->sum_high;
-  // One of the two lanes of each row has it.
-  const __m512i bias = _mm512_maskz_set1_epi32(0x5555, (int32_t)(0 - 128 * sum));
-  for (int i = 0; i < 4; i++) {
-    sums->main[0][i] = sums->residual[i] = bias;
-    sums->main[1][i] = _mm512_setzero_si512();
-  }
+VBMI_INLINE void start(pass_sums *sums) {
+  for (int i = 0; i < 4; i++) sums->sets[0][i] = sums->sets[1][i] = _mm512_setzero_si512();
+}
+
+VBMI_INLINE void join_sets(main_kind kind, int elements, pass_sums *sums) {
+  if (kind != PACKED64) return;
+  for (int i = 0; i < elements; i++) sums->sets[0][i] = _mm512_add_epi32(sums->sets[0][i], sums->sets[1][i]);
 }
 
 /// Adds the products of the bytes of a block with its digits, of which `high` are the upper ones if it has them.
@@ -48,13 +46,10 @@ VBMI_INLINE void add_block(
   main_kind kind, residual_kind rest_kind, int elements, const pass_tables *tables, __m512i codes, __m512i rest,
   const int8_t *low, const int8_t *high, int set, pass_sums *sums) {
   const __m512i x = eight_columns(low);
-  const __mmask64 upper = kind == BYTES256 ? _mm512_movepi8_mask(codes) : 0;
-  const __mmask64 rest_upper = rest_kind == REST256 ? _mm512_movepi8_mask(rest) : 0;
+  const block_codes own = block_of(kind, rest_kind, codes, rest);
   for (int i = 0; i < elements; i++) {
-    sums->main[set][i] = add_products(sums->main[set][i], look_up(kind, &tables->main[i], codes, upper), x, high);
-    if (rest_kind == NO_RESIDUAL) continue;
-    sums->residual[i] = add_products(
-      sums->residual[i], look_up_residual(rest_kind, &tables->residual[i], rest, rest_upper), x, high);
+    const __m512i bytes = element_bytes(kind, rest_kind, &tables->main[i], &tables->residual[i], &own);
+    sums->sets[set][i] = add_products(sums->sets[set][i], bytes, x, high);
   }
 }
 
@@ -88,6 +83,31 @@ VBMI_INLINE void ask_ahead(const uint8_t *from, size_t bytes) {
   for (size_t i = 0; i < bytes; i += 64) _mm_prefetch((const char *)from + i, _MM_HINT_T0);
 }
 
+/// The products of `fours` times four blocks of a band with fine tables, rounded.
+VBMI_INLINE void fine_products(
+  main_kind kind, residual_kind rest_kind, int elements, const pass_tables *tables, const uint8_t *band,
+  const ck_split_activation *x, size_t fours, pass_sums *sums) {
+  enum { RUN = CK_FINE_RUN / 32 };
+  const size_t four = main_bytes_of_four(kind) + rest_bytes_of_four(rest_kind);
+  const uint16_t *large = x->large_blocks, *end = large + x->large;
+  start(sums);
+  for (size_t first = 0; first < fours; first += RUN) {
+    pass_sums own;
+    start(&own);
+    for (size_t i = first; i < fours && i < first + RUN; i++) {
+      const uint8_t *from = band + i * four;
+      while (large < end && *large < i / 2) large++;
+      if (large < end && *large == i / 2) {
+        add_large_four(kind, rest_kind, elements, tables, from, x->low + 32 * i, x->high + 32 * i, 15, &own);
+      } else {
+        add_four(kind, rest_kind, elements, tables, from, x->low + 32 * i, &own);
+      }
+    }
+    join_sets(kind, elements, &own);
+    for (int i = 0; i < elements; i++) sums->sets[0][i] = _mm512_add_epi32(sums->sets[0][i], rounded_fine(own.sets[0][i]));
+  }
+}
+
 /// Adds the products of all columns of a band, 64 at a time.
 VBMI_INLINE void add_columns(
   main_kind kind, residual_kind rest_kind, int elements, const pass_tables *tables, const uint8_t *band,
@@ -114,6 +134,15 @@ VBMI_INLINE void add_columns(
       add_four(kind, rest_kind, elements, tables, from + four, low + 32, sums);
     }
   }
+  join_sets(kind, elements, sums);
+}
+
+VBMI_INLINE void load_tables(
+  main_kind kind, residual_kind rest_kind, int elements, const uint8_t *main, const int8_t *residual, size_t e, pass_tables *tables) {
+  for (int i = 0; i < elements; i++) {
+    tables->main[i] = load_table(kind, main + (e + (size_t)i) * 256);
+    if (rest_kind != NO_RESIDUAL) tables->residual[i] = load_residual(rest_kind, residual + (e + (size_t)i) * 256);
+  }
 }
 
 /// Elements [e, e + elements) of the vector rows [first, last).
@@ -121,20 +150,22 @@ VBMI_INLINE void element_pass(
   main_kind kind, residual_kind rest_kind, int elements, const ck_vq_planes *m, size_t first, size_t last, size_t e,
   const ck_split_activation *x, size_t ahead, float *y) {
   pass_tables tables;
-  for (int i = 0; i < elements; i++) {
-    tables.main[i] = load_table(kind, m->main + (e + (size_t)i) * 256);
-    if (rest_kind != NO_RESIDUAL) tables.residual[i] = load_residual(rest_kind, m->residual + (e + (size_t)i) * 256);
-  }
+  load_tables(kind, rest_kind, elements, m->main, m->residual, e, &tables);
+  // One of the two lanes of each row has it.
+  const __m512i bias = _mm512_maskz_set1_epi32(0x5555, bias_of(x, m->fine_columns));
   for (size_t n = first; n < last; n += CK_BAND_ROWS) {
-    pass_sums sums;
-    start(&sums, x);
     const uint8_t *band = m->codes + n / CK_BAND_ROWS * m->band_stride;
-    add_columns(kind, rest_kind, elements, &tables, band, x, ahead, &sums);
-    if (kind == PACKED64) {
-      for (int i = 0; i < elements; i++) sums.main[0][i] = _mm512_add_epi32(sums.main[0][i], sums.main[1][i]);
+    pass_sums sums;
+    if (rest_kind != NO_RESIDUAL && m->fine_columns > 0) {
+      pass_tables fine;
+      load_tables(kind, rest_kind, elements, m->fine_main, m->fine_residual, e, &fine);
+      fine_products(kind, rest_kind, elements, &fine, band, x, m->fine_columns / 32, &sums);
+    } else {
+      start(&sums);
     }
-    band_outputs outputs = main_outputs(m->main_scale * x->scale, folded(sums.main[0]));
-    if (rest_kind != NO_RESIDUAL) outputs = with_residual(outputs, m->residual_scale * x->scale, folded(sums.residual));
+    for (int i = 0; i < elements; i++) sums.sets[0][i] = _mm512_add_epi32(sums.sets[0][i], bias);
+    add_columns(kind, rest_kind, elements, &tables, band, x, ahead, &sums);
+    const band_outputs outputs = outputs_of(m->scale * x->scale, folded(sums.sets[0]));
     const size_t rows = last - n < CK_BAND_ROWS ? last - n : CK_BAND_ROWS;
     add_band(outputs, rows, (size_t)elements, m->vector_length, y + (n - first) * m->vector_length + e);
   }
@@ -173,7 +204,7 @@ VBMI static void vq_planes(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y) {
   // Sums that may not fit 32 bits, which no real activation has.
   if (!x->is_narrow) {
-    ck_portable_planes_sums(m, first, last, x, 0, y);
+    ck_portable_planes_sums(m, first, last, x, y);
     ck_vbmi_add_escapes(&m->escapes, m->vector_length, first, last, x->values, y);
     return;
   }

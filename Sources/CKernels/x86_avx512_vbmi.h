@@ -57,8 +57,8 @@ VBMI_INLINE main_kind like_main(residual_kind kind) {
 }
 
 /// A residual table: of nibbles, its 16 values in every lane of 128 bits.
-VBMI_INLINE byte_table load_residual(residual_kind kind, const uint8_t *values) {
-  if (kind != NIBBLES) return load_table(like_main(kind), values);
+VBMI_INLINE byte_table load_residual(residual_kind kind, const int8_t *values) {
+  if (kind != NIBBLES) return load_table(like_main(kind), (const uint8_t *)values);
   byte_table table;
   table.part[0] = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)values));
   return table;
@@ -105,6 +105,22 @@ VBMI_INLINE void codes_of_four(
   for (size_t i = 0; i < 4; i++) rest[i] = residual_codes(rest_kind, rest_from + i * step);
 }
 
+/// 64 codes, and which of them are 128 or more where a table needs to know.
+typedef struct { __m512i main, rest; __mmask64 main_upper, rest_upper; } block_codes;
+
+VBMI_INLINE block_codes block_of(main_kind kind, residual_kind rest_kind, __m512i codes, __m512i rest) {
+  return (block_codes){
+    codes, rest, kind == BYTES256 ? _mm512_movepi8_mask(codes) : 0, rest_kind == REST256 ? _mm512_movepi8_mask(rest) : 0};
+}
+
+/// The bytes of one element for 64 codes, both stages together.
+VBMI_INLINE __m512i element_bytes(
+  main_kind kind, residual_kind rest_kind, const byte_table *main, const byte_table *residual, const block_codes *codes) {
+  const __m512i bytes = look_up(kind, main, codes->main, codes->main_upper);
+  if (rest_kind == NO_RESIDUAL) return bytes;
+  return _mm512_add_epi8(bytes, look_up_residual(rest_kind, residual, codes->rest, codes->rest_upper));
+}
+
 VBMI_INLINE __m256i half_sum(__m512i a) {
   return _mm256_add_epi32(_mm512_castsi512_si256(a), _mm512_extracti64x4_epi64(a, 1));
 }
@@ -131,16 +147,10 @@ VBMI_INLINE band_sums folded(const __m512i *elements) {
 /// Outputs of a band in the order of `band_sums`.
 typedef struct { __m512 even, odd; } band_outputs;
 
-VBMI_INLINE band_outputs main_outputs(float unit, band_sums sums) {
+VBMI_INLINE band_outputs outputs_of(float unit, band_sums sums) {
   return (band_outputs){
     _mm512_mul_ps(_mm512_cvtepi32_ps(sums.even), _mm512_set1_ps(unit)),
     _mm512_mul_ps(_mm512_cvtepi32_ps(sums.odd), _mm512_set1_ps(unit))};
-}
-
-VBMI_INLINE band_outputs with_residual(band_outputs outputs, float unit, band_sums sums) {
-  return (band_outputs){
-    _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums.even), _mm512_set1_ps(unit), outputs.even),
-    _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums.odd), _mm512_set1_ps(unit), outputs.odd)};
 }
 
 VBMI_INLINE void add_sixteen(float *y, __m512 values) { _mm512_storeu_ps(y, _mm512_add_ps(_mm512_loadu_ps(y), values)); }
@@ -200,12 +210,34 @@ VBMI_INLINE __m512i eight_columns(const int8_t *digits) {
   return _mm512_set1_epi64(eight);
 }
 
-/// Looks up `elements` elements from `e` on of blocks [first, last) of a band, both of them multiples of four: a register for each
-/// element and block, `OUTPUTS_TOGETHER` of them apart from a block to the next. Of the main stage, and of the residual one if there is
-/// one, or, with `joint`, of both in one unit.
+/// Where sums start: tables are biased by 128, what the fine ones give is divided by that. What overflows on the way comes back.
+VBMI_INLINE int32_t bias_of(const ck_split_activation *x, size_t fine_columns) {
+  uint32_t sum = 128 * ((uint32_t)x->sum_low + 256 * (uint32_t)x->sum_high);
+  if (fine_columns > 0) {
+    const __m256i ones = _mm256_set1_epi8(1);
+    __m256i low = _mm256_setzero_si256(), high = low;
+    size_t next = 0;
+    for (size_t c = 0; c < fine_columns; c += 32) {
+      low = _mm256_dpbusd_epi32(low, ones, _mm256_loadu_si256((const __m256i *)(x->low + c)));
+      while (next < x->large && x->large_blocks[next] < c / 64) next++;
+      if (next == x->large || x->large_blocks[next] > c / 64) continue;
+      high = _mm256_dpbusd_epi32(high, ones, _mm256_loadu_si256((const __m256i *)(x->high + c)));
+    }
+    const __m512i both = _mm512_zextsi256_si512(_mm256_add_epi32(low, _mm256_slli_epi32(high, 8)));
+    sum += (uint32_t)_mm512_reduce_add_epi32(both);
+  }
+  return (int32_t)(0 - sum);
+}
+
+/// Sums with fine bytes, rounded to whole ones.
+VBMI_INLINE __m512i rounded_fine(__m512i sums) {
+  return _mm512_srai_epi32(_mm512_add_epi32(sums, _mm512_set1_epi32(64)), 7);
+}
+
+/// Looks up `elements` elements from `e` on of blocks [first, last) of a band, both of them multiples of four, biased by 128, in the coarse or
+/// the fine tables: a register for each element and block, `OUTPUTS_TOGETHER` of them apart from a block to the next.
 typedef void (*look_up_function)(
-  const ck_vq_planes *m, const uint8_t *band, size_t e, size_t elements, size_t first, size_t last, int joint, uint8_t *main,
-  uint8_t *rest);
+  const ck_vq_planes *m, int is_fine, const uint8_t *band, size_t e, size_t elements, size_t first, size_t last, uint8_t *values);
 
 /// Elements whose sums are kept together.
 enum { OUTPUTS_TOGETHER = 4 };
@@ -229,6 +261,6 @@ void ck_vbmi_vq_bytes(
   const ck_vq_bytes *m, size_t first, size_t last, const ck_split_activation *x, float *y);
 void ck_vbmi_vq_planes_many(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens,
-  ck_token_lanes lanes, int joint, float *y, size_t y_stride, void *scratch);
+  ck_token_lanes lanes, float *y, size_t y_stride, void *scratch);
 
 #endif

@@ -31,6 +31,7 @@ VBMI_INLINE void split_block(
       const __m512i high = _mm512_srai_epi32(_mm512_sub_epi32(value, low), 8);
       _mm_storeu_si128((__m128i *)(split->high + i), _mm512_cvtepi32_epi8(high));
       *high_sum = _mm512_add_epi32(*high_sum, high);
+      low = _mm512_max_epi32(low, _mm512_set1_epi32(-127));
     }
     _mm_storeu_si128((__m128i *)(split->low + i), _mm512_cvtepi32_epi8(low));
     *low_sum = _mm512_add_epi32(*low_sum, low);
@@ -65,7 +66,7 @@ VBMI void ck_vbmi_split_activation(const float *x, size_t n, float large_value, 
   split->sum_low = _mm512_reduce_add_epi32(low_sum);
   split->sum_high = _mm512_reduce_add_epi32(high_sum);
   // At most 65536 values of up to 32512.
-  split->is_narrow = _mm512_reduce_add_epi32(magnitudes) < 1 << 24;
+  split->is_narrow = _mm512_reduce_add_epi32(magnitudes) < CK_NARROW_SUM;
   name_eights(split);
 }
 

@@ -25,27 +25,14 @@ struct CodeBytes: @unchecked Sendable {
       (main + (residual ?? [])).allSatisfy({ abs($0) < CodePlanes.largestElement })
     else { return nil }
     let layout = PlaneLayout(matrix, rows: rows, mainCount: mainCount, residualCount: residualCount)
-    let usage = layout.stageUsage(residualBits: Int(matrix.code_bits - matrix.main_bits))
-    let mainBytes = CentroidBytes(main, vectorLength: vectorLength, usage: usage.main, layout: .centroids)
-    let restBytes = residual.map {
-      CentroidBytes($0, vectorLength: vectorLength, usage: usage.residual, layout: .centroids)
-    }
-    // Values of the clamped centroids alone: of 65536 there are few.
-    var values: [Float] = []
-    func entries(_ bytes: CentroidBytes, _ usage: [Int]) -> [UInt16?] {
-      bytes.isClamped.indices.map { k in
-        guard bytes.isClamped[k], usage[k] > 0 else { return nil }
-        values += bytes.rest[(k * vectorLength)..<((k + 1) * vectorLength)]
-        return UInt16(truncatingIfNeeded: values.count / vectorLength - 1)
-      }
-    }
-    let mainEntries = entries(mainBytes, usage.main)
-    let restEntries = restBytes.map { entries($0, usage.residual) } ?? []
-    // Entries have 16 bits; no real codebooks clamp that many.
-    guard values.count / vectorLength <= 1 << 16 else { return nil }
-    let escapes =
-      values.isEmpty
-      ? nil : layout.escapes(values: values, vectorLength: vectorLength, main: mainEntries, residual: restEntries)
+    let usage = layout.stageUsage()
+    let mainBytes = CentroidBytes(main, vectorLength: vectorLength, usage: usage.main)
+    let restBytes = residual.map { CentroidBytes($0, vectorLength: vectorLength, usage: usage.residual) }
+    guard
+      let own = CodeEscapes(
+        main: mainBytes, residual: restBytes, mainBits: matrix.main_bits, usage: usage, vectorLength: vectorLength)
+    else { return nil }
+    let escapes = layout.escapes(own, vectorLength: vectorLength)
     codes = ck_vq_bytes(
       codes: matrix.codes, row_stride: matrix.row_stride, columns: matrix.columns, code_bits: matrix.code_bits,
       main_bits: matrix.main_bits, vector_length: UInt32(vectorLength), main: mainBytes.bytes.address(),

@@ -64,67 +64,41 @@ struct PlaneLayout {
     }
   }
 
-  /// The escapes of all rows: `entries` gets a code and appends those entries of `values` that it needs.
-  ///
-  /// - Parameter usage: how often each code occurs.
-  func escapes(
-    values: [Float], vectorLength: Int, usage: [Int], entries: (_ code: Int, _ own: inout [UInt16]) -> Void
-  ) -> PlaneEscapes? {
-    let all = EscapeEntries(count: usage.count) { code, own in if usage[code] > 0 { entries(code, &own) } }
-    guard !all.isEmpty else { return nil }
-    return PlaneEscapes(
-      rows: rowsOfEscapes(all, bits: matrix.code_bits, EscapeEntries([])), values: values, vectorLength: vectorLength)
-  }
-
   /// How often each code occurs, of each stage by itself.
-  func stageUsage(residualBits: Int) -> (main: [Int], residual: [Int]) {
-    let zeros = (
-      main: [Int](repeating: 0, count: 1 << Int(matrix.main_bits)),
-      residual: hasResidual ? [Int](repeating: 0, count: 1 << residualBits) : []
-    )
-    let usage = Mutex(zeros)
-    let mask = UInt32(1) << matrix.main_bits - 1
+  func stageUsage() -> StageUsage {
+    let (bits, mask) = (matrix.main_bits, UInt32(1) << matrix.main_bits - 1)
+    let none = StageUsage(
+      mainCodes: 1 << Int(bits), residualCodes: hasResidual ? 1 << Int(matrix.code_bits - bits) : 0)
+    let usage = Mutex(none)
     inTasks { tasked in
-      var own = zeros
+      var own = none
       unpack(tasked) { _, codes in
         for c in 0..<matrix.columns {
           own.main[Int(codes[c] & mask)] += 1
-          if hasResidual { own.residual[Int(codes[c] >> matrix.main_bits)] += 1 }
+          if hasResidual { own.residual[Int(codes[c] >> bits)] += 1 }
         }
       }
-      usage.withLock { usage in
-        for k in own.main.indices where own.main[k] > 0 { usage.main[k] += own.main[k] }
-        for k in own.residual.indices where own.residual[k] > 0 { usage.residual[k] += own.residual[k] }
-      }
+      usage.withLock { $0.add(own) }
     }
     return usage.withLock { $0 }
   }
 
-  /// The escapes of all rows, from the entries of `values` that main and residual centroids need.
-  func escapes(
-    values: [Float], vectorLength: Int, main: [UInt16?], residual: [UInt16?]
-  ) -> PlaneEscapes? {
-    let found = rowsOfEscapes(
-      EscapeEntries(main), bits: matrix.main_bits, EscapeEntries(hasResidual ? residual : []))
-    return PlaneEscapes(rows: found, values: values, vectorLength: vectorLength)
-  }
-
-  /// The escapes of each row by column: what the lower bits of a code need, then what those above them do.
-  private func rowsOfEscapes(_ lower: EscapeEntries, bits: UInt32, _ upper: EscapeEntries) -> [[ck_escape]] {
+  /// The escapes of all rows, by column; nil if there are none.
+  func escapes(_ escapes: CodeEscapes, vectorLength: Int) -> PlaneEscapes? {
+    guard !escapes.values.isEmpty else { return nil }
     let found = Mutex([[ck_escape]](repeating: [], count: rows))
-    let mask = Int(1) << Int(bits) - 1
-    let hasUpper = !upper.isEmpty
-    lower.withReader { lower in
-      upper.withReader { upper in
+    let (bits, mask) = (escapes.lowerBits, Int(1) << Int(escapes.lowerBits) - 1)
+    escapes.lower.withUnsafeBufferPointer { lower in
+      escapes.upper.withUnsafeBufferPointer { upper in
         inTasks { tasked in
           var rowsFound: [(Int, [ck_escape])] = []
           unpack(tasked) { row, codes in
             var list: [ck_escape] = []
             for c in 0..<matrix.columns {
               let code = Int(codes[c])
-              for entry in lower[code & mask] { list.append(ck_escape(column: UInt16(c), entry: entry)) }
-              guard hasUpper else { continue }
-              for entry in upper[code >> Int(bits)] { list.append(ck_escape(column: UInt16(c), entry: entry)) }
+              if let entry = lower[code & mask] { list.append(ck_escape(column: UInt16(c), entry: entry)) }
+              guard !upper.isEmpty, let entry = upper[code >> Int(bits)] else { continue }
+              list.append(ck_escape(column: UInt16(c), entry: entry))
             }
             if !list.isEmpty { rowsFound.append((row, list)) }
           }
@@ -134,7 +108,7 @@ struct PlaneLayout {
         }
       }
     }
-    return found.withLock { $0 }
+    return PlaneEscapes(rows: found.withLock { $0 }, values: escapes.values, vectorLength: vectorLength)
   }
 
   private func inTasks(_ body: (Range<Int>) -> Void) {

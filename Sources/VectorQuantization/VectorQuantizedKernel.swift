@@ -74,7 +74,7 @@ public final class VectorQuantizedKernel: Sendable {
     guard tokens > 0 else { return }
     withScratch(count: tokens) { offsets in
       guard byTiles, !hasPlanes || ck_active().pointee.prefers_planes_for_prompts == 0 else {
-        multiplyDirectly(x, tokens: tokens, isJoint: byTiles, offsets: offsets, into: y)
+        multiplyDirectly(x, tokens: tokens, offsets: offsets, into: y)
         return
       }
       withScratch(count: tokens * inFeatures) { stored in
@@ -94,12 +94,11 @@ public final class VectorQuantizedKernel: Sendable {
   ///
   /// - Parameter offsets: gets what `ActivationTransform` says of each.
   private func multiplyDirectly(
-    _ x: UnsafePointer<Float>, tokens: Int, isJoint: Bool, offsets: UnsafeMutablePointer<Float>,
-    into y: UnsafeMutablePointer<Float>
+    _ x: UnsafePointer<Float>, tokens: Int, offsets: UnsafeMutablePointer<Float>, into y: UnsafeMutablePointer<Float>
   ) {
     let kernels = ck_active().pointee
     let parts = keepsCodes ? self.parts : self.parts.map { $0.withCodes() }
-    let groups = isJoint ? tokens / Self.laneCount : 0
+    let groups = kernels.prefers_planes_for_prompts != 0 && hasPlanes ? tokens / Self.laneCount : 0
     let grouped = groups * Self.laneCount
     // Values by token are kept of those without lanes, or of all where something reads them.
     let readsLanesAlone = vectorLength <= Self.laneCount && parts.allSatisfy { $0.planes != nil }
@@ -131,8 +130,7 @@ public final class VectorQuantizedKernel: Sendable {
         let ownLanes = ck_token_lanes(
           values: groups > 0 ? UnsafePointer(lanes) : nil, stride: Self.laneCount * inFeatures)
         multiplyPrepared(
-          kept, lanes: ownLanes, splits: splits, parts: parts, tokens: tokens, offsets: offsets, isJoint: isJoint,
-          into: y)
+          kept, lanes: ownLanes, splits: splits, parts: parts, tokens: tokens, offsets: offsets, into: y)
       }
     }
   }
@@ -142,7 +140,7 @@ public final class VectorQuantizedKernel: Sendable {
   /// - Parameter x: activations in storage order, of all tokens if some part takes no integers.
   private func multiplyPrepared(
     _ x: UnsafePointer<Float>, lanes: ck_token_lanes, splits: SplitActivations?, parts: [VectorQuantizedPart],
-    tokens: Int, offsets: UnsafePointer<Float>, isJoint: Bool, into y: UnsafeMutablePointer<Float>
+    tokens: Int, offsets: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>
   ) {
     let kernels = ck_active().pointee
     let rowsPerTask = rowsPerTask(tokens: tokens)
@@ -158,7 +156,7 @@ public final class VectorQuantizedKernel: Sendable {
               split, stride: parts.count, tokens: tokens,
               lanes: ck_token_lanes(
                 values: lanes.values.map { $0 + Self.laneCount * part.firstColumn }, stride: lanes.stride),
-              isJoint: isJoint, outputs: outputs, into: sums, sumStride: width, kernels: kernels)
+              outputs: outputs, into: sums, sumStride: width, kernels: kernels)
             continue
           }
           for token in 0..<tokens {

@@ -60,7 +60,7 @@ final class VectorQuantizedPart: @unchecked Sendable {
             ? (
               CodePlanes(
                 matrix, rows: rows, main: main, residual: residual, vectorLength: settings.vectorLength,
-                keepsCodes: keepsCodes, kernels: ck_active().pointee), nil
+                isSorted: settings.permutationEnabled, keepsCodes: keepsCodes, kernels: ck_active().pointee), nil
             )
             : (
               nil,
@@ -132,12 +132,12 @@ final class VectorQuantizedPart: @unchecked Sendable {
 
   /// As `accumulate` for several activations that were split for this part, `stride` apart, into sums `sumStride` apart.
   func accumulate(
-    _ splits: UnsafePointer<ck_split_activation>, stride: Int, tokens: Int, lanes: ck_token_lanes, isJoint: Bool,
-    outputs: Range<Int>, into sums: UnsafeMutablePointer<Float>, sumStride: Int, kernels: ck_kernels
+    _ splits: UnsafePointer<ck_split_activation>, stride: Int, tokens: Int, lanes: ck_token_lanes, outputs: Range<Int>,
+    into sums: UnsafeMutablePointer<Float>, sumStride: Int, kernels: ck_kernels
   ) {
     // Only outlier vectors cross the borders of tasks, and they have no planes; a last vector may be longer than needed.
     planes?.accumulate(
-      splits, stride: stride, tokens: tokens, lanes: lanes, isJoint: isJoint, rows: vectorRows(of: outputs), into: sums,
+      splits, stride: stride, tokens: tokens, lanes: lanes, rows: vectorRows(of: outputs), into: sums,
       sumStride: sumStride, kernels: kernels)
     bytes?.accumulate(
       splits, stride: stride, tokens: tokens, rows: vectorRows(of: outputs), into: sums, sumStride: sumStride,

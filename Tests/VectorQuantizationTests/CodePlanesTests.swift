@@ -136,12 +136,52 @@ struct CodePlanesTests {
     let bytes = CentroidBytes([value, 0, -value, value / 2], vectorLength: 1, usage: usage)
     #expect(bytes.unit.isFinite && bytes.unit <= value)
     for (code, centroid) in [value, 0, -value, value / 2].enumerated() {
-      let stored = Float(Int(bytes.bytes.address(as: UInt8.self)[code]) - 128) * bytes.unit + bytes.rest[code]
+      let stored = Float(Int(bytes.bytes.address(as: UInt8.self)[8 * code]) - 128) * bytes.unit + bytes.rest[code]
       #expect(abs(stored - centroid) <= max(0.51 * bytes.unit, 1e-33))
     }
-    let joint = JointBytes(
-      main: [value, -value], residual: [0, value / 4], vectorLength: 1, mainBits: 1, usage: usage)
-    #expect(joint.unit.isFinite && joint.unit >= 0)
+    let (main, rest) = ([value, -value], [Float(0), value / 4])
+    let stages = PlaneBytes(main: main, residual: rest, vectorLength: 1, mainBits: 1, usage: [3, 2, 0, 1])
+    #expect(stages.unit.isFinite)
+    for (k, r) in [(0, 0), (1, 0), (1, 1)] {
+      #expect(abs(stages.value(k, r, 0, 1, 1) - main[k] - rest[r]) <= max(0.025 * stages.unit, 1e-33))
+    }
+  }
+
+  @Test("Bytes of codebooks stand for their sums, whatever the centroids and their use", arguments: [false, true])
+  func stages(hasResidual: Bool) {
+    var generator = CounterRandom(seed: 5)
+    var roundsWithEscapes = 0
+    for round in 0..<20 {
+      let (mainCount, restCount) = (64 + 8 * round, hasResidual ? 256 - 10 * round : 1)
+      // Few centroids are far from the others; some are not used.
+      func centroids(_ count: Int, _ size: Float) -> [Float] {
+        (0..<(4 * count)).map { _ in
+          let value = Float.random(in: -size...size, using: &generator)
+          return value * value * value * (Int.random(in: 0..<1000, using: &generator) == 0 ? 20 : 1)
+        }
+      }
+      let main = centroids(mainCount, 1)
+      let rest = hasResidual ? centroids(restCount, 0.2 + 0.1 * Float(round)) : [0, 0, 0, 0]
+      var usage = [Int](repeating: 0, count: hasResidual ? 1 << 16 : 256)
+      for r in 0..<restCount {
+        for k in 0..<mainCount { usage[r << 8 | k] = Int.random(in: 0..<9, using: &generator) / 4 }
+      }
+      let bytes = PlaneBytes(
+        main: main, residual: hasResidual ? rest : nil, vectorLength: 4, mainBits: 8, usage: usage)
+      let escaped = zip(usage, bytes.entries).reduce(0) { $0 + ($1.1 == nil ? 0 : $1.0) }
+      #expect(escaped * 100 <= usage.reduce(0, +))
+      roundsWithEscapes += escaped > 0 ? 1 : 0
+      for code in usage.indices where usage[code] > 0 {
+        let (k, r) = (code & 255, code >> 8)
+        for e in 0..<4 {
+          let exact = main[4 * k + e] + rest[4 * r + e]
+          #expect(abs(bytes.value(k, r, e, 4, 8, isFine: false) - exact) <= (hasResidual ? 1.001 : 0.501) * bytes.unit)
+          guard hasResidual else { continue }
+          #expect(abs(bytes.value(k, r, e, 4, 8) - exact) <= 0.025 * bytes.unit)
+        }
+      }
+    }
+    #expect(roundsWithEscapes > 1)
   }
 
   @Test(
@@ -160,5 +200,17 @@ struct CodePlanesTests {
     var y = [Float](repeating: 0, count: 322)
     VectorQuantizedKernel(damaged).multiply([Float](repeating: 1, count: 300), tokens: 1, into: &y)
     #expect(y.allSatisfy { !$0.isFinite })
+  }
+}
+
+extension PlaneBytes {
+  /// Element `e` of what the bytes and the escapes say of main centroid `k` and residual centroid `r`.
+  func value(_ k: Int, _ r: Int, _ e: Int, _ vectorLength: Int, _ mainBits: Int, isFine: Bool = true) -> Float {
+    func both(_ main: Tensor?, _ residual: Tensor?) -> Float {
+      let first = main?.address(as: UInt8.self)[e * 256 + k] ?? 128
+      return Float(Int(first &+ (residual?.address(as: UInt8.self)[e * 256 + r] ?? 0)) - 128)
+    }
+    let escape = entries[r << mainBits | k].map { rest[Int($0) * vectorLength + e] } ?? 0
+    return unit * both(main, residual) + escape + (isFine ? unit / 128 * both(fineMain, fineResidual) : 0)
   }
 }

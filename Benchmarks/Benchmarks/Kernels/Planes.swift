@@ -48,14 +48,14 @@ private final class PlaneMatrices {
       codes[i] = UInt8(truncatingIfNeeded: (i &* 0x9E37_79B9) >> 15) & (mainCount == 128 ? 127 : 255)
     }
     let table = 256 * vectorLength
-    tables = .allocate(capacity: 6 * table)
-    for i in 0..<(6 * table) { tables[i] = UInt8(truncatingIfNeeded: (i &* 0x85EB_CA6B) >> 11) }
+    tables = .allocate(capacity: 2 * table)
+    for i in 0..<(2 * table) { tables[i] = UInt8(truncatingIfNeeded: (i &* 0x85EB_CA6B) >> 11) }
+    let residual = UnsafeRawPointer(tables + table).assumingMemoryBound(to: Int8.self)
     planes = ck_vq_planes(
       codes: codes, band_stride: stride, columns: columns, vector_length: UInt32(vectorLength),
       main_count: UInt32(mainCount), residual_count: UInt32(residualCount), main: tables,
-      residual: residualCount > 0 ? UnsafePointer(tables + table) : nil, main_scale: 0.01, residual_scale: 0.003,
-      escapes: ck_escapes(), joint: residualCount > 0 ? UnsafePointer(tables + 2 * table) : nil, joint_scale: 0.01,
-      joint_escapes: ck_escapes())
+      residual: residualCount > 0 ? residual : nil, scale: 0.01, fine_columns: residualCount > 0 ? columns / 16 : 0,
+      fine_main: tables, fine_residual: residual, escapes: ck_escapes())
     let tokens = 512
     // Two bytes a value, and the names of large blocks and of eights of columns with high digits.
     digits = .allocate(byteCount: tokens * (2 * columns + columns / 32 + columns / 4), alignment: 64)
@@ -92,7 +92,7 @@ private final class PlaneMatrices {
     }
     withUnsafeTemporaryAllocation(byteCount: Int(CK_PLANES_SCRATCH), alignment: 64) { scratch in
       guard let scratch = scratch.baseAddress else { return }
-      kernels.vq_planes_many(&planes, 0, rows, splits, 1, tokens, ck_token_lanes(), 1, &y, 4096, scratch)
+      kernels.vq_planes_many(&planes, 0, rows, splits, 1, tokens, ck_token_lanes(), &y, 4096, scratch)
     }
   }
 }

@@ -73,7 +73,7 @@ typedef struct {
 #define CK_BAND_ROWS 8
 
 /// A vector-quantized matrix of small codebooks in the order in which the integer kernel reads it: at most 256 centroids
-/// in each stage, kept as bytes with a scale per stage.
+/// in each stage, kept as bytes of one scale, so that a product needs the sums of both stages alone.
 ///
 /// A row is a vector of `vector_length` outputs; CK_BAND_ROWS rows are a band, of which number `b` starts at `codes + b * band_stride`. The
 /// last band is filled up with codes of 0. `columns` is a multiple of 64. A block is 8 columns of a band: code `8 i + j` is that of its row `i`
@@ -81,8 +81,12 @@ typedef struct {
 /// codes. A code is a byte, with two exceptions. Main codes of four blocks take 192 bytes with up to 64 centroids: the lower six bits of
 /// byte `64 i + j` are code `j` of block `i < 3`, the upper two are bits `2 i` and `2 i + 1` of code `j` of block 3. And residual codes of up
 /// to 16 centroids are nibbles: of a block's 32 bytes, byte `i` has code `i` in its lower half, `32 + i` in its upper half.
-/// Element `e` of main centroid `k` is `main_scale * (main[e * 256 + k] - 128)`; likewise of a residual one, whose table is
-/// NULL without a residual. No byte of these two tables is 0.
+/// Element `e` of a weight with the main code `k` and the residual code `r` is `scale * w`, where `w` is that integer of -128 to 127 which
+/// equals `main[e * 256 + k] - 128 + residual[e * 256 + r]` modulo 256; the residual table is NULL without a residual.
+///
+/// In the first `fine_columns` columns, a multiple of 32, `w` is more by a 128th of what the fine tables give in the same way. Of every
+/// CK_FINE_RUN such columns, the sum of those products with the columns 0 to 3 of all blocks is rounded to a whole integer (halves upwards),
+/// and that with the columns 4 to 7.
 typedef struct {
   const uint8_t *codes;
   size_t band_stride;
@@ -91,23 +95,21 @@ typedef struct {
   uint32_t main_count;
   uint32_t residual_count;
   const uint8_t *main;
-  const uint8_t *CK_NULLABLE residual;
-  float main_scale;
-  float residual_scale;
+  const int8_t *CK_NULLABLE residual;
+  float scale;
+  size_t fine_columns;
+  const uint8_t *CK_NULLABLE fine_main;
+  const int8_t *CK_NULLABLE fine_residual;
   ck_escapes escapes;
-  /// Both stages in one unit: `[4][vector_length][256]`, high and low bytes of 256 times the main, then of 256 times the
-  /// residual element, biased by 128 in the high byte. A sum is rounded to the nearest byte (halves upwards) and clamped. NULL without a residual.
-  const uint8_t *CK_NULLABLE joint;
-  float joint_scale;
-  ck_escapes joint_escapes;
 } ck_vq_planes;
 
 /// An activation as integers of one scale: a byte for each column, and a second, higher one in the few blocks of 64 columns
 /// that hold large values, so that these cost the rest no precision.
 ///
-/// `x[c] = scale * (256 * high[c] + low[c])` to within half a scale. Only blocks named by `large_blocks` (`large` of them,
+/// `x[c] = scale * (256 * high[c] + low[c])` to within half a scale, and a whole one more where a low byte would be -128: none is, so that
+/// the product of two of them with bytes of -128 fits 16 bits. Only blocks named by `large_blocks` (`large` of them,
 /// rising) have a high byte; elsewhere `high` is not read. `sum_low` and `sum_high` are the sums of the bytes. With `is_narrow`,
-/// the magnitudes of all integers add up to less than 2^24, so that a sum of products with bytes fits 32 bits.
+/// the magnitudes of all integers add up to less than CK_NARROW_SUM, so that a sum of products with bytes, fine ones too, fits 32 bits.
 /// `values` are the values themselves. `high_eights` (`eights` of them, rising; room for `8 * blocks`) names those eights of columns
 /// whose high bytes are not all 0; without it they are not named, and `vq_planes_many` is not for this activation.
 typedef struct {
@@ -124,6 +126,9 @@ typedef struct {
   int32_t sum_high;
   int32_t is_narrow;
 } ck_split_activation;
+
+/// 129 times as much is less than 2^31.
+#define CK_NARROW_SUM 16000000
 
 /// For products with codebooks a block is large if it holds a value beyond this many times the root mean square.
 ///
@@ -149,12 +154,15 @@ typedef struct {
   ck_escapes escapes;
 } ck_vq_bytes;
 
+/// Columns whose products with fine bytes are rounded together.
+#define CK_FINE_RUN 640
+
 /// What `vq_planes_many` goes through together: columns of four outputs of a band, and activations.
 #define CK_TILE_COLUMNS 640
 #define CK_TILE_TOKENS 512
 
-/// Bytes that `vq_planes_many` works in: a tile of bytes, sums of the outputs of a band, and what blocks of activations are large.
-enum { CK_PLANES_SCRATCH = 32 * CK_TILE_COLUMNS + CK_TILE_TOKENS * (2 * 128 + 4) + 64 };
+/// Bytes that `vq_planes_many` works in: two tiles of bytes, sums of the outputs of a band, where they start, and what blocks of activations are large.
+enum { CK_PLANES_SCRATCH = 2 * 32 * CK_TILE_COLUMNS + CK_TILE_TOKENS * (2 * 128 + 12) + 64 };
 
 /// The values of several activations with a lane for each of 16: value `c` of activation `t` is `values[t / 16 * stride + 16 * c + t % 16]`.
 typedef struct {
@@ -253,7 +261,7 @@ typedef struct {
   // The largest codebooks, in each stage, for which `vq_planes` is much faster than `vq_gemv` here, so that building planes pays; 0
   // where it never is.
   uint32_t plane_centroids;
-  // Whether prompts are multiplied faster by `vq_planes_many`, both stages joint, than by tiles.
+  // Whether prompts are multiplied faster by `vq_planes_many` than by tiles.
   int prefers_planes_for_prompts;
   // Whether a dense matrix of bytes is multiplied faster than one of 16-bit numbers here.
   int prefers_byte_matrix;
@@ -280,13 +288,12 @@ typedef struct {
   void (*vq_bytes)(
     const ck_vq_bytes *m, size_t first, size_t last, const ck_split_activation *x, float *y);
   // As `vq_planes` for `tokens` activations x[t * x_stride], each with exactly what it gives for that one alone, added to
-  // y + t * y_stride. With `joint`, main and residual stage are rounded to one byte in a common unit, which halves the work.
-  // `lanes` may have the values of the activations once more; of whole groups of 16, and with vectors of at most 16 elements, they are
+  // y + t * y_stride. `lanes` may have the values of the activations once more; of whole groups of 16, and with vectors of at most 16 elements, they are
   // then read there alone by tables that prefer planes for prompts.
   // `scratch` has room for CK_PLANES_SCRATCH bytes.
   void (*vq_planes_many)(
     const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens,
-    ck_token_lanes lanes, int joint, float *y, size_t y_stride, void *scratch);
+    ck_token_lanes lanes, float *y, size_t y_stride, void *scratch);
   // lanes[16 * c + t] = x[t * x_stride + c] for t < tokens <= 16 (0 for the others) and c < n.
   void (*token_lanes)(const float *x, size_t x_stride, size_t tokens, size_t n, float *lanes);
   // As `gather` for 16 activations with a lane each: y[16 * i + t] = x[16 * columns[i] + t] * factors[i], which is written to
