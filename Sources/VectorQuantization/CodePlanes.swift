@@ -4,7 +4,7 @@ import Tensors
 /// The codes of one part in the order of the integer kernel, with its codebooks as int8 (see `ck_vq_planes`).
 ///
 /// A second copy of the codes, made once at load: it takes 6 or 8 bits for a main code and 4 or 8 for a residual one. An
-/// element of a centroid is off by at most half a unit of `CentroidBytes`, in each stage; sums are exact.
+/// element of a centroid is off by at most half a unit of `PlaneBytes`, in each stage; sums are exact.
 struct CodePlanes: @unchecked Sendable {
   /// Columns with those that pad a row to whole registers; they hold code 0 and meet activations of 0.
   let paddedColumns: Int

@@ -25,8 +25,10 @@ struct PlaneBytes {
     let v = vectorLength
     let peaks = Self.peaks(main, residual ?? [Float](repeating: 0, count: v), v, mainBits: mainBits, usage: usage)
     // The roundings of two stages may add up to a whole unit.
-    let unit = CentroidBytes.unit(CentroidBytes.limit(peaks, usage: usage), steps: residual == nil ? 127 : 126)
-    let (first, second) = (RoundedStage(main, unit: unit), residual.map { RoundedStage($0, unit: unit) })
+    let limit = CentroidBytes.limit(peaks, usage: usage)
+    let unit = CentroidBytes.unit(limit, steps: residual == nil ? 127 : 126)
+    let first = RoundedStage(main, vectorLength: v, unit: unit)
+    let second = residual.map { RoundedStage($0, vectorLength: v, unit: unit) }
     self.unit = unit
     self.main = Self.table(first.integers, vectorLength: v, bias: 128)
     self.residual = second.map { Self.table($0.integers, vectorLength: v, bias: 0) }
@@ -36,10 +38,14 @@ struct PlaneBytes {
     var rest: [Float] = []
     // Most sums that do not fit come back in one element, so that few entries serve them all.
     var entryOfWraps: [[Int]: UInt16] = [:]
-    for code in usage.indices where usage[code] > 0 {
-      let (a, b) = ((code & (1 << mainBits - 1)) * v, (code >> mainBits) * v)
+    let (mainIsWide, restIsWide) = (first.isWide, second?.isWide ?? [false])
+    let hasWide = mainIsWide.contains(true) || restIsWide.contains(true)
+    // Sums within the limit fit; codes that do not occur have 0.
+    for code in usage.indices where peaks[code] > limit || hasWide && usage[code] > 0 {
+      let (k, r) = (code & (1 << mainBits - 1), code >> mainBits)
+      let isWide = mainIsWide[k] || restIsWide[r]
+      let (a, b) = (k * v, r * v)
       let sums = (0..<v).map { first.integers[a + $0] + (second?.integers[b + $0] ?? 0) }
-      let isWide = first.isWide[(a..<(a + v))].contains(true) || second?.isWide[b..<(b + v)].contains(true) == true
       guard isWide || !sums.allSatisfy({ -128...127 ~= $0 }) else { continue }
       let wraps = sums.map { $0 - Int(Int8(truncatingIfNeeded: $0)) }
       if !isWide, let known = entryOfWraps[wraps] {
@@ -104,16 +110,18 @@ private struct RoundedStage {
   let integers: [Int]
   /// What rounding left; 0 where a value is so far beyond the unit that no integer stands for it.
   let errors: [Float]
+  /// Which centroids have such values.
   let isWide: [Bool]
 
-  init(_ values: [Float], unit: Float) {
-    let largest: Float = 0x1p20
+  init(_ values: [Float], vectorLength: Int, unit: Float) {
     let inverse = unit > 0 ? 1 / unit : 0
     let units = values.map { ($0 * inverse).rounded(.toNearestOrEven) }
-    let isWide = units.map { !(abs($0) < largest) }
-    integers = zip(units, isWide).map { $1 ? 0 : Int($0) }
-    errors = zip(zip(values, units), isWide).map { pair, isWide in isWide ? 0 : pair.0 - unit * pair.1 }
-    self.isWide = isWide
+    func isWide(_ value: Float) -> Bool { !(abs(value) < 0x1p20) }
+    integers = units.map { isWide($0) ? 0 : Int($0) }
+    errors = values.indices.map { isWide(units[$0]) ? 0 : values[$0] - unit * units[$0] }
+    self.isWide = (0..<(values.count / vectorLength)).map { k in
+      units[(k * vectorLength)..<((k + 1) * vectorLength)].contains(where: isWide)
+    }
   }
 
   /// Errors as 128ths of a unit; two of them make a byte.
