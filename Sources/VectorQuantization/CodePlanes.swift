@@ -47,7 +47,7 @@ struct CodePlanes: @unchecked Sendable {
       codes: codes.address(), band_stride: layout.bandBytes, columns: layout.paddedColumns,
       vector_length: UInt32(vectorLength), main_count: UInt32(mainCount), residual_count: UInt32(residualCount),
       main: bytes.main.address(), residual: bytes.residual?.address(), scale: bytes.unit,
-      fine_columns: residual == nil ? 0 : isSorted ? (layout.paddedColumns / 16 + 16) / 32 * 32 : layout.paddedColumns,
+      fine_columns: residual == nil ? 0 : isSorted ? Self.fineColumns(of: layout.paddedColumns) : layout.paddedColumns,
       fine_main: bytes.fineMain?.address(), fine_residual: bytes.fineResidual?.address(),
       escapes: escapes?.view ?? ck_escapes())
     paddedColumns = layout.paddedColumns
@@ -56,6 +56,9 @@ struct CodePlanes: @unchecked Sendable {
     if keepsCodes { memory.append(codes) }
     self.layout = keepsCodes ? nil : layout
   }
+
+  /// A sixteenth of the columns in whole blocks of 32, one at least.
+  private static func fineColumns(of columns: Int) -> Int { max(32, (columns / 16 + 16) / 32 * 32) }
 
   /// The same with its codes in place.
   func withCodes() -> CodePlanes {
