@@ -197,9 +197,12 @@ static void large_codebooks(const ck_kernels *p, const ck_kernels *k) {
 
 static void dense_bytes(const ck_kernels *p, const ck_kernels *k) {
   const size_t blocks = 1 + below(12), rows = 1 + below(50), tokens = 1 + below(9);
-  uint8_t *bytes = room(64 * rows * blocks);
+  uint8_t *bytes = room(64 * (rows + CK_BAND_ROWS) * blocks);
   float *scales = room(rows * sizeof(float)), *weights = values_for(64 * rows * blocks);
-  for (size_t r = 0; r < rows; r++) scales[r] = k->byte_row(weights + 64 * r * blocks, blocks, bytes + 64 * r * blocks);
+  for (size_t r = 0; r < rows; r++) {
+    uint8_t *band = bytes + 64 * (r / CK_BAND_ROWS * CK_BAND_ROWS) * blocks;
+    scales[r] = k->byte_row(weights + 64 * r * blocks, blocks, band + 8 * (r % CK_BAND_ROWS));
+  }
   const ck_byte_matrix w = {bytes, scales, blocks};
   activations x = make_activations(k, tokens, 64 * blocks - below(64), blocks, below(2) ? 0 : CK_LARGE_VALUE);
   float *own = room(tokens * rows * sizeof(float)), *portable = room(tokens * rows * sizeof(float));

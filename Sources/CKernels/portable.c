@@ -174,7 +174,8 @@ void ck_portable_split_activation(const float *x, size_t n, float large_value, c
   }
   const int finite = energy < INFINITY;
   // Where a value is not finite, all integers are 0 and there is no scale.
-  const float inverse = choose_unit(split, x, n, large_value, finite ? energy : 0, largest, block_peak) * (float)finite;
+  const float limit = begin_split(split, x, n, large_value, finite ? energy : 0, largest);
+  const float inverse = choose_unit(split, name_large_blocks(split, x, n, limit, block_peak), largest) * (float)finite;
   if (!finite) split->scale = NAN;
   split->sum_low = split->sum_high = 0;
   int64_t magnitudes = 0;
@@ -209,7 +210,7 @@ float ck_portable_byte_row(const float *values, size_t blocks, uint8_t *bytes) {
   // The reciprocal of the least units is no number.
   const float inverse = finite && scale > 1e-37f ? 1 / scale : 0;
   for (size_t i = 0; i < 64 * blocks; i++) {
-    bytes[i] = (uint8_t)((inverse > 0 ? (int)lrintf(fmaxf(-127, fminf(127, values[i] * inverse))) : 0) + 128);
+    bytes[64 * (i / 8) + i % 8] = (uint8_t)((inverse > 0 ? (int)lrintf(fmaxf(-127, fminf(127, values[i] * inverse))) : 0) + 128);
   }
   return finite ? scale : NAN;
 }
@@ -217,12 +218,12 @@ float ck_portable_byte_row(const float *values, size_t blocks, uint8_t *bytes) {
 static void bytes_product(
   const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, float *y) {
   for (size_t r = first; r < last; r++) {
-    const uint8_t *row = w->bytes + 64 * r * w->blocks;
+    const uint8_t *row = w->bytes + 64 * (r / CK_BAND_ROWS * 8 * w->blocks) + 8 * (r % CK_BAND_ROWS);
     int32_t low = 0, high = 0;
-    for (size_t c = 0; c < 64 * w->blocks; c++) low += x->low[c] * (row[c] - 128);
+    for (size_t c = 0; c < 64 * w->blocks; c++) low += x->low[c] * (row[64 * (c / 8) + c % 8] - 128);
     for (size_t k = 0; k < x->large; k++) {
       const size_t b = x->large_blocks[k];
-      for (size_t c = 64 * b; c < 64 * b + 64; c++) high += x->high[c] * (row[c] - 128);
+      for (size_t c = 64 * b; c < 64 * b + 64; c++) high += x->high[c] * (row[64 * (c / 8) + c % 8] - 128);
     }
     y[r - first] = x->scale * w->scales[r] * fmaf((float)high, 256, (float)low);
   }

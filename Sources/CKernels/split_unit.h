@@ -8,23 +8,33 @@
 #include <math.h>
 #include <string.h>
 
+/// Starts to fill `split` from `n` values, of which `energy` is the sum of all squares and `largest` the largest magnitude: gives the magnitude
+/// beyond which a value makes its block a large one, `large_value` times the root mean square.
+static inline float begin_split(
+  ck_split_activation *split, const float *x, size_t n, float large_value, double energy, float largest) {
+  split->values = x;
+  split->large = 0;
+  return fmaxf(large_value * (float)sqrt(energy / (double)(n > 0 ? n : 1)), largest / 256);
+}
+
 /// The largest magnitude of block `b` of `n` values.
 typedef float (*block_peak_function)(const float *x, size_t n, size_t b);
 
-/// Names the blocks of `split` with a value beyond `large_value` times the root mean square (`energy` is the sum of all squares), sets
-/// the unit that the others and `largest`, the largest magnitude of all, need, and returns its reciprocal; 0 where that is no number.
-static inline __attribute__((always_inline)) float choose_unit(
-  ck_split_activation *split, const float *x, size_t n, float large_value, double energy, float largest,
-  block_peak_function block_peak) {
-  const float limit = fmaxf(large_value * (float)sqrt(energy / (double)(n > 0 ? n : 1)), largest / 256);
+/// Names the large blocks, those with a value beyond `limit`; gives the largest magnitude of the others.
+static inline __attribute__((always_inline)) float name_large_blocks(
+  ck_split_activation *split, const float *x, size_t n, float limit, block_peak_function block_peak) {
   float rest = 0;
-  split->values = x;
-  split->large = 0;
   for (size_t b = 0; b < split->blocks; b++) {
     const float peak = block_peak(x, n, b);
     if (peak > limit) split->large_blocks[split->large++] = (uint16_t)b;
     else if (peak > rest) rest = peak;
   }
+  return rest;
+}
+
+/// Sets the unit that `rest`, the largest magnitude outside of the large blocks, and `largest` need, and returns its reciprocal; 0 where that is
+/// no number.
+static inline float choose_unit(ck_split_activation *split, float rest, float largest) {
   split->scale = fmaxf(rest / 127, largest / 32512);
   return split->scale > 1e-37f ? 1 / split->scale : 0;
 }

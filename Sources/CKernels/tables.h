@@ -16,18 +16,11 @@ static inline const void *ck_element(const void *w, ck_storage storage, size_t k
   return (const char *)w + k * ck_storage_size(storage);
 }
 
-/// Asks for `bytes` bytes from `from` on: the processor fetches all their lines at once, where reads that wait for each other would
-/// fetch a few.
-static inline void ck_prefetch(const void *from, size_t bytes) {
-  for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch((const char *)from + i);
-}
-
 /// Asks for the row of one head that will be read some positions after `p`: such rows are short and far apart.
 static inline void ck_prefetch_position(
   const void *rows, ck_storage storage, size_t stride, size_t p, size_t positions, size_t head_dim) {
-  enum { POSITIONS_AHEAD = 16 };
-  if (p + POSITIONS_AHEAD >= positions) return;
-  ck_prefetch(ck_element(rows, storage, (p + POSITIONS_AHEAD) * stride), head_dim * ck_storage_size(storage));
+  if (p + CK_POSITIONS_AHEAD >= positions) return;
+  ck_prefetch(ck_element(rows, storage, (p + CK_POSITIONS_AHEAD) * stride), head_dim * ck_storage_size(storage));
 }
 
 const ck_kernels *ck_avx2_table(void);

@@ -88,7 +88,8 @@ AVX2 void ck_avx2_split_activation(const float *x, size_t n, float large_value, 
     ck_portable_split_activation(x, n, large_value, split);
     return;
   }
-  const __m256 inverse = _mm256_set1_ps(choose_unit(split, x, n, large_value, energy, largest, block_peak));
+  const float limit = begin_split(split, x, n, large_value, energy, largest);
+  const __m256 inverse = _mm256_set1_ps(choose_unit(split, name_large_blocks(split, x, n, limit, block_peak), largest));
   digit_sums sums = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256()};
   size_t next = 0;
   for (size_t b = 0; b < split->blocks; b++) {
@@ -124,7 +125,12 @@ AVX2 float ck_avx2_byte_row(const float *values, size_t blocks, uint8_t *bytes) 
       const __m256 value = _mm256_mul_ps(_mm256_loadu_ps(values + c + 8 * k), inverse);
       integers[k] = _mm256_cvtps_epi32(_mm256_max_ps(bottom, _mm256_min_ps(top, value)));
     }
-    _mm256_storeu_si256((__m256i *)(bytes + c), _mm256_xor_si256(as_bytes(integers), _mm256_set1_epi8(-128)));
+    const __m256i own = _mm256_xor_si256(as_bytes(integers), _mm256_set1_epi8(-128));
+    const __m128i low = _mm256_castsi256_si128(own), high = _mm256_extracti128_si256(own, 1);
+    _mm_storel_epi64((__m128i *)(bytes + 8 * c), low);
+    _mm_storel_epi64((__m128i *)(bytes + 8 * c + 64), _mm_srli_si128(low, 8));
+    _mm_storel_epi64((__m128i *)(bytes + 8 * c + 128), high);
+    _mm_storel_epi64((__m128i *)(bytes + 8 * c + 192), _mm_srli_si128(high, 8));
   }
   return scale;
 }
@@ -132,9 +138,6 @@ AVX2 float ck_avx2_byte_row(const float *values, size_t blocks, uint8_t *bytes) 
 /// Columns whose products with both digits add up to what fits 32 bits: 128 * 32512 for each. Sums that are larger on the way come
 /// back.
 enum { STRIP = 512 };
-
-/// Rows that share the loads of the activations.
-enum { ROWS = 4 };
 
 /// The widest matrix; wider ones than any model's are left to the portable kernel.
 enum { WIDEST = 16384 };
@@ -167,27 +170,26 @@ AVX2_INLINE void widen(const ck_split_activation *x, wide_activation *wide) {
   }
 }
 
-/// The products of `ROWS` rows with one activation.
-AVX2_INLINE __m128 rows_product(const uint8_t *const *rows, size_t columns, const wide_activation *x) {
-  __m128 total = _mm_setzero_ps();
+/// The products of the rows of a band with one activation.
+AVX2_INLINE __m256 band_product(const uint8_t *band, size_t columns, const wide_activation *x) {
+  __m256 total = _mm256_setzero_ps();
   for (size_t first = 0; first < columns; first += STRIP) {
     const size_t last = columns - first < STRIP ? columns : first + STRIP;
-    __m256i sums[ROWS], others[ROWS];
-    for (int r = 0; r < ROWS; r++) sums[r] = others[r] = _mm256_setzero_si256();
-    for (size_t c = first; c < last; c += 32) {
-      const __m256i digits = _mm256_load_si256((const __m256i *)(x->digits + c));
-      const __m256i next = _mm256_load_si256((const __m256i *)(x->digits + c + 16));
-      for (int r = 0; r < ROWS; r++) {
-        const __m256i bytes = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(rows[r] + c)));
-        const __m256i more = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(rows[r] + c + 16)));
+    // Of two rows each, in four lanes.
+    __m256i sums[4];
+    for (int r = 0; r < 4; r++) sums[r] = _mm256_setzero_si256();
+    for (size_t c = first; c < last; c += 8) {
+      const __m256i digits = _mm256_broadcastsi128_si256(_mm_load_si128((const __m128i *)(x->digits + c)));
+      for (int r = 0; r < 4; r++) {
+        const __m256i bytes = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(band + 8 * c + 16 * r)));
         sums[r] = _mm256_add_epi32(sums[r], _mm256_madd_epi16(bytes, digits));
-        others[r] = _mm256_add_epi32(others[r], _mm256_madd_epi16(more, next));
       }
     }
-    for (int r = 0; r < ROWS; r++) sums[r] = _mm256_add_epi32(sums[r], others[r]);
+    // Rows 0, 2, 4 and 6, and the others.
     const __m256i pairs = _mm256_hadd_epi32(_mm256_hadd_epi32(sums[0], sums[1]), _mm256_hadd_epi32(sums[2], sums[3]));
-    const __m128i four = _mm_add_epi32(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256(pairs, 1));
-    total = _mm_add_ps(total, _mm_cvtepi32_ps(_mm_sub_epi32(four, _mm_set1_epi32(x->biases[first / STRIP]))));
+    const __m256i rows = _mm256_permutevar8x32_epi32(pairs, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    const __m256i biases = _mm256_set1_epi32(x->biases[first / STRIP]);
+    total = _mm256_add_ps(total, _mm256_cvtepi32_ps(_mm256_sub_epi32(rows, biases)));
   }
   return total;
 }
@@ -196,13 +198,10 @@ AVX2 static void one_token(
   const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, float *y) {
   wide_activation wide;
   widen(x, &wide);
-  for (size_t r = first; r < last; r += ROWS) {
-    const size_t count = last - r < ROWS ? last - r : ROWS;
-    const uint8_t *rows[ROWS];
-    for (size_t i = 0; i < ROWS; i++) rows[i] = w->bytes + 64 * (r + (i < count ? i : 0)) * w->blocks;
-    float values[ROWS];
-    _mm_storeu_ps(values, rows_product(rows, 64 * w->blocks, &wide));
-    for (size_t i = 0; i < count; i++) y[r - first + i] = x->scale * w->scales[r + i] * values[i];
+  for (size_t r = first; r < last; r += CK_BAND_ROWS) {
+    float values[CK_BAND_ROWS];
+    _mm256_storeu_ps(values, band_product(w->bytes + 64 * r * w->blocks, 64 * w->blocks, &wide));
+    for (size_t i = 0; i < CK_BAND_ROWS && r + i < last; i++) y[r - first + i] = x->scale * w->scales[r + i] * values[i];
   }
 }
 

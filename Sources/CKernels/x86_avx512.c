@@ -163,16 +163,17 @@ AVX512 static float dot(const float *a, const float *b, size_t n) {
   return _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(sums[0], sums[1]), _mm512_add_ps(sums[2], sums[3])));
 }
 
+/// Reads one by one: the instruction that gathers takes twice as long.
 AVX512 static void gather(const float *x, const uint32_t *columns, const float *factors, size_t n, float *y) {
   ck_prefetch(columns, n * sizeof *columns);
   if (factors) ck_prefetch(factors, n * sizeof *factors);
-  for (size_t i = 0; i < n; i += 16) {
-    const __mmask16 lanes = first_lanes(n - i);
-    const __m512i places = _mm512_maskz_loadu_epi32(lanes, columns + i);
-    __m512 values = _mm512_mask_i32gather_ps(_mm512_setzero_ps(), lanes, places, x, 4);
-    if (factors) values = _mm512_mul_ps(values, _mm512_maskz_loadu_ps(lanes, factors + i));
-    _mm512_mask_storeu_ps(y + i, lanes, values);
+  size_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+    __m128 values = _mm_setr_ps(x[columns[i]], x[columns[i + 1]], x[columns[i + 2]], x[columns[i + 3]]);
+    if (factors) values = _mm_mul_ps(values, _mm_loadu_ps(factors + i));
+    _mm_storeu_ps(y + i, values);
   }
+  for (; i < n; i++) y[i] = factors ? x[columns[i]] * factors[i] : x[columns[i]];
 }
 
 AVX512 static void axpy(float a, const float *x, float *y, size_t n) {

@@ -15,9 +15,6 @@ enum { CACHED_CODES = 16384 };
 /// How far ahead of codes that are gone through once the next ones are asked for, in bytes.
 enum { CODES_AHEAD = 16384 };
 
-/// The most bytes of escapes that are asked for before a product: what lies beyond is read in order.
-enum { MOST_AHEAD = 4096 };
-
 /// The tables of up to four elements.
 typedef struct { byte_table main[4], residual[4]; } pass_tables;
 
@@ -148,11 +145,9 @@ VBMI_INLINE void load_tables(
 /// Elements [e, e + elements) of the vector rows [first, last).
 VBMI_INLINE void element_pass(
   main_kind kind, residual_kind rest_kind, int elements, const ck_vq_planes *m, size_t first, size_t last, size_t e,
-  const ck_split_activation *x, size_t ahead, float *y) {
+  const ck_split_activation *x, __m512i bias, size_t ahead, float *y) {
   pass_tables tables;
   load_tables(kind, rest_kind, elements, m->main, m->residual, e, &tables);
-  // One of the two lanes of each row has it.
-  const __m512i bias = _mm512_maskz_set1_epi32(0x5555, bias_of(x, m->fine_columns));
   for (size_t n = first; n < last; n += CK_BAND_ROWS) {
     const uint8_t *band = m->codes + n / CK_BAND_ROWS * m->band_stride;
     pass_sums sums;
@@ -178,6 +173,8 @@ VBMI_INLINE void all_elements(
   // Elements that are gone through together: where their tables do not all stay in registers, some are read from memory; fewer
   // elements would unpack the codes more often.
   const size_t together = OUTPUTS_TOGETHER;
+  // One of the two lanes of each row has it.
+  const __m512i bias = _mm512_maskz_set1_epi32(0x5555, bias_of(x, m->fine_columns));
   const size_t cached = CACHED_CODES / m->band_stride, bands = cached > 1 ? cached : 1;
   const size_t block = v <= together ? last - first : bands * CK_BAND_ROWS;
   for (size_t n = first; n < last; n += block) {
@@ -187,10 +184,10 @@ VBMI_INLINE void all_elements(
       const size_t left = v - e;
       // Of several passes, the last asks for the codes of the rows to come.
       const size_t ahead = v <= together ? CODES_AHEAD : left <= together ? bands * m->band_stride : 0;
-      if (left >= 4) element_pass(kind, rest_kind, 4, m, n, end, e, x, ahead, target);
-      else if (left == 3) element_pass(kind, rest_kind, 3, m, n, end, e, x, ahead, target);
-      else if (left == 2) element_pass(kind, rest_kind, 2, m, n, end, e, x, ahead, target);
-      else element_pass(kind, rest_kind, 1, m, n, end, e, x, ahead, target);
+      if (left >= 4) element_pass(kind, rest_kind, 4, m, n, end, e, x, bias, ahead, target);
+      else if (left == 3) element_pass(kind, rest_kind, 3, m, n, end, e, x, bias, ahead, target);
+      else if (left == 2) element_pass(kind, rest_kind, 2, m, n, end, e, x, bias, ahead, target);
+      else element_pass(kind, rest_kind, 1, m, n, end, e, x, bias, ahead, target);
     }
   }
 }
@@ -208,12 +205,7 @@ VBMI static void vq_planes(
     ck_vbmi_add_escapes(&m->escapes, m->vector_length, first, last, x->values, y);
     return;
   }
-  // What is needed last comes meanwhile.
-  if (m->escapes.starts) {
-    const uint32_t *starts = m->escapes.starts;
-    const size_t bytes = (starts[last] - starts[first]) * sizeof *m->escapes.list;
-    ck_prefetch(m->escapes.list + starts[first], bytes < MOST_AHEAD ? bytes : MOST_AHEAD);
-  }
+  ask_for_escapes(&m->escapes, first, last);
   const main_kind kind = main_kind_of(m);
   switch (residual_kind_of(m)) {
     case NO_RESIDUAL: WITH_RESIDUAL(NO_RESIDUAL); break;

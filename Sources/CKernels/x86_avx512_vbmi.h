@@ -14,6 +14,14 @@
 /// How far ahead of the codes or bytes that are read the next ones are asked for, in bytes: with less, memory is not kept busy.
 enum { AHEAD = 8192 };
 
+/// Asks for the escapes of rows [first, last), which are needed last, before a product: what lies beyond some is read in order.
+VBMI_INLINE void ask_for_escapes(const ck_escapes *escapes, size_t first, size_t last) {
+  enum { MOST_AHEAD = 4096 };
+  if (!escapes->starts) return;
+  const size_t start = escapes->starts[first], bytes = (escapes->starts[last] - start) * sizeof *escapes->list;
+  ck_prefetch(escapes->list + start, bytes < MOST_AHEAD ? bytes : MOST_AHEAD);
+}
+
 /// The lanes below `n` of sixteen.
 VBMI_INLINE __mmask16 lanes_below(size_t n) { return n >= 16 ? 0xFFFF : (__mmask16)((1u << n) - 1); }
 

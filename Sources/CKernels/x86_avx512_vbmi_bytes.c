@@ -8,119 +8,134 @@
 
 #include <math.h>
 
-/// Rows whose sums are added up together.
-enum { ROWS = 4 };
+/// Bands and activations of several that share their loads.
+enum { BANDS = 2, TOGETHER = 4 };
 
-/// Adds the products of one row with both digits, where `all_high` says that every block has high ones.
-VBMI_INLINE void add_row(
-  const uint8_t *row, size_t blocks, const ck_split_activation *x, int all_high, __m512i *low, __m512i *high) {
-  size_t next = 0;
-  for (size_t b = 0; b < blocks; b++) {
-    const __m512i values = _mm512_loadu_si512(row + 64 * b);
-    _mm_prefetch((const char *)row + 64 * b + AHEAD, _MM_HINT_T0);
-    *low = _mm512_dpbusd_epi32(*low, values, _mm512_loadu_si512(x->low + 64 * b));
-    if (!all_high) {
-      if (next == x->large || x->large_blocks[next] != b) continue;
-      next++;
-    }
-    *high = _mm512_dpbusd_epi32(*high, values, _mm512_loadu_si512(x->high + 64 * b));
-  }
+/// Sums of the products of a band with the low digits and with the high ones, two lanes for each row.
+typedef struct { __m512i low, high; } digit_sums;
+
+/// Bytes are biased by 128; the bias is taken out by where the sums start.
+VBMI_INLINE digit_sums start(const ck_split_activation *x) {
+  return (digit_sums){
+    _mm512_maskz_set1_epi32(0x5555, -128 * x->sum_low), _mm512_maskz_set1_epi32(0x5555, -128 * x->sum_high)};
 }
 
-/// The products of `ROWS` rows.
-VBMI_INLINE __m128 rows_product(const uint8_t *const *rows, size_t blocks, const ck_split_activation *x) {
-  // Bytes are biased by 128; the bias is taken out by where the sums start.
-  __m512i low[ROWS], high[ROWS];
-  for (int i = 0; i < ROWS; i++) {
-    low[i] = _mm512_maskz_set1_epi32(1, -128 * x->sum_low);
-    high[i] = _mm512_maskz_set1_epi32(1, -128 * x->sum_high);
-    if (x->large == blocks) add_row(rows[i], blocks, x, 1, low + i, high + i);
-    else add_row(rows[i], blocks, x, 0, low + i, high + i);
+/// The sum of the two lanes of each row.
+VBMI_INLINE __m256 row_sums(__m512i sums) {
+  return _mm256_cvtepi32_ps(_mm512_cvtepi64_epi32(_mm512_add_epi32(sums, _mm512_srli_epi64(sums, 32))));
+}
+
+/// Writes the outputs of rows [r, last) of a band.
+VBMI_INLINE void write_rows(
+  const ck_byte_matrix *w, size_t r, size_t last, const ck_split_activation *x, digit_sums sums, float *y) {
+  const __mmask8 wanted = (__mmask8)lanes_below(last - r);
+  const __m256 joined = _mm256_fmadd_ps(row_sums(sums.high), _mm256_set1_ps(256), row_sums(sums.low));
+  const __m256 scales = _mm256_mul_ps(_mm256_set1_ps(x->scale), _mm256_maskz_loadu_ps(wanted, w->scales + r));
+  _mm256_mask_storeu_ps(y, wanted, _mm256_mul_ps(scales, joined));
+}
+
+/// Adds the products of 64 columns of a band to two sets of sums, so that none waits for itself.
+VBMI_INLINE void add_block(
+  const uint8_t *from, const ck_split_activation *x, size_t b, int is_large, digit_sums *sums) {
+#pragma clang loop unroll(full)
+  for (size_t i = 0; i < 8; i++) {
+    const __m512i values = _mm512_loadu_si512(from + 64 * i);
+    _mm_prefetch((const char *)from + 64 * i + AHEAD, _MM_HINT_T0);
+    digit_sums *own = sums + i % 2;
+    own->low = _mm512_dpbusd_epi32(own->low, values, eight_columns(x->low + 64 * b + 8 * i));
+    if (is_large) own->high = _mm512_dpbusd_epi32(own->high, values, eight_columns(x->high + 64 * b + 8 * i));
   }
-  return _mm_fmadd_ps(
-    _mm_cvtepi32_ps(lane_sums4(high[0], high[1], high[2], high[3])), _mm_set1_ps(256),
-    _mm_cvtepi32_ps(lane_sums4(low[0], low[1], low[2], low[3])));
 }
 
 VBMI_INLINE void one_token(
   const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, float *y) {
-  for (size_t r = first; r < last; r += ROWS) {
-    const size_t count = last - r < ROWS ? last - r : ROWS;
-    const __mmask8 wanted = (__mmask8)((1 << count) - 1);
-    const uint8_t *rows[ROWS];
-    for (size_t i = 0; i < ROWS; i++) rows[i] = w->bytes + 64 * (r + (i < count ? i : 0)) * w->blocks;
-    const __m128 scales = _mm_mul_ps(_mm_set1_ps(x->scale), _mm_maskz_loadu_ps(wanted, w->scales + r));
-    _mm_mask_storeu_ps(y + (r - first), wanted, _mm_mul_ps(scales, rows_product(rows, w->blocks, x)));
+  const uint8_t *from = w->bytes + 64 * first * w->blocks;
+  for (size_t r = first; r < last; r += CK_BAND_ROWS) {
+    digit_sums sums[2] = {start(x), {_mm512_setzero_si512(), _mm512_setzero_si512()}};
+    size_t next = 0;
+    for (size_t b = 0; b < w->blocks; b++, from += 64 * CK_BAND_ROWS) {
+      if (next < x->large && x->large_blocks[next] == b) {
+        next++;
+        add_block(from, x, b, 1, sums);
+      } else {
+        add_block(from, x, b, 0, sums);
+      }
+    }
+    sums[0].low = _mm512_add_epi32(sums[0].low, sums[1].low);
+    sums[0].high = _mm512_add_epi32(sums[0].high, sums[1].high);
+    write_rows(w, r, last, x, sums[0], y + (r - first));
   }
 }
 
-/// Rows and activations of several that share their loads.
-enum { PAIR = 2, TOGETHER = 3 };
-
-/// Two rows times `tokens` activations whose blocks all have high digits; the same operations on each as for one alone.
-/// `is_first` says that nothing has read these rows yet.
-VBMI_INLINE void pair_products(
-  const ck_byte_matrix *w, size_t r, const uint8_t *const *rows, int tokens, const ck_split_activation *x, __mmask8 wanted,
-  int is_first, float *y, size_t y_stride) {
-  __m512i low[TOGETHER][PAIR], high[TOGETHER][PAIR];
+/// `bands` bands from row `r` on times `tokens` activations whose blocks all have high digits; the same operations on each as for one
+/// alone. Of the bands that `asked` names by bits, the bytes `ahead` further on are asked for.
+VBMI_INLINE void bands_products(
+  const ck_byte_matrix *w, size_t r, size_t last, int bands, int tokens, const ck_split_activation *x, unsigned asked,
+  size_t ahead, float *y, size_t y_stride) {
+  digit_sums sums[TOGETHER][BANDS];
   for (int t = 0; t < tokens; t++) {
-    for (int i = 0; i < PAIR; i++) {
-      low[t][i] = _mm512_maskz_set1_epi32(1, -128 * x[t].sum_low);
-      high[t][i] = _mm512_maskz_set1_epi32(1, -128 * x[t].sum_high);
-    }
+    for (int i = 0; i < bands; i++) sums[t][i] = start(x + t);
   }
-  for (size_t c = 0; c < 64 * w->blocks; c += 64) {
-    const __m512i first = _mm512_loadu_si512(rows[0] + c), second = _mm512_loadu_si512(rows[1] + c);
-    if (is_first) {
-      _mm_prefetch((const char *)rows[0] + c + AHEAD, _MM_HINT_T0);
-      _mm_prefetch((const char *)rows[1] + c + AHEAD, _MM_HINT_T0);
+  const size_t stride = 64 * CK_BAND_ROWS * w->blocks;
+  const uint8_t *from = w->bytes + 64 * r * w->blocks;
+  for (size_t c = 0; c < 64 * w->blocks; c += 8) {
+    __m512i values[BANDS];
+    for (int i = 0; i < bands; i++) {
+      const uint8_t *own = from + (size_t)i * stride + 8 * c;
+      values[i] = _mm512_loadu_si512(own);
+      if (asked >> i & 1) _mm_prefetch((const char *)own + ahead, _MM_HINT_T0);
     }
     for (int t = 0; t < tokens; t++) {
-      const __m512i low_digits = _mm512_loadu_si512(x[t].low + c), high_digits = _mm512_loadu_si512(x[t].high + c);
-      low[t][0] = _mm512_dpbusd_epi32(low[t][0], first, low_digits);
-      low[t][1] = _mm512_dpbusd_epi32(low[t][1], second, low_digits);
-      high[t][0] = _mm512_dpbusd_epi32(high[t][0], first, high_digits);
-      high[t][1] = _mm512_dpbusd_epi32(high[t][1], second, high_digits);
+      const __m512i low = eight_columns(x[t].low + c), high = eight_columns(x[t].high + c);
+      for (int i = 0; i < bands; i++) {
+        sums[t][i].low = _mm512_dpbusd_epi32(sums[t][i].low, values[i], low);
+        sums[t][i].high = _mm512_dpbusd_epi32(sums[t][i].high, values[i], high);
+      }
     }
   }
-  const __m128 scales = _mm_maskz_loadu_ps(wanted, w->scales + r);
   for (int t = 0; t < tokens; t++) {
-    const __m128 sums = _mm_cvtepi32_ps(lane_sums4(low[t][0], low[t][1], high[t][0], high[t][1]));
-    const __m128 joined = _mm_fmadd_ps(_mm_movehl_ps(sums, sums), _mm_set1_ps(256), sums);
-    const __m128 outputs = _mm_mul_ps(_mm_mul_ps(_mm_set1_ps(x[t].scale), scales), joined);
-    _mm_mask_storeu_ps(y + (size_t)t * y_stride, wanted, outputs);
+    for (size_t i = 0; i < (size_t)bands; i++) {
+      const size_t row = r + i * CK_BAND_ROWS;
+      write_rows(w, row, last, x + t, sums[t][i], y + (size_t)t * y_stride + i * CK_BAND_ROWS);
+    }
   }
 }
 
+/// Rows [first, last) times `tokens` activations. Of `groups` such passes over the rows, number `group` asks for every so manyth band of those
+/// that follow: as few at a time as memory can bring meanwhile.
 VBMI_INLINE void several_tokens(
-  const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, int tokens, int is_first, float *y,
-  size_t y_stride) {
-  for (size_t r = first; r < last; r += PAIR) {
-    const int is_pair = r + 1 < last;
-    const uint8_t *row = w->bytes + 64 * r * w->blocks;
-    const uint8_t *const rows[PAIR] = {row, is_pair ? row + 64 * w->blocks : row};
-    const __mmask8 wanted = is_pair ? 3 : 1;
+  const ck_byte_matrix *w, size_t first, size_t last, int tokens, const ck_split_activation *x, size_t group, size_t groups,
+  float *y, size_t y_stride) {
+  const size_t ahead = 64 * (last - first) * w->blocks;
+  size_t next = group;
+  for (size_t r = first, band = 0; r < last; r += BANDS * CK_BAND_ROWS, band += BANDS) {
+    unsigned asked = 0;
+    for (; next < band + BANDS; next += groups) asked |= 1u << (next - band);
     float *target = y + (r - first);
-    if (tokens == 3) pair_products(w, r, rows, 3, x, wanted, is_first, target, y_stride);
-    else pair_products(w, r, rows, 2, x, wanted, is_first, target, y_stride);
+    if (last - r > CK_BAND_ROWS) bands_products(w, r, last, BANDS, tokens, x, asked, ahead, target, y_stride);
+    else bands_products(w, r, last, 1, tokens, x, asked, ahead, target, y_stride);
   }
 }
 
+/// Rows [first, last), which are in the first-level cache: memory brings as many others while they are multiplied with all activations.
 VBMI_INLINE void all_tokens(
   const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, size_t tokens, float *y,
   size_t y_stride) {
-  for (size_t t = 0; t < tokens;) {
+  const size_t groups = (tokens + TOGETHER - 1) / TOGETHER;
+  size_t group = 0;
+  for (size_t t = 0; t < tokens; group++) {
     // So many activations in a row whose blocks all have high digits.
     size_t count = 0;
     while (count < TOGETHER && t + count < tokens && x[t + count].large == w->blocks) count++;
-    if (count > 1) {
-      if (t == 0) several_tokens(w, first, last, x, (int)count, 1, y, y_stride);
-      else several_tokens(w, first, last, x + t, (int)count, 0, y + t * y_stride, y_stride);
-      t += count;
-    } else {
-      one_token(w, first, last, x + t, y + t * y_stride);
-      t++;
+    if (count == TOGETHER && tokens - t == TOGETHER + 1) count--;
+    float *target = y + t * y_stride;
+    switch (count) {
+      case 4: several_tokens(w, first, last, 4, x + t, group, groups, target, y_stride); break;
+      case 3: several_tokens(w, first, last, 3, x + t, group, groups, target, y_stride); break;
+      case 2: several_tokens(w, first, last, 2, x + t, group, groups, target, y_stride); break;
+      default: one_token(w, first, last, x + t, target);
     }
+    t += count > 1 ? count : 1;
   }
 }
 
@@ -130,7 +145,12 @@ enum { CACHED_BYTES = 16384 };
 VBMI void ck_vbmi_gemv_bytes(
   const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, size_t tokens, float *y,
   size_t y_stride) {
-  const size_t cached = CACHED_BYTES / (64 * w->blocks) / ROWS * ROWS, rows = cached < ROWS ? ROWS : cached;
+  if (tokens == 1) {
+    one_token(w, first, last, x, y);
+    return;
+  }
+  const size_t least = BANDS * CK_BAND_ROWS, cached = CACHED_BYTES / (64 * w->blocks) / least * least;
+  const size_t rows = cached < least ? least : cached;
   for (size_t r = first; r < last; r += rows) {
     all_tokens(w, r, last - r < rows ? last : r + rows, x, tokens, y + (r - first), y_stride);
   }
@@ -151,7 +171,9 @@ VBMI float ck_vbmi_byte_row(const float *values, size_t blocks, uint8_t *bytes) 
     const __m512 bounded = _mm512_max_ps(
       _mm512_set1_ps(-127), _mm512_min_ps(_mm512_set1_ps(127), _mm512_mul_ps(_mm512_loadu_ps(values + c), inverse)));
     const __m512i integer = _mm512_add_epi32(_mm512_cvtps_epi32(bounded), _mm512_set1_epi32(128));
-    _mm_storeu_si128((__m128i *)(bytes + c), _mm512_cvtepi32_epi8(integer));
+    const __m128i own = _mm512_cvtepi32_epi8(integer);
+    _mm_storel_epi64((__m128i *)(bytes + 8 * c), own);
+    _mm_storel_epi64((__m128i *)(bytes + 8 * c + 64), _mm_unpackhi_epi64(own, own));
   }
   return scale;
 }

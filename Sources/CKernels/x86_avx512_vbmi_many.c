@@ -259,8 +259,6 @@ VBMI static void narrow_products(
   for (size_t n = first; n < last; n += CK_BAND_ROWS) {
     const uint8_t *band = m->codes + n / CK_BAND_ROWS * m->band_stride;
     const size_t rows = last - n < CK_BAND_ROWS ? last - n : CK_BAND_ROWS;
-    // The codes of the next band come meanwhile.
-    if (n + CK_BAND_ROWS < last) ck_prefetch(band + m->band_stride, m->band_stride < AHEAD ? m->band_stride : AHEAD);
     for (size_t e = 0; e < v; e += OUTPUTS_TOGETHER * own->sets) {
       const size_t left = v - e, elements = left < OUTPUTS_TOGETHER * own->sets ? left : OUTPUTS_TOGETHER * own->sets;
       band_products(m, &cut, look_up, band, e, elements, own, memory);
@@ -273,6 +271,7 @@ VBMI void ck_vbmi_vq_planes_many(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens,
   ck_token_lanes lanes, float *y, size_t y_stride, void *scratch) {
   tile_memory *memory = (tile_memory *)(((uintptr_t)scratch + 63) / 64 * 64);
+  ask_for_escapes(&m->escapes, first, last);
   activations own = {x, x_stride, 0, m->vector_length > OUTPUTS_TOGETHER ? SETS : 1, memory->bias};
   for (size_t t = 0; t < tokens; t += own.count) {
     own.x = x + t * x_stride;

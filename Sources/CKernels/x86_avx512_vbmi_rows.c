@@ -13,20 +13,26 @@ VBMI_INLINE size_t bytes_of_four(main_kind kind, residual_kind rest_kind) {
   return main_bytes_of_four(kind) + rest_bytes_of_four(rest_kind);
 }
 
-/// The bytes of one element, of both stages together.
-VBMI_INLINE void look_up_element(
-  main_kind kind, residual_kind rest_kind, const uint8_t *main, const int8_t *residual, const uint8_t *band, size_t first, size_t last,
-  uint8_t *values) {
-  const byte_table table = load_table(kind, main);
-  byte_table rest_table = table;
-  if (rest_kind != NO_RESIDUAL) rest_table = load_residual(rest_kind, residual);
+/// The bytes of `elements` elements (1 or 2), of both stages together: two share the codes they read. For four blocks, `ahead_bytes` that
+/// lie `ahead` bytes further on are asked for.
+VBMI_INLINE void look_up_elements(
+  main_kind kind, residual_kind rest_kind, int elements, const uint8_t *main, const int8_t *residual, const uint8_t *band,
+  size_t first, size_t last, size_t ahead, size_t ahead_bytes, uint8_t *values) {
+  byte_table tables[2], rest_tables[2];
+  for (int i = 0; i < elements; i++) {
+    tables[i] = rest_tables[i] = load_table(kind, main + 256 * i);
+    if (rest_kind != NO_RESIDUAL) rest_tables[i] = load_residual(rest_kind, residual + 256 * i);
+  }
   const uint8_t *from = band + first / 4 * bytes_of_four(kind, rest_kind);
   for (size_t b = first; b < last; b += 4, from += bytes_of_four(kind, rest_kind)) {
     __m512i codes[4], rest_codes[4];
     codes_of_four(kind, rest_kind, from, codes, rest_codes);
-    for (int i = 0; i < 4; i++, values += STEP) {
-      const block_codes own = block_of(kind, rest_kind, codes[i], rest_codes[i]);
-      _mm512_store_si512(values, element_bytes(kind, rest_kind, &table, &rest_table, &own));
+    for (size_t i = 0; i < ahead_bytes; i += 64) _mm_prefetch((const char *)from + ahead + i, _MM_HINT_T0);
+    for (int k = 0; k < 4; k++, values += STEP) {
+      const block_codes own = block_of(kind, rest_kind, codes[k], rest_codes[k]);
+      for (int i = 0; i < elements; i++) {
+        _mm512_store_si512(values + 64 * i, element_bytes(kind, rest_kind, &tables[i], &rest_tables[i], &own));
+      }
     }
   }
 }
@@ -38,9 +44,14 @@ VBMI_INLINE void look_up_element(
     const uint8_t *main = (is_fine ? m->fine_main : m->main) + 256 * e; \
     const int8_t *residual = is_fine ? m->fine_residual : m->residual; \
     if (rest_kind != NO_RESIDUAL) residual += 256 * e; \
-    for (size_t i = 0; i < elements; i++, main += 256) { \
-      look_up_element(kind, rest_kind, main, residual, band, first, last, values + 64 * i); \
-      if (rest_kind != NO_RESIDUAL) residual += 256; \
+    /* Each pass asks for its part of the codes of the next band. */ \
+    const size_t passes = (m->vector_length + 1) / 2, lines = bytes_of_four(kind, rest_kind) / 64; \
+    for (size_t i = 0; i < elements; i += 2, main += 512, values += 128) { \
+      const size_t from = (e + i) / 2 * lines / passes, end = ((e + i) / 2 + 1) * lines / passes; \
+      const size_t ahead = m->band_stride + 64 * from, ahead_bytes = is_fine ? 0 : 64 * (end - from); \
+      if (elements - i == 1) look_up_elements(kind, rest_kind, 1, main, residual, band, first, last, ahead, ahead_bytes, values); \
+      else look_up_elements(kind, rest_kind, 2, main, residual, band, first, last, ahead, ahead_bytes, values); \
+      if (rest_kind != NO_RESIDUAL) residual += 512; \
     } \
   }
 #define LOOK_UPS(kind) \

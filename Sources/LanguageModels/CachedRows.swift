@@ -17,6 +17,11 @@ struct CachedRows {
       stride: stride)
   }
 
+  /// Asks memory for the first of `count` rows, which attention will read soon; it asks for those that follow itself.
+  func prefetch(count: Int) {
+    ck_prefetch(entries, min(count, Int(CK_POSITIONS_AHEAD)) * stride * form.entryBytes)
+  }
+
   /// Copies the first `count` rows of others of the same form and width.
   func take(first count: Int, of other: CachedRows) {
     entries.copyMemory(from: other.entries, byteCount: count * stride * form.entryBytes)

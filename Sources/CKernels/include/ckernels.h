@@ -27,6 +27,15 @@ typedef enum { CK_F32 = 0, CK_F16 = 1, CK_BF16 = 2, CK_I8 = 3 } ck_storage;
 /// Instruction sets, in rising order of preference on one machine.
 typedef enum { CK_PORTABLE = 0, CK_AVX2 = 1, CK_AVX512 = 2, CK_NEON = 3, CK_AVX512_VBMI = 4 } ck_isa;
 
+/// Asks for `bytes` bytes from `from` on: the processor fetches all their lines at once, where reads that wait for each other would
+/// fetch a few.
+static inline void ck_prefetch(const void *from, size_t bytes) {
+  for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch((const char *)from + i);
+}
+
+/// How many positions before they are read attention asks for keys and values; the first so many are the caller's to ask for.
+#define CK_POSITIONS_AHEAD 16
+
 /// Output columns of one packed panel of a matrix product (see `pack_panel`).
 #define CK_PANEL 32
 
@@ -170,8 +179,9 @@ typedef struct {
   size_t stride;
 } ck_token_lanes;
 
-/// A dense matrix as bytes: `w[r, c] = scales[r] * (bytes[r * 64 * blocks + c] - 128)`, in blocks of 64 columns; what pads a
-/// row is 128.
+/// A dense matrix as bytes: `w[r, c] = scales[r] * (b - 128)`, in blocks of 64 columns; what pads a row is 128. As with codes, bands of CK_BAND_ROWS
+/// rows follow each other, and within one, eight columns of a row after the other: `b` is
+/// `bytes[64 * (r / 8 * 8 * blocks + c / 8) + 8 * (r % 8) + c % 8]`. The last band is whole; its rows that do not exist may hold anything.
 typedef struct {
   const uint8_t *bytes;
   const float *scales;
@@ -272,10 +282,10 @@ typedef struct {
   // value beyond `large_value` times the root mean square: see CK_LARGE_VALUE; with 0 every value has 16 bits.
   void (*split_activation)(const float *x, size_t n, float large_value, ck_split_activation *split);
   // One row of a `ck_byte_matrix` from `blocks` blocks of 64 values; returns the scale, 1/127 of the largest value, or NaN where a
-  // value is not finite.
+  // value is not finite. Eight bytes at a time go to `bytes + 64 * i`.
   float (*byte_row)(const float *values, size_t blocks, uint8_t *bytes);
-  // y[t * y_stride + r - first] = sum over c of w[r, c] * x[t][c] for rows [first, last) and `tokens` activations, each with what it
-  // gives alone. At most 65536 columns.
+  // y[t * y_stride + r - first] = sum over c of w[r, c] * x[t][c] for rows [first, last), the first of them the first of a band, and `tokens`
+  // activations, each with what it gives alone. At most 65536 columns.
   void (*gemv_bytes)(
     const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, size_t tokens, float *y,
     size_t y_stride);

@@ -59,21 +59,28 @@ struct AttentionMix: Sendable {
       $0 + $1.heads * $1.count * ($1.span.firstPosition + $1.first + $1.count) * keyDimension
     }
     if work < 1 << 15 {
-      for task in tasks { run(task, q, layout.grouping, layer: layer, into: mixed) }
+      for index in tasks.indices { run(tasks, index, q, layout.grouping, layer: layer, into: mixed) }
     } else {
-      parallelFor(tasks.count) { run(tasks[$0], q, layout.grouping, layer: layer, into: mixed) }
+      parallelFor(tasks.count) { run(tasks, $0, q, layout.grouping, layer: layer, into: mixed) }
     }
   }
 
   private func run(
-    _ task: Task, _ q: UnsafePointer<Float>, _ grouping: TokenGrouping, layer: Int,
+    _ tasks: [Task], _ index: Int, _ q: UnsafePointer<Float>, _ grouping: TokenGrouping, layer: Int,
     into mixed: UnsafeMutablePointer<Float>
   ) {
+    let task = tasks[index]
     if task.heads == 1, grouping.usesTiles(tokens: task.count, limit: 3) {
       mixBlock(task, q, layer: layer, into: mixed)
-    } else {
-      for offset in 0..<task.count { mixOne(task, row: task.first + offset, q, layer: layer, into: mixed) }
+      return
     }
+    for offset in 0..<task.count { mixOne(task, row: task.first + offset, q, layer: layer, into: mixed) }
+    // Other sequences' keys are seldom in a cache.
+    guard index + 1 < tasks.count else { return }
+    let next = tasks[index + 1]
+    let first = firstVisible(next.span.firstPosition + next.first)
+    next.span.cache.keys(layer: layer, head: next.group).from(first)
+      .prefetch(count: next.span.firstPosition + next.first + 1 - first)
   }
 
   /// The first position that a token at `position` sees.
@@ -92,6 +99,7 @@ struct AttentionMix: Sendable {
     let line = (task.span.firstRow + row) * headCount + task.head
     let keys = task.span.cache.keys(layer: layer, head: task.group).from(first)
     let values = task.span.cache.values(layer: layer, head: task.group).from(first)
+    values.prefetch(count: positions)
     withScratch(count: task.heads * positions) { scores in
       kernels.attention_scores(
         q + line * keyDimension, task.heads, keys.entries, keys.form.storage, keys.stride, positions, keyDimension,

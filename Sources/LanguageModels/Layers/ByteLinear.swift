@@ -13,7 +13,7 @@ final class ByteLinear: Linear, @unchecked Sendable {
   /// Made once; `lock` guards it.
   private var matrix: Matrix?
 
-  /// The run-time form: bytes `[rows, blocks · 64]` and scales `[rows]`.
+  /// The run-time form (`ck_byte_matrix`): bytes `[rows rounded up to whole bands, blocks · 64]` and scales `[rows]`.
   private struct Matrix: @unchecked Sendable {
     let bytes: Tensor
     let scales: Tensor
@@ -102,7 +102,9 @@ final class ByteLinear: Linear, @unchecked Sendable {
     let scales = Tensor(dtype: .float32, shape: [rows]) {
       $0.initializeMemory(as: UInt8.self, repeating: 0)
     }
-    let bytes = HugePageMemory.tensor(dtype: .uint8, shape: [rows, blocks * 64]) { bytes in
+    let bandRows = Int(CK_BAND_ROWS)
+    let allRows = (rows + bandRows - 1) / bandRows * bandRows
+    let bytes = HugePageMemory.tensor(dtype: .uint8, shape: [allRows, blocks * 64]) { bytes in
       guard let bytes = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self),
         let units = scales.baseAddress.map({ UnsafeMutableRawPointer(mutating: $0) })?.assumingMemoryBound(
           to: Float.self)
@@ -118,7 +120,8 @@ final class ByteLinear: Linear, @unchecked Sendable {
                 UnsafeRawBufferPointer(rebasing: stored[(row * size)..<((row + 1) * size)]), dtype: weight.dtype,
                 into: UnsafeMutableBufferPointer(start: values, count: columns))
             }
-            units[row] = kernels.byte_row(values, blocks, bytes + row * blocks * 64)
+            let band = bytes + row / bandRows * bandRows * blocks * 64
+            units[row] = kernels.byte_row(values, blocks, band + row % bandRows * 8)
           }
         }
         weight.rows((task * rowsPerTask)..<min((task + 1) * rowsPerTask, rows)).releasePages()
