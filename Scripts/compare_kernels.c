@@ -187,7 +187,7 @@ static our_item *make_ours(const ck_kernels *kernels, size_t v, size_t k, size_t
   const size_t rest = r == 0 ? 0 : r <= 16 ? N / 2 : N, stride = CK_BAND_ROWS * ((k <= 64 ? N / 4 * 3 : N) + rest);
   const size_t count = (item->rows + CK_BAND_ROWS - 1) / CK_BAND_ROWS * stride;
   uint8_t *tables = pages(2 * 256 * v);
-  for (size_t i = 0; i < 2 * 256 * v; i++) tables[i] = (uint8_t)next_random();
+  for (size_t i = 0; i < 2 * 256 * v; i++) tables[i] = (uint8_t)(r ? next_random() : 1 + next_random() % 255);
   const ck_escapes own = escapes(item->rows, v);
   for (int m = 0; m < MATRICES; m++) {
     uint8_t *codes = pages(count + 64);

@@ -130,7 +130,7 @@ static void planes(const ck_kernels *p, const ck_kernels *k, size_t round) {
   uint8_t *codes = make_planes(rows, blocks, main, rest, &stride);
   // What both stages add up to often comes back at the other end.
   uint8_t *tables[4];
-  for (size_t i = 0; i < 4; i++) tables[i] = bytes_from(256 * length, 0);
+  for (size_t i = 0; i < 4; i++) tables[i] = bytes_from(256 * length, rest == 0);
   escape_memory memory;
   const ck_escapes escapes = make_escapes(&memory, rows, columns, length);
   ck_vq_planes m = {

@@ -148,20 +148,15 @@ typedef struct {
   int32_t biases[WIDEST / STRIP];
 } wide_activation;
 
-AVX2_INLINE __m256i sixteen_digits(const int8_t *from) {
-  return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)from));
-}
-
 AVX2_INLINE void widen(const ck_split_activation *x, wide_activation *wide) {
   const uint16_t *large = x->large_blocks, *end = large + x->large;
   __m256i sum = _mm256_setzero_si256();
   for (size_t b = 0; b < x->blocks; b++) {
     const int is_large = large < end && *large == b;
     if (is_large) large++;
+    join_digits(x, 64 * b, is_large, wide->digits + 64 * b);
     for (size_t c = 64 * b; c < 64 * b + 64; c += 16) {
-      __m256i digits = sixteen_digits(x->low + c);
-      if (is_large) digits = _mm256_add_epi16(digits, _mm256_slli_epi16(sixteen_digits(x->high + c), 8));
-      _mm256_store_si256((__m256i *)(wide->digits + c), digits);
+      const __m256i digits = _mm256_load_si256((const __m256i *)(wide->digits + c));
       sum = _mm256_add_epi32(sum, _mm256_madd_epi16(digits, _mm256_set1_epi16(128)));
     }
     if ((b + 1) % (STRIP / 64) != 0 && b + 1 < x->blocks) continue;

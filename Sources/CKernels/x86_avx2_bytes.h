@@ -21,6 +21,24 @@ AVX2_INLINE __m256i signed_products(__m256i bytes, __m256i digits) {
   return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
 }
 
+AVX2_INLINE __m256i sixteen_digits(const int8_t *from) {
+  return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)from));
+}
+
+/// Both digits of a block of 64 columns in one number each, to a multiple of 32 bytes.
+AVX2_INLINE void join_digits(const ck_split_activation *x, size_t first, int is_large, int16_t *joined) {
+  for (size_t c = 0; c < 64; c += 16) {
+    __m256i digits = sixteen_digits(x->low + first + c);
+    if (is_large) digits = _mm256_add_epi16(digits, _mm256_slli_epi16(sixteen_digits(x->high + first + c), 8));
+    _mm256_store_si256((__m256i *)(joined + c), digits);
+  }
+}
+
+/// As `vq_planes_many`, for codebooks of any size.
+void ck_avx2_vq_entries(
+  const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens, float *y,
+  size_t y_stride);
+
 void ck_avx2_add_escapes(
   const ck_escapes *escapes, size_t vector_length, size_t first, size_t last, const float *x, float *y);
 

@@ -1,18 +1,19 @@
-// AVX2: the product of activations with small codebooks, whose bytes are looked up 16 entries at a time.
+// AVX2: the product of activations with codebooks of up to 64 centroids, whose bytes are looked up 16 entries at a time; larger ones are
+// left to `x86_avx2_entries.c`.
 
 #include "tables.h"
 
 #if defined(__x86_64__)
 
-#include "x86_avx2_bytes.h"
+#include "x86_avx2_codes.h"
 
 #include <string.h>
 
 /// Rows whose codes of eight columns fill a register: half a band.
 enum { ROWS = CK_BAND_ROWS / 2 };
 
-/// Blocks whose codes are made ready at a time, few enough for the first-level cache, and the codes in half of them.
-enum { CHUNK_BLOCKS = 16, CHUNK = 32 * CHUNK_BLOCKS };
+/// Blocks whose codes are made ready at a time, few enough for the first-level cache, and the codes in half of them: a run of fine columns.
+enum { CHUNK_BLOCKS = CK_FINE_RUN / 8, CHUNK = 32 * CHUNK_BLOCKS };
 
 /// Activations whose sums are kept while a band is gone through.
 enum { TOKENS = 4 };
@@ -20,91 +21,62 @@ enum { TOKENS = 4 };
 /// The longest vectors that are gone through at once; longer ones in several passes.
 enum { PASS = 8 };
 
-/// The codes of a chunk for one stage, one index for every 16 entries of the table: the entry in its lower half, or a set highest bit,
-/// for which `_mm256_shuffle_epi8` gives 0.
-typedef struct { _Alignas(32) uint8_t indices[16][CHUNK]; } stage_codes;
+/// The most shuffles of 16 entries that one element takes.
+enum { MOST_PARTS = 4 };
 
-/// How the codes of a stage are kept: main codes of up to 64 centroids, packed by fours; bytes of the main stage; nibbles or bytes of the
-/// residual one; or there are none.
-typedef enum { NO_CODES, SMALL_CODES, MAIN_CODES, NIBBLE_CODES, BYTE_CODES } code_kind;
+/// The codes of a chunk for one stage.
+typedef struct { _Alignas(32) uint8_t of[CHUNK]; } stage_codes;
 
-/// How many shuffles of 16 entries a table of `count` centroids takes.
-static int parts_of(uint32_t count) { return count <= 16 ? 1 : count <= 64 ? 4 : count <= 128 ? 8 : 16; }
+/// How many shuffles a table of `count` centroids takes.
+static int parts_of(uint32_t count) { return count <= 16 ? 1 : MOST_PARTS; }
 
-/// How many bytes the codes of a stage take.
-typedef struct { size_t main_of_four, rest_of_block; } band_layout;
-
-AVX2_INLINE band_layout layout_of(const ck_vq_planes *m) {
-  return (band_layout){m->main_count <= 64 ? 192 : 256, !m->residual ? 0 : m->residual_count <= 16 ? 32 : 64};
+/// The next of the indices for `_mm256_shuffle_epi8`, which reads the lower four bits; the first are the codes. Those of less than 16 become
+/// negative, which gives 0.
+AVX2_INLINE __m256i next_index(__m256i index) {
+  // So that one register is enough for what is taken away each time.
+  __asm__("" : "+x"(index));
+  return _mm256_sub_epi8(index, _mm256_set1_epi8(16));
 }
 
-AVX2_INLINE size_t bytes_of_four(const band_layout *layout) { return layout->main_of_four + 4 * layout->rest_of_block; }
-
-AVX2_INLINE __m256i bytes_at(const uint8_t *from) { return _mm256_loadu_si256((const __m256i *)from); }
-
-/// Half `h` of the main codes of block `i` of four packed ones.
-AVX2_INLINE __m256i packed_codes(const uint8_t *four, size_t i, size_t h) {
-  if (i < 3) return _mm256_and_si256(bytes_at(four + 64 * i + 32 * h), _mm256_set1_epi8(63));
-  const __m256i a = bytes_at(four + 32 * h), b = bytes_at(four + 64 + 32 * h), c = bytes_at(four + 128 + 32 * h);
-  const __m256i low = _mm256_and_si256(_mm256_srli_epi16(a, 6), _mm256_set1_epi8(3));
-  const __m256i middle = _mm256_and_si256(_mm256_srli_epi16(b, 4), _mm256_set1_epi8(12));
-  const __m256i high = _mm256_and_si256(_mm256_srli_epi16(c, 2), _mm256_set1_epi8(48));
-  return _mm256_or_si256(_mm256_or_si256(low, middle), high);
-}
-
-/// Half `h` of 64 residual codes.
-AVX2_INLINE __m256i residual_codes(code_kind kind, const uint8_t *from, size_t h) {
-  if (kind == BYTE_CODES) return bytes_at(from + 32 * h);
-  const __m256i pairs = bytes_at(from);
-  return _mm256_and_si256(h ? _mm256_srli_epi16(pairs, 4) : pairs, _mm256_set1_epi8(15));
-}
-
-/// Half `h` of the codes of block `i` of four.
-AVX2_INLINE __m256i codes_of_four(code_kind kind, const band_layout *layout, const uint8_t *four, size_t i, size_t h) {
-  if (kind == SMALL_CODES) return packed_codes(four, i, h);
-  if (kind == MAIN_CODES) return bytes_at(four + 64 * i + 32 * h);
-  return residual_codes(kind, four + layout->main_of_four + i * layout->rest_of_block, h);
-}
-
-/// Indices for `_mm256_shuffle_epi8`: codes of the 16 entries from `16 q` on become 0x70 to 0x7F, all others 0x80 or more, which
-/// give 0.
-AVX2_INLINE __m256i index_of(__m256i codes, int q) {
-  const __m256i above = _mm256_set1_epi8(0x70);
-  return _mm256_adds_epu8(_mm256_xor_si256(codes, _mm256_set1_epi8((char)(16 * q))), above);
-}
-
-/// Both halves of a register have 16 entries of a table, with a sign, so many times.
-AVX2_INLINE void main_entries(int parts, const uint8_t *table, __m256i *entries) {
+/// What tells 16 entries of a table from the 16 before them, so many times, in both halves of a register: all that a code is not below add up to
+/// its own entry. `bias` is taken from the entries.
+AVX2_INLINE void load_entries(int parts, const void *table, __m128i bias, __m256i *entries) {
+  __m128i before = bias;
   for (int q = 0; q < parts; q++) {
-    const __m128i own = _mm_loadu_si128((const __m128i *)(table + 16 * q));
-    entries[q] = _mm256_broadcastsi128_si256(_mm_xor_si128(own, _mm_set1_epi8(-128)));
+    const __m128i own = _mm_loadu_si128((const __m128i *)table + q);
+    entries[q] = _mm256_broadcastsi128_si256(_mm_xor_si128(own, before));
+    before = own;
   }
 }
 
-AVX2_INLINE void rest_entries(int parts, const int8_t *table, __m256i *entries) {
-  for (int q = 0; q < parts; q++) entries[q] = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(table + 16 * q)));
+AVX2_INLINE void main_entries(int parts, const uint8_t *table, __m256i *entries) {
+  load_entries(parts, table, _mm_set1_epi8(-128), entries);
 }
 
-/// The indices of half `h` of the blocks [b, end) of a band for one stage; `b` is a multiple of four.
+AVX2_INLINE void rest_entries(int parts, const int8_t *table, __m256i *entries) {
+  load_entries(parts, table, _mm_setzero_si128(), entries);
+}
+
+/// The codes of half `h` of the blocks [b, end) of a band for one stage; `b` is a multiple of four. With the first half, memory is asked for
+/// those of the next chunk.
 AVX2_INLINE void read_codes(
-  int parts, code_kind kind, const band_layout *layout, const uint8_t *band, size_t h, size_t b, size_t end, stage_codes *stage) {
+  code_kind kind, const band_layout *layout, const uint8_t *band, size_t h, size_t b, size_t end, stage_codes *stage) {
   const uint8_t *four = band + b / 4 * bytes_of_four(layout);
-  for (size_t c = 0; b < end; b += 4, four += bytes_of_four(layout)) {
+  for (uint8_t *target = stage->of; b < end; b += 4, four += bytes_of_four(layout)) {
+    if (kind == SMALL_CODES && h == 0) ck_prefetch(four + CHUNK_BLOCKS / 4 * bytes_of_four(layout), bytes_of_four(layout));
 #pragma clang loop unroll(full)
-    for (size_t i = 0; i < 4; i++, c += 32) {
-      const __m256i codes = codes_of_four(kind, layout, four, i, h);
-#pragma clang loop unroll(full)
-      for (int q = 0; q < parts; q++) _mm256_store_si256((__m256i *)(stage->indices[q] + c), index_of(codes, q));
+    for (size_t i = 0; i < 4; i++, target += 32) {
+      _mm256_store_si256((__m256i *)target, codes_of_four(kind, layout, four, i, h));
     }
   }
 }
 
 /// Bytes with a sign of 32 codes.
 AVX2_INLINE __m256i looked_up(int parts, const __m256i *entries, const stage_codes *stage, size_t c) {
-  __m256i values = _mm256_shuffle_epi8(entries[0], _mm256_load_si256((const __m256i *)(stage->indices[0] + c)));
+  __m256i index = _mm256_load_si256((const __m256i *)(stage->of + c)), values = _mm256_shuffle_epi8(entries[0], index);
   for (int q = 1; q < parts; q++) {
-    const __m256i index = _mm256_load_si256((const __m256i *)(stage->indices[q] + c));
-    values = _mm256_or_si256(values, _mm256_shuffle_epi8(entries[q], index));
+    index = next_index(index);
+    values = _mm256_xor_si256(values, _mm256_shuffle_epi8(entries[q], index));
   }
   return values;
 }
@@ -145,7 +117,7 @@ AVX2_INLINE void look_up(int parts, const __m256i *entries, const stage_codes *s
 AVX2_INLINE void look_up_both(
   int parts, code_kind rest_kind, int rest_parts, const uint8_t *main, const int8_t *residual, const stage_codes *main_codes,
   const stage_codes *rest_codes, size_t count, int8_t *values) {
-  __m256i entries[16];
+  __m256i entries[MOST_PARTS];
   main_entries(parts, main, entries);
   look_up(parts, entries, main_codes, count, 0, values);
   if (rest_kind == NO_CODES) return;
@@ -218,8 +190,8 @@ AVX2_INLINE void half_pass(
   const size_t blocks = m->columns / 8;
   for (size_t b = 0; b < blocks; b += CHUNK_BLOCKS) {
     const size_t count = blocks - b < CHUNK_BLOCKS ? blocks - b : CHUNK_BLOCKS, end = b + count;
-    read_codes(parts, m->main_count <= 64 ? SMALL_CODES : MAIN_CODES, &layout, band, h, b, end, &main);
-    if (rest_kind != NO_CODES) read_codes(rest_parts, rest_kind, &layout, band, h, b, end, &rest);
+    read_codes(SMALL_CODES, &layout, band, h, b, end, &main);
+    if (rest_kind != NO_CODES) read_codes(rest_kind, &layout, band, h, b, end, &rest);
     const uint16_t *large_end[TOKENS], *fine_end[TOKENS];
     // Fine tables are for the first columns alone.
     const size_t fine = rest_kind == NO_CODES ? 0 : fine_blocks(m, b, count);
@@ -275,29 +247,27 @@ typedef void (*rows_function)(
 #define ROWS_OF(parts) \
   ALL_ROWS(parts, NO_CODES, 1) \
   ALL_ROWS(parts, NIBBLE_CODES, 1) \
-  ALL_ROWS(parts, BYTE_CODES, 4) \
-  ALL_ROWS(parts, BYTE_CODES, 8) \
-  ALL_ROWS(parts, BYTE_CODES, 16)
+  ALL_ROWS(parts, BYTE_CODES, 4)
 ROWS_OF(1)
 ROWS_OF(4)
-ROWS_OF(8)
-ROWS_OF(16)
 
 static rows_function rows_of(const ck_vq_planes *m) {
-#define NAMES(parts) \
-  {rows_##parts##_NO_CODES_1, rows_##parts##_NIBBLE_CODES_1, rows_##parts##_BYTE_CODES_4, rows_##parts##_BYTE_CODES_8, \
-   rows_##parts##_BYTE_CODES_16}
-  static const rows_function functions[4][5] = {NAMES(1), NAMES(4), NAMES(8), NAMES(16)};
-  static const int place[17] = {[1] = 0, [4] = 1, [8] = 2, [16] = 3};
-  const int rest = m->residual ? 1 + place[parts_of(m->residual_count)] : 0;
-  return functions[place[parts_of(m->main_count)]][rest];
+#define NAMES(parts) {rows_##parts##_NO_CODES_1, rows_##parts##_NIBBLE_CODES_1, rows_##parts##_BYTE_CODES_4}
+  static const rows_function functions[2][3] = {NAMES(1), NAMES(4)};
+  return functions[parts_of(m->main_count) > 1][!m->residual ? 0 : m->residual_count <= 16 ? 1 : 2];
 }
+
+static int is_small(const ck_vq_planes *m) { return m->main_count <= 64 && (!m->residual || m->residual_count <= 64); }
 
 void ck_avx2_vq_planes_many(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens,
   ck_token_lanes lanes, float *y, size_t y_stride, void *scratch) {
   (void)lanes;
   (void)scratch;
+  if (!is_small(m)) {
+    ck_avx2_vq_entries(m, first, last, x, x_stride, tokens, y, y_stride);
+    return;
+  }
   const rows_function rows = rows_of(m);
   for (size_t t = 0; t < tokens;) {
     // No real activation is so wide that its sums need more than 32 bits.
@@ -323,84 +293,167 @@ typedef struct { __m256i main[4], rest[4]; } element_tables;
 /// How many shuffles a residual table of at most 64 centroids takes.
 AVX2_INLINE int small_parts(code_kind rest_kind) { return rest_kind == NIBBLE_CODES ? 1 : 4; }
 
-/// Bytes with a sign of 32 codes, both stages together.
-AVX2_INLINE __m256i values_of(
-  code_kind rest_kind, const element_tables *tables, const stage_codes *main, const stage_codes *rest, size_t c) {
-  const __m256i values = looked_up(4, tables->main, main, c);
+/// Elements that share the loads of codes, as many as have their tables in registers.
+enum { ELEMENTS = 2 };
+AVX2_INLINE int elements_together(code_kind rest_kind) { return rest_kind == BYTE_CODES ? 1 : ELEMENTS; }
+
+/// Bytes with a sign of 32 codes, both stages together, of some elements.
+typedef struct { __m256i of[ELEMENTS]; } element_values;
+
+AVX2_INLINE element_values values_of(
+  code_kind rest_kind, int elements, const element_tables *tables, const stage_codes *main, const stage_codes *rest, size_t c) {
+  element_values values;
+  __m256i index = _mm256_load_si256((const __m256i *)(main->of + c));
+  for (int q = 0; q < 4; q++) {
+    if (q > 0) index = next_index(index);
+    for (int i = 0; i < elements; i++) {
+      const __m256i own = _mm256_shuffle_epi8(tables[i].main[q], index);
+      values.of[i] = q == 0 ? own : _mm256_xor_si256(values.of[i], own);
+    }
+  }
   if (rest_kind == NO_CODES) return values;
-  return _mm256_add_epi8(values, looked_up(small_parts(rest_kind), tables->rest, rest, c));
+  for (int i = 0; i < elements; i++) {
+    values.of[i] = _mm256_add_epi8(values.of[i], looked_up(small_parts(rest_kind), tables[i].rest, rest, c));
+  }
+  return values;
 }
 
-/// The products of one element of a chunk's codes, two sums for each row; the arguments are those of `chunk_products`.
-AVX2_INLINE __m256i element_products(
-  code_kind rest_kind, const uint8_t *main_table, const int8_t *rest_table, const stage_codes *main, const stage_codes *rest,
-  size_t first, size_t blocks, const ck_split_activation *x, const uint16_t *large, const uint16_t *large_end) {
-  element_tables tables;
-  main_entries(4, main_table, tables.main);
-  if (rest_kind != NO_CODES) rest_entries(small_parts(rest_kind), rest_table, tables.rest);
-  const int8_t *low = x->low + first;
-  __m256i sum = _mm256_setzero_si256(), other = sum;
-  for (size_t b = 0; b < blocks; b += 2) {
-    sum = _mm256_add_epi32(sum, signed_products(values_of(rest_kind, &tables, main, rest, 32 * b), eight_columns(low + 8 * b)));
-    other = _mm256_add_epi32(other, signed_products(values_of(rest_kind, &tables, main, rest, 32 * b + 32), eight_columns(low + 8 * b + 8)));
+/// Two sums for each row of some elements.
+typedef struct { __m256i of[ELEMENTS]; } element_sums;
+
+/// Digits of eight columns, and their magnitudes.
+typedef struct { __m256i digits, magnitudes; } eight_digits;
+
+/// Adds products. Of one stage no byte is -128: the digits' signs are changed into theirs, which saves their magnitudes.
+AVX2_INLINE element_sums with_products(
+  code_kind rest_kind, int elements, element_sums sums, element_values values, eight_digits x) {
+  for (int i = 0; i < elements; i++) {
+    __m256i products;
+    if (rest_kind == NO_CODES) {
+      const __m256i pairs = _mm256_maddubs_epi16(x.magnitudes, _mm256_sign_epi8(values.of[i], x.digits));
+      products = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+    } else {
+      products = signed_products(values.of[i], x.digits);
+    }
+    sums.of[i] = _mm256_add_epi32(sums.of[i], products);
   }
-  sum = _mm256_add_epi32(sum, other);
-  other = _mm256_setzero_si256();
-  for (; large < large_end; large++) {
-    const int8_t *high = x->high + 64 * (size_t)*large;
-    const size_t own = 4 * (64 * (size_t)*large - first);
-    for (size_t b = 0; b < 8 && own + 32 * b < 32 * blocks; b++) {
+  return sums;
+}
+
+/// The magnitudes of the low digits of a chunk.
+typedef struct { _Alignas(32) int8_t of[8 * CHUNK_BLOCKS]; } digit_magnitudes;
+
+AVX2_INLINE void fill_magnitudes(const int8_t *digits, size_t columns, digit_magnitudes *magnitudes) {
+  for (size_t c = 0; c < columns; c += 32) {
+    _mm256_store_si256((__m256i *)(magnitudes->of + c), _mm256_abs_epi8(load_values(digits + c)));
+  }
+}
+
+/// A chunk of the codes of half a band, from block `first` on, and what an activation has for it.
+typedef struct {
+  const stage_codes *main, *rest;
+  size_t first, blocks, fine_blocks;
+  const ck_split_activation *x;
+  const digit_magnitudes *magnitudes;
+  const uint16_t *large, *large_end, *fine_end;
+} code_chunk;
+
+/// The products of elements of the first `blocks` blocks of a chunk's codes, with high digits in the blocks up to `large_end`.
+AVX2_INLINE element_sums element_products(
+  code_kind rest_kind, int elements, const uint8_t *main_table, const int8_t *rest_table, const code_chunk *own, size_t blocks,
+  const uint16_t *large_end) {
+  element_tables tables[ELEMENTS];
+  element_sums sums, more;
+  for (int i = 0; i < elements; i++) {
+    main_entries(4, main_table + 256 * i, tables[i].main);
+    if (rest_kind != NO_CODES) rest_entries(small_parts(rest_kind), rest_table + 256 * i, tables[i].rest);
+    sums.of[i] = more.of[i] = _mm256_setzero_si256();
+  }
+  const int8_t *low = own->x->low + 8 * own->first;
+  for (size_t b = 0; b < blocks; b++) {
+    eight_digits x = {eight_columns(low + 8 * b), _mm256_setzero_si256()};
+    if (rest_kind == NO_CODES) x.magnitudes = eight_columns(own->magnitudes->of + 8 * b);
+    sums = with_products(rest_kind, elements, sums, values_of(rest_kind, elements, tables, own->main, own->rest, 32 * b), x);
+  }
+  for (const uint16_t *large = own->large; large < large_end; large++) {
+    const int8_t *high = own->x->high + 64 * (size_t)*large;
+    const size_t from = 8 * (size_t)*large - own->first;
+    for (size_t b = 0; b < 8 && from + b < blocks; b++) {
       int64_t eight;
       memcpy(&eight, high + 8 * b, sizeof eight);
       // Most have none.
       if (eight == 0) continue;
-      other = _mm256_add_epi32(other, signed_products(values_of(rest_kind, &tables, main, rest, own + 32 * b), _mm256_set1_epi64x(eight)));
+      const __m256i digits = _mm256_set1_epi64x(eight);
+      const element_values values = values_of(rest_kind, elements, tables, own->main, own->rest, 32 * (from + b));
+      more = with_products(rest_kind, elements, more, values, (eight_digits){digits, _mm256_abs_epi8(digits)});
     }
   }
-  return _mm256_add_epi32(sum, _mm256_slli_epi32(other, 8));
+  for (int i = 0; i < elements; i++) sums.of[i] = _mm256_add_epi32(sums.of[i], _mm256_slli_epi32(more.of[i], 8));
+  return sums;
 }
 
-/// As `half_pass` for one activation.
-AVX2_INLINE void half_alone(
-  code_kind rest_kind, const ck_vq_planes *m, const uint8_t *band, size_t h, size_t rows, size_t e, size_t elements,
+/// Adds the products of elements from `e` on: coarse ones, and those of a run of fine columns, which ends with this chunk if `ends_run`.
+AVX2_INLINE void add_elements(
+  code_kind rest_kind, int elements, const ck_vq_planes *m, size_t e, const code_chunk *own, int ends_run, __m256i *coarse,
+  __m256i *fine) {
+  const int8_t *rest_table = rest_kind == NO_CODES ? NULL : m->residual + 256 * e;
+  const element_sums added = element_products(
+    rest_kind, elements, m->main + 256 * e, rest_table, own, own->blocks, own->large_end);
+  for (int i = 0; i < elements; i++) coarse[i] = _mm256_add_epi32(coarse[i], added.of[i]);
+  if (rest_kind == NO_CODES || own->fine_blocks == 0) return;
+  const element_sums more = element_products(
+    rest_kind, elements, m->fine_main + 256 * e, m->fine_residual + 256 * e, own, own->fine_blocks, own->fine_end);
+  for (int i = 0; i < elements; i++) {
+    fine[i] = _mm256_add_epi32(fine[i], more.of[i]);
+    if (ends_run) end_fine_run(coarse + i, fine + i);
+  }
+}
+
+/// Elements [e, e + elements) of a band, of which `rows` rows are wanted. Both halves of a chunk are gone through while its codes are in the
+/// first-level cache.
+AVX2_INLINE void band_alone(
+  code_kind rest_kind, const ck_vq_planes *m, const uint8_t *band, size_t rows, size_t e, size_t elements,
   const ck_split_activation *x, float *y) {
   const band_layout layout = layout_of(m);
   stage_codes main, rest;
-  __m256i sums[2][PASS];
-  for (size_t i = 0; i < PASS; i++) sums[0][i] = sums[1][i] = _mm256_setzero_si256();
+  digit_magnitudes magnitudes;
+  __m256i sums[2][2][PASS];
+  memset(sums, 0, sizeof sums);
   const uint16_t *large = x->large_blocks;
-  const size_t blocks = m->columns / 8;
+  const size_t blocks = m->columns / 8, together = (size_t)elements_together(rest_kind);
+  const size_t halves = rows > ROWS ? 2 : 1;
   for (size_t b = 0; b < blocks; b += CHUNK_BLOCKS) {
     const size_t count = blocks - b < CHUNK_BLOCKS ? blocks - b : CHUNK_BLOCKS, end = b + count;
-    read_codes(4, SMALL_CODES, &layout, band, h, b, end, &main);
-    if (rest_kind != NO_CODES) read_codes(small_parts(rest_kind), rest_kind, &layout, band, h, b, end, &rest);
     const size_t fine = rest_kind == NO_CODES ? 0 : fine_blocks(m, b, count);
-    const uint16_t *large_end = large_before(x, large, end), *fine_end = large_before(x, large, b + fine);
-    for (size_t i = 0; i < elements; i++) {
-      const size_t own = 256 * (e + i);
-      const uint8_t *table = m->main + own;
-      const int8_t *rest_table = rest_kind == NO_CODES ? NULL : m->residual + own;
-      const __m256i added = element_products(rest_kind, table, rest_table, &main, &rest, 8 * b, count, x, large, large_end);
-      sums[0][i] = _mm256_add_epi32(sums[0][i], added);
-      if (fine == 0) continue;
-      const __m256i more = element_products(
-        rest_kind, m->fine_main + own, m->fine_residual + own, &main, &rest, 8 * b, fine, x, large, fine_end);
-      sums[1][i] = _mm256_add_epi32(sums[1][i], more);
-      if (ends_fine_run(m, b + fine)) end_fine_run(sums[0] + i, sums[1] + i);
+    const code_chunk own = {
+      &main, &rest, b, count, fine, x, &magnitudes, large, large_before(x, large, end), large_before(x, large, b + fine)};
+    const int ends_run = ends_fine_run(m, b + fine);
+    if (rest_kind == NO_CODES) fill_magnitudes(x->low + 8 * b, 8 * count, &magnitudes);
+    for (size_t h = 0; h < halves; h++) {
+      read_codes(SMALL_CODES, &layout, band, h, b, end, &main);
+      if (rest_kind != NO_CODES) read_codes(rest_kind, &layout, band, h, b, end, &rest);
+      __m256i *coarse = sums[h][0], *finer = sums[h][1];
+      size_t i = 0;
+      for (; i + together <= elements; i += together) {
+        add_elements(rest_kind, (int)together, m, e + i, &own, ends_run, coarse + i, finer + i);
+      }
+      for (; i < elements; i++) add_elements(rest_kind, 1, m, e + i, &own, ends_run, coarse + i, finer + i);
     }
-    large = large_end;
+    large = own.large_end;
   }
-  add_outputs(m, x, sums[0], rows, elements, y + e);
+  add_outputs(m, x, sums[0][0], rows < ROWS ? rows : ROWS, elements, y + e);
+  if (halves > 1) add_outputs(m, x, sums[1][0], rows - ROWS, elements, y + ROWS * m->vector_length + e);
 }
 
 #define ROWS_ALONE(kind) \
   AVX2 static void rows_alone_##kind( \
     const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y) { \
-    for (size_t n = first; n < last; n += ROWS) { \
+    for (size_t n = first; n < last; n += CK_BAND_ROWS) { \
+      const size_t rows = last - n < CK_BAND_ROWS ? last - n : CK_BAND_ROWS; \
       float *target = y + (n - first) * m->vector_length; \
       for (size_t e = 0; e < m->vector_length; e += PASS) { \
         const size_t left = m->vector_length - e; \
-        half_alone(kind, m, band_of(m, n), half_of(n), rows_until(n, last), e, left < PASS ? left : PASS, x, target); \
+        band_alone(kind, m, band_of(m, n), rows, e, left < PASS ? left : PASS, x, target); \
       } \
     } \
   }
@@ -409,7 +462,7 @@ ROWS_ALONE(NIBBLE_CODES)
 ROWS_ALONE(BYTE_CODES)
 
 void ck_avx2_vq_planes(const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y) {
-  if (!x->is_narrow || m->main_count > 64 || m->residual_count > 64) {
+  if (!x->is_narrow || !is_small(m)) {
     ck_avx2_vq_planes_many(m, first, last, x, 1, 1, (ck_token_lanes){NULL, 0}, y, 0, NULL);
     return;
   }

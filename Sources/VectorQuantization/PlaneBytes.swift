@@ -3,7 +3,7 @@ import Tensors
 /// Small codebooks as bytes of one unit for both stages, whose sums modulo 256 are bytes too (see `ck_vq_planes`).
 ///
 /// A unit for the largest sum of all would be coarse: that is 10 or 20 times the root mean square, but of centroids that few codes name.
-/// Sums that do not fit come back at the other end, and where codes name them the rest is added apart.
+/// Sums that do not fit come back at the other end (what does not fit one stage alone is clamped), and where codes name them the rest is added apart.
 ///
 /// Each stage is off by at most half a unit. What rounding leaves of two stages is kept as bytes of 128ths of a unit, for the columns where
 /// it matters most.
@@ -30,7 +30,9 @@ struct PlaneBytes {
     let first = RoundedStage(main, vectorLength: v, unit: unit)
     let second = residual.map { RoundedStage($0, vectorLength: v, unit: unit) }
     self.unit = unit
-    self.main = Self.table(first.integers, vectorLength: v, bias: 128)
+    // One stage alone is clamped, so that no byte is -128.
+    func byte(_ sum: Int) -> Int { residual == nil ? max(-127, min(127, sum)) : Int(Int8(truncatingIfNeeded: sum)) }
+    self.main = Self.table(residual == nil ? first.integers.map(byte) : first.integers, vectorLength: v, bias: 128)
     self.residual = second.map { Self.table($0.integers, vectorLength: v, bias: 0) }
     fineMain = second.map { _ in Self.table(first.fineIntegers(unit: unit), vectorLength: v, bias: 128) }
     fineResidual = second.map { Self.table($0.fineIntegers(unit: unit), vectorLength: v, bias: 0) }
@@ -46,8 +48,8 @@ struct PlaneBytes {
       let isWide = mainIsWide[k] || restIsWide[r]
       let (a, b) = (k * v, r * v)
       let sums = (0..<v).map { first.integers[a + $0] + (second?.integers[b + $0] ?? 0) }
-      guard isWide || !sums.allSatisfy({ -128...127 ~= $0 }) else { continue }
-      let wraps = sums.map { $0 - Int(Int8(truncatingIfNeeded: $0)) }
+      guard isWide || !sums.allSatisfy({ byte($0) == $0 }) else { continue }
+      let wraps = sums.map { $0 - byte($0) }
       if !isWide, let known = entryOfWraps[wraps] {
         entries[code] = known
         continue

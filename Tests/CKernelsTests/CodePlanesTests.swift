@@ -321,7 +321,10 @@ private struct PlanesFixture {
       hasResidual ? UInt8.random(in: 0...UInt8(shape.residualCount - 1), using: &generator) : 0
     }
     // What both stages add up to often comes back at the other end.
-    tables = (0..<(hasResidual ? 4 : 1)).map { _ in generator.bytes(shape.vectorLength * 256) }
+    // One stage alone has no byte of 0.
+    tables = (0..<(hasResidual ? 4 : 1)).map { _ in
+      generator.bytes(shape.vectorLength * 256).map { hasResidual ? $0 : max(1, $0) }
+    }
     fineFours = hasResidual ? Int.random(in: 0...(2 * shape.blocks), using: &generator) : 0
     let isNibbles = hasResidual && shape.residualCount <= 16
     var bytes: [UInt8] = []

@@ -91,7 +91,8 @@ typedef struct {
 /// byte `64 i + j` are code `j` of block `i < 3`, the upper two are bits `2 i` and `2 i + 1` of code `j` of block 3. And residual codes of up
 /// to 16 centroids are nibbles: of a block's 32 bytes, byte `i` has code `i` in its lower half, `32 + i` in its upper half.
 /// Element `e` of a weight with the main code `k` and the residual code `r` is `scale * w`, where `w` is that integer of -128 to 127 which
-/// equals `main[e * 256 + k] - 128 + residual[e * 256 + r]` modulo 256; the residual table is NULL without a residual.
+/// equals `main[e * 256 + k] - 128 + residual[e * 256 + r]` modulo 256; the residual table is NULL without a residual,
+/// and no code then names a byte of 0, which would stand for -128.
 ///
 /// In the first `fine_columns` columns, a multiple of 32, `w` is more by a 128th of what the fine tables give in the same way. Of every
 /// CK_FINE_RUN such columns, the sum of those products with the columns 0 to 3 of all blocks is rounded to a whole integer (halves upwards),

@@ -1,0 +1,314 @@
+// AVX2: the product of activations with small codebooks of more than 64 centroids, whose entries are read one by one: the bytes of two columns
+// side by side become numbers of 16 bits, which are multiplied with both digits of an activation at once.
+
+#include "tables.h"
+
+#if defined(__x86_64__)
+
+#include "x86_avx2_codes.h"
+
+#include <string.h>
+
+/// Columns whose digits are joined at a time: a run of fine columns.
+enum { STRIP = CK_FINE_RUN, STRIP_FOURS = STRIP / 32 };
+
+/// Activations that share what is read.
+enum { TOKENS = 4 };
+
+/// Elements of a vector that are gone through at once; longer ones in several passes.
+enum { PASS = 8 };
+
+/// One stage: eight bytes with a sign for each centroid, 0 where the vector has no element. Of vectors of more than four elements all of them,
+/// in `even`; else four, with a 0 after each in `even` and before each in `odd`, so that those of an even and of an odd column add up to both.
+typedef struct { _Alignas(32) int8_t even[8 * 256], odd[8 * 256]; } stage_table;
+
+typedef struct { stage_table main, rest; } table_pair;
+
+/// 16 bytes of one element, with a sign; of none, 0.
+AVX2_INLINE __m128i sixteen_bytes(const uint8_t *table, size_t e, size_t elements, size_t k, __m128i bias) {
+  if (e >= elements) return _mm_setzero_si128();
+  return _mm_xor_si128(_mm_loadu_si128((const __m128i *)(table + 256 * e + k)), bias);
+}
+
+/// Four elements each of sixteen centroids, from 16 bytes of each element.
+AVX2_INLINE void join_four(const __m128i *lines, __m128i *quads) {
+  const __m128i a = _mm_unpacklo_epi8(lines[0], lines[1]), b = _mm_unpackhi_epi8(lines[0], lines[1]);
+  const __m128i c = _mm_unpacklo_epi8(lines[2], lines[3]), d = _mm_unpackhi_epi8(lines[2], lines[3]);
+  quads[0] = _mm_unpacklo_epi16(a, c);
+  quads[1] = _mm_unpackhi_epi16(a, c);
+  quads[2] = _mm_unpacklo_epi16(b, d);
+  quads[3] = _mm_unpackhi_epi16(b, d);
+}
+
+/// Fills a table from `elements` lines of 256 bytes.
+AVX2_INLINE void fill_table(
+  int width, const uint8_t *bytes, __m128i bias, size_t elements, size_t count, stage_table *table) {
+  const __m128i zero = _mm_setzero_si128();
+  for (size_t k = 0; k < count; k += 16) {
+    __m128i lines[PASS], quads[PASS];
+    for (size_t e = 0; e < (size_t)width; e++) lines[e] = sixteen_bytes(bytes, e, elements, k, bias);
+    join_four(lines, quads);
+    if (width == 8) join_four(lines + 4, quads + 4);
+    __m128i *even = (__m128i *)(table->even + 8 * k), *odd = (__m128i *)(table->odd + 8 * k);
+    for (int i = 0; i < 4; i++) {
+      const __m128i other = width == 8 ? quads[4 + i] : zero;
+      _mm_store_si128(even + 2 * i, width == 8 ? _mm_unpacklo_epi32(quads[i], other) : _mm_unpacklo_epi8(quads[i], zero));
+      _mm_store_si128(even + 2 * i + 1, width == 8 ? _mm_unpackhi_epi32(quads[i], other) : _mm_unpackhi_epi8(quads[i], zero));
+      if (width == 8) continue;
+      _mm_store_si128(odd + 2 * i, _mm_unpacklo_epi8(zero, quads[i]));
+      _mm_store_si128(odd + 2 * i + 1, _mm_unpackhi_epi8(zero, quads[i]));
+    }
+  }
+}
+
+AVX2_INLINE void fill_pair(
+  int width, int has_rest, const ck_vq_planes *m, const uint8_t *main, const int8_t *rest, size_t elements, table_pair *tables) {
+  fill_table(width, main, _mm_set1_epi8(-128), elements, m->main_count, &tables->main);
+  if (!has_rest) return;
+  fill_table(width, (const uint8_t *)rest, _mm_setzero_si128(), elements, m->residual_count, &tables->rest);
+}
+
+/// The codes of four blocks, a byte each: where they lie if they are bytes there.
+typedef struct { const uint8_t *main, *rest; } four_codes;
+
+/// Room for the codes of four blocks.
+typedef struct { _Alignas(32) uint8_t main[256], rest[256]; } unpacked_codes;
+
+AVX2_INLINE const uint8_t *codes_at(
+  code_kind kind, const band_layout *layout, const uint8_t *four, const uint8_t *bytes, uint8_t *room) {
+  if (kind == MAIN_CODES || kind == BYTE_CODES) return bytes;
+  for (size_t i = 0; i < 8; i++) {
+    _mm256_store_si256((__m256i *)(room + 32 * i), codes_of_four(kind, layout, four, i / 2, i % 2));
+  }
+  return room;
+}
+
+AVX2_INLINE four_codes codes_from(const ck_vq_planes *m, const band_layout *layout, const uint8_t *four, unpacked_codes *room) {
+  four_codes codes = {codes_at(main_kind_of(m), layout, four, four, room->main), NULL};
+  if (m->residual) codes.rest = codes_at(rest_kind_of(m), layout, four, four + layout->main_of_four, room->rest);
+  return codes;
+}
+
+/// Rows whose entries of two columns fill a register.
+AVX2_INLINE int rows_of_group(int width) { return width == 8 ? 1 : 2; }
+
+AVX2_INLINE __m128i entry_of(const int8_t *table, uint8_t code) {
+  return _mm_loadl_epi64((const __m128i *)(table + 8 * (size_t)code));
+}
+
+/// The sum of both stages for the codes at `at`.
+AVX2_INLINE __m128i both_stages(int has_rest, const int8_t *main, const int8_t *rest, four_codes codes, size_t at) {
+  const __m128i entry = entry_of(main, codes.main[at]);
+  return has_rest ? _mm_add_epi8(entry, entry_of(rest, codes.rest[at])) : entry;
+}
+
+/// The bytes of the columns at `at` and after it, side by side.
+AVX2_INLINE __m128i two_columns(int width, int has_rest, const table_pair *tables, four_codes codes, size_t at) {
+  const __m128i first = both_stages(has_rest, tables->main.even, tables->rest.even, codes, at);
+  if (width == 8) {
+    return _mm_unpacklo_epi8(first, both_stages(has_rest, tables->main.even, tables->rest.even, codes, at + 1));
+  }
+  return _mm_add_epi8(first, both_stages(has_rest, tables->main.odd, tables->rest.odd, codes, at + 1));
+}
+
+/// The same as numbers of 16 bits: of all elements of a row, or of four of a row and of the next.
+AVX2_INLINE __m256i column_pair(int width, int has_rest, const table_pair *tables, four_codes codes, size_t at) {
+  __m128i bytes = two_columns(width, has_rest, tables, codes, at);
+  if (width == 4) bytes = _mm_unpacklo_epi64(bytes, two_columns(width, has_rest, tables, codes, at + 8));
+  return _mm256_cvtepi8_epi16(bytes);
+}
+
+/// Groups of rows, times activations, whose sums stay in registers.
+enum { MOST_SUMS = 8 };
+
+typedef struct { __m256i of[MOST_SUMS]; } group_sums;
+
+/// Joined digits of a strip.
+typedef struct { _Alignas(32) int16_t of[TOKENS][STRIP]; } strip_digits;
+
+/// Some columns of a band: the pairs from `first_pair` to `end_pair` of the four in each of the blocks [first, last) of a strip.
+typedef struct {
+  const uint8_t *band;
+  size_t first_four, fours;
+  int first_pair, end_pair;
+  const strip_digits *digits;
+} strip_columns;
+
+/// The sums with the products of `groups` groups of rows from row `row` on with `tokens` activations.
+AVX2_INLINE group_sums with_products(
+  int width, int has_rest, int groups, int tokens, const ck_vq_planes *m, const table_pair *tables, const strip_columns *own,
+  size_t row, group_sums sums) {
+  const band_layout layout = layout_of(m);
+  unpacked_codes room;
+  for (size_t f = 0; f < own->fours; f++) {
+    const uint8_t *four = own->band + (own->first_four + f) * bytes_of_four(&layout);
+    const four_codes codes = codes_from(m, &layout, four, &room);
+    for (size_t i = 0; i < 4; i++) {
+      for (int pair = own->first_pair; pair < own->end_pair; pair++) {
+        __m256i digits[TOKENS];
+        for (int t = 0; t < tokens; t++) {
+          int32_t both;
+          memcpy(&both, own->digits->of[t] + 32 * f + 8 * i + 2 * (size_t)pair, sizeof both);
+          digits[t] = _mm256_set1_epi32(both);
+        }
+#pragma clang loop unroll(full)
+        for (int g = 0; g < groups; g++) {
+          const size_t at = 64 * i + 8 * (row + (size_t)(g * rows_of_group(width))) + 2 * (size_t)pair;
+          const __m256i values = column_pair(width, has_rest, tables, codes, at);
+#pragma clang loop unroll(full)
+          for (int t = 0; t < tokens; t++) {
+            const int s = g * tokens + t;
+            sums.of[s] = _mm256_add_epi32(sums.of[s], _mm256_madd_epi16(values, digits[t]));
+          }
+        }
+      }
+    }
+  }
+  return sums;
+}
+
+AVX2_INLINE group_sums no_sums(void) {
+  group_sums sums;
+  for (int s = 0; s < MOST_SUMS; s++) sums.of[s] = _mm256_setzero_si256();
+  return sums;
+}
+
+AVX2_INLINE __m256i rounded_fine(__m256i sums) { return _mm256_srai_epi32(_mm256_add_epi32(sums, _mm256_set1_epi32(64)), 7); }
+
+/// The sums with those of a strip: of its fine columns, rounded, and of all of them.
+AVX2_INLINE group_sums with_strip(
+  int width, int has_rest, int groups, int tokens, const ck_vq_planes *m, const table_pair *coarse, const table_pair *fine,
+  strip_columns strip, size_t row, group_sums sums) {
+  const size_t all = strip.fours;
+  if (has_rest && m->fine_columns > 32 * strip.first_four) {
+    const size_t left = m->fine_columns / 32 - strip.first_four;
+    strip.fours = left < all ? left : all;
+    for (int half = 0; half < 2; half++) {
+      strip.first_pair = 2 * half;
+      strip.end_pair = 2 * half + 2;
+      const group_sums more = with_products(width, has_rest, groups, tokens, m, fine, &strip, row, no_sums());
+      for (int s = 0; s < groups * tokens; s++) {
+        sums.of[s] = _mm256_add_epi32(sums.of[s], rounded_fine(more.of[s]));
+      }
+    }
+    strip.fours = all;
+  }
+  strip.first_pair = 0;
+  strip.end_pair = 4;
+  return with_products(width, has_rest, groups, tokens, m, coarse, &strip, row, sums);
+}
+
+/// Joins the digits of the columns of a strip.
+AVX2_INLINE void join_strip(const ck_split_activation *x, size_t first, size_t columns, int16_t *digits) {
+  const uint16_t *large = x->large_blocks, *end = large + x->large;
+  while (large < end && 64 * (size_t)*large < first) large++;
+  for (size_t c = 0; c < columns; c += 64) {
+    const int is_large = large < end && 64 * (size_t)*large == first + c;
+    large += is_large;
+    join_digits(x, first + c, is_large, digits + c);
+  }
+}
+
+/// Adds the sums of a group of rows to the outputs of `rows` rows of the band, the first of the group `row`.
+AVX2_INLINE void add_group(
+  int width, const ck_vq_planes *m, float unit, __m256i sums, size_t row, size_t rows, size_t elements, float *y) {
+  float values[PASS];
+  _mm256_storeu_ps(values, _mm256_mul_ps(_mm256_cvtepi32_ps(sums), _mm256_set1_ps(unit)));
+  for (size_t r = 0; r < (size_t)rows_of_group(width) && row + r < rows; r++) {
+    float *target = y + (row + r) * m->vector_length;
+    for (size_t e = 0; e < elements; e++) target[e] += values[(size_t)width * r + e];
+  }
+}
+
+/// Elements [e, e + elements) of the rows [first, last).
+AVX2_INLINE void entries_pass(
+  int width, int has_rest, int tokens, const ck_vq_planes *m, size_t first, size_t last, size_t e, size_t elements,
+  const ck_split_activation *x, size_t x_stride, float *y, size_t y_stride) {
+  // Groups that are gone through together, and passes over a band.
+  const int all_groups = CK_BAND_ROWS / rows_of_group(width);
+  const int groups = MOST_SUMS / tokens < all_groups ? MOST_SUMS / tokens : all_groups, passes = all_groups / groups;
+  table_pair coarse, fine;
+  fill_pair(width, has_rest, m, m->main + 256 * e, has_rest ? m->residual + 256 * e : NULL, elements, &coarse);
+  if (has_rest && m->fine_columns > 0) {
+    fill_pair(width, 1, m, m->fine_main + 256 * e, m->fine_residual + 256 * e, elements, &fine);
+  }
+  strip_digits digits;
+  const band_layout layout = layout_of(m);
+  for (size_t n = first; n < last; n += CK_BAND_ROWS) {
+    const uint8_t *band = m->codes + n / CK_BAND_ROWS * m->band_stride;
+    const size_t rows = last - n < CK_BAND_ROWS ? last - n : CK_BAND_ROWS;
+    group_sums sums[4];
+    for (int p = 0; p < passes; p++) sums[p] = no_sums();
+    for (size_t c = 0; c < m->columns; c += STRIP) {
+      const size_t columns = m->columns - c < STRIP ? m->columns - c : STRIP;
+      for (int t = 0; t < tokens; t++) join_strip(x + (size_t)t * x_stride, c, columns, digits.of[t]);
+      const strip_columns strip = {band, c / 32, columns / 32, 0, 4, &digits};
+      for (int p = 0; p < passes; p++) {
+        const size_t row = (size_t)(p * groups * rows_of_group(width));
+        if (row < rows) sums[p] = with_strip(width, has_rest, groups, tokens, m, &coarse, &fine, strip, row, sums[p]);
+      }
+      ck_prefetch(band + m->band_stride + c / 32 * bytes_of_four(&layout), columns / 32 * bytes_of_four(&layout));
+    }
+    for (int t = 0; t < tokens; t++) {
+      const float unit = m->scale * x[(size_t)t * x_stride].scale;
+      float *target = y + (size_t)t * y_stride + (n - first) * m->vector_length + e;
+      for (int g = 0; g < all_groups; g++) {
+        const int s = g % groups * tokens + t;
+        const size_t row = (size_t)(g * rows_of_group(width));
+        add_group(width, m, unit, sums[g / groups].of[s], row, rows, elements, target);
+      }
+    }
+  }
+}
+
+typedef void (*entries_function)(
+  const ck_vq_planes *m, size_t first, size_t last, size_t e, size_t elements, const ck_split_activation *x, size_t x_stride,
+  float *y, size_t y_stride);
+
+#define ENTRIES(width, has_rest, tokens) \
+  AVX2 static void entries_##width##_##has_rest##_##tokens( \
+    const ck_vq_planes *m, size_t first, size_t last, size_t e, size_t elements, const ck_split_activation *x, \
+    size_t x_stride, float *y, size_t y_stride) { \
+    entries_pass(width, has_rest, tokens, m, first, last, e, elements, x, x_stride, y, y_stride); \
+  }
+#define ENTRIES_OF(width) \
+  ENTRIES(width, 0, 1) ENTRIES(width, 0, 2) ENTRIES(width, 0, 4) ENTRIES(width, 1, 1) ENTRIES(width, 1, 2) ENTRIES(width, 1, 4)
+ENTRIES_OF(4)
+ENTRIES_OF(8)
+
+/// The products of rows [first, last), without escapes; `tokens` is 1, 2 or 4.
+static void all_entries(
+  const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens, float *y,
+  size_t y_stride) {
+#define NAMES(width) \
+  {{entries_##width##_0_1, entries_##width##_0_2, entries_##width##_0_4}, {entries_##width##_1_1, entries_##width##_1_2, entries_##width##_1_4}}
+  static const entries_function functions[2][2][3] = {NAMES(4), NAMES(8)};
+  for (size_t e = 0; e < m->vector_length; e += PASS) {
+    const size_t left = m->vector_length - e, elements = left < PASS ? left : PASS;
+    functions[elements > 4][m->residual != NULL][tokens / 2](m, first, last, e, elements, x, x_stride, y, y_stride);
+  }
+}
+
+void ck_avx2_vq_entries(
+  const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens, float *y,
+  size_t y_stride) {
+  for (size_t t = 0; t < tokens;) {
+    // No real activation is so wide that its sums need more than 32 bits.
+    size_t count = 0;
+    while (count < TOKENS && t + count < tokens && x[(t + count) * x_stride].is_narrow) count++;
+    const ck_split_activation *own = x + t * x_stride;
+    float *target = y + t * y_stride;
+    if (count == 0) {
+      ck_portable_planes_sums(m, first, last, own, target);
+      count = 1;
+    } else {
+      count = count >= 4 ? 4 : count >= 2 ? 2 : 1;
+      all_entries(m, first, last, own, x_stride, count, target, y_stride);
+    }
+    for (size_t end = t + count; t < end; t++, target += y_stride) {
+      ck_avx2_add_escapes(&m->escapes, m->vector_length, first, last, x[t * x_stride].values, target);
+    }
+  }
+}
+
+#endif
