@@ -101,7 +101,7 @@ public struct DecoderModel: CausalLanguageModel {
     for segment in whole { segment.cache.reserve(segment.cache.count + segment.tokens.count) }
     let layout = BatchLayout(whole, rotaries: rotaries, grouping: grouping)
     var hidden = Self.embed(
-      whole.flatMap(\.tokens), embedding, scale: configuration.embeddingScale, isReleased: readsRowsAlone)
+      whole.flatMap(\.tokens), embedding, scale: configuration.embeddingScale, isMapped: !readsRowsAlone)
     hidden.withUnsafeMutableBufferPointer { buffer in
       guard let base = buffer.baseAddress else { return }
       for (layer, block) in blocks.enumerated() { block.apply(base, layout: layout, layer: layer) }
@@ -136,25 +136,21 @@ public struct DecoderModel: CausalLanguageModel {
     }
   }
 
-  /// Rows whose pages are in memory at once where they are not to stay: each brings its neighbours in.
-  private static let rowsBeforeRelease = 64
-
   /// Rows of the embedding, widened and scaled.
   ///
-  /// - Parameter isReleased: whether what many tokens read of its file is taken out of memory again, since nothing else reads it.
+  /// - Parameter isMapped: whether they are read where the file is mapped; else they are copied from it, and nothing of it stays in memory. With
+  ///   each mapped row the system brings its neighbours, so that a long chat would end with all of them there.
   package static func embed(
-    _ tokens: [Int], _ embedding: Tensor, scale: Float, isReleased: Bool = false
+    _ tokens: [Int], _ embedding: Tensor, scale: Float, isMapped: Bool = true
   ) -> [Float] {
     let width = embedding.shape[1]
     let rowBytes = width * embedding.dtype.byteCount
     return [Float](unsafeUninitializedCapacity: tokens.count * width) { buffer, initialized in
-      embedding.withUnsafeBytes { bytes in
-        for (row, token) in tokens.enumerated() {
+      for (row, token) in tokens.enumerated() {
+        embedding.withBytes((token * rowBytes)..<((token + 1) * rowBytes), isMapped: isMapped) {
           FloatConversion.widen(
-            UnsafeRawBufferPointer(rebasing: bytes[(token * rowBytes)..<((token + 1) * rowBytes)]),
-            dtype: embedding.dtype,
+            $0, dtype: embedding.dtype,
             into: UnsafeMutableBufferPointer(rebasing: buffer[(row * width)..<((row + 1) * width)]))
-          if isReleased, row % rowsBeforeRelease == rowsBeforeRelease - 1 { embedding.releasePages() }
         }
       }
       if scale != 1 {

@@ -17,24 +17,53 @@ package enum HugePageMemory {
   private static let pageBytes = 2 << 20
   private static let chunkBytes = 8 << 20
 
-  /// Memory to deallocate later, in huge pages where they are filled; less than one lies in small ones.
-  static func allocate(byteCount: Int) -> UnsafeMutableRawPointer {
-    guard byteCount >= pageBytes else { return .allocate(byteCount: max(byteCount, 1), alignment: 64) }
-    let base = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: pageBytes)
+  /// Memory of this size and more is the system's own, not `malloc`'s: what is given back leaves the process at once, and no gaps stay between
+  /// what is aligned.
+  private static let leastMappedBytes = 1 << 17
+
+  /// Memory for `deallocate(_:byteCount:)`, in huge pages where they are filled; less than one lies in small ones.
+  package static func allocate(byteCount: Int) -> UnsafeMutableRawPointer {
+    guard byteCount >= leastMappedBytes else { return .allocate(byteCount: max(byteCount, 1), alignment: 64) }
+    let size = wholePages(byteCount)
+    guard byteCount >= pageBytes else { return map(size) }
+    let start = map(size + pageBytes)
+    // What lies before a multiple of huge pages, and behind what is wanted, is given back.
+    let before = (pageBytes - Int(bitPattern: start) % pageBytes) % pageBytes
+    let base = start + before
+    if before > 0 { munmap(start, before) }
+    munmap(base + size, pageBytes - before)
     #if os(Linux)
       madvise(base, byteCount / pageBytes * pageBytes, MADV_HUGEPAGE)
     #endif
     return base
   }
 
+  /// Gives back what `allocate(byteCount:)` gave.
+  package static func deallocate(_ base: UnsafeMutableRawPointer, byteCount: Int) {
+    if byteCount >= leastMappedBytes { munmap(base, wholePages(byteCount)) } else { base.deallocate() }
+  }
+
+  private static func map(_ byteCount: Int) -> UnsafeMutableRawPointer {
+    let base = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0)
+    guard let base, base != MAP_FAILED else { fatalError("No memory for \(byteCount) bytes.") }
+    return base
+  }
+
+  private static func wholePages(_ byteCount: Int) -> Int {
+    let page = Int(getpagesize())
+    return (byteCount + page - 1) / page * page
+  }
+
   private final class Chunk: @unchecked Sendable {
     let base: UnsafeMutableRawPointer
+    private let byteCount: Int
 
     init(byteCount: Int) {
       base = HugePageMemory.allocate(byteCount: byteCount)
+      self.byteCount = byteCount
     }
 
-    deinit { base.deallocate() }
+    deinit { HugePageMemory.deallocate(base, byteCount: byteCount) }
   }
 
   private struct State: Sendable {

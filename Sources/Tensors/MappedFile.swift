@@ -12,33 +12,45 @@ public final class MappedFile: @unchecked Sendable {
   public let path: String
   /// The bytes of the file; valid as long as this object lives.
   public let bytes: UnsafeRawBufferPointer
-  /// What tells the file from others.
-  private let identity: (device: dev_t, number: ino_t)
+  /// The file itself, which another of its name may have replaced meanwhile; negative for an empty one.
+  private let descriptor: Int32
+  /// What it lies on.
+  private let device: dev_t
 
   /// Maps the file at `path`. An empty file gives an empty buffer.
   ///
   /// - Throws: `TensorError` (`cannotOpenFile`) that names the path and the system's reason.
   public init(path: String) throws {
     self.path = path
-    let descriptor = open(path, O_RDONLY)
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else {
       throw TensorError(.cannotOpenFile, "cannot open \(path): \(String(cString: strerror(errno)))")
     }
-    defer { close(descriptor) }
+    var isKept = false
+    defer { if !isKept { close(descriptor) } }
     var status = stat()
     guard fstat(descriptor, &status) == 0, (status.st_mode & S_IFMT) == S_IFREG else {
       throw TensorError(.cannotOpenFile, "\(path) is not a regular file")
     }
     let size = Int(status.st_size)
-    identity = (status.st_dev, status.st_ino)
+    device = status.st_dev
     if size == 0 {
+      self.descriptor = -1
       bytes = UnsafeRawBufferPointer(start: nil, count: 0)
       return
     }
     guard let base = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), base != MAP_FAILED else {
       throw TensorError(.cannotOpenFile, "cannot map \(path): \(String(cString: strerror(errno)))")
     }
+    isKept = true
+    self.descriptor = descriptor
     bytes = UnsafeRawBufferPointer(start: base, count: size)
+  }
+
+  /// Copies `part` of the file, of whose pages none comes into the process's memory; false if that fails.
+  func read(_ part: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) -> Bool {
+    guard let own = bytes.baseAddress, let base = part.baseAddress else { return part.isEmpty }
+    return pread(descriptor, target.baseAddress, part.count, off_t(base - own)) == part.count
   }
 
   /// Takes the pages that have been read out of the process's memory; whoever reads them again finds the same bytes, in the
@@ -70,7 +82,7 @@ public final class MappedFile: @unchecked Sendable {
   /// Linux reads no more for one such call than its own read-ahead of the device, 128 KiB unless set otherwise.
   private var readAheadPiece: Int {
     #if os(Linux)
-      let (major, minor) = (identity.device >> 8 & 0xFFF, identity.device & 0xFF | identity.device >> 12 & 0xFFF00)
+      let (major, minor) = (device >> 8 & 0xFFF, device & 0xFF | device >> 12 & 0xFFF00)
       let text = FileManager.default.contents(atPath: "/sys/class/bdi/\(major):\(minor)/read_ahead_kb")
       let kibibytes = text.flatMap { Int(String(decoding: $0, as: UTF8.self).filter { !$0.isWhitespace }) } ?? 128
       return min(max(kibibytes, 128), 2048) << 10
@@ -91,11 +103,6 @@ public final class MappedFile: @unchecked Sendable {
     #if os(Linux)
       guard let pages = Self.pages(part, whole: true), let start = pages.baseAddress, let own = bytes.baseAddress
       else { return }
-      let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-      guard descriptor >= 0 else { return }
-      defer { close(descriptor) }
-      var status = stat()
-      guard fstat(descriptor, &status) == 0, (status.st_dev, status.st_ino) == identity else { return }
       posix_fadvise(descriptor, off_t(UnsafeRawPointer(start) - own), off_t(pages.count), POSIX_FADV_DONTNEED)
     #endif
   }
@@ -114,6 +121,7 @@ public final class MappedFile: @unchecked Sendable {
   deinit {
     if let base = bytes.baseAddress {
       munmap(UnsafeMutableRawPointer(mutating: base), bytes.count)
+      close(descriptor)
     }
   }
 }

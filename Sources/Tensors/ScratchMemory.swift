@@ -10,6 +10,13 @@ package final class ScratchMemory: Sendable {
   private struct Buffer: @unchecked Sendable {
     let base: UnsafeMutableRawPointer
     let byteCount: Int
+
+    init(byteCount: Int) {
+      base = HugePageMemory.allocate(byteCount: byteCount)
+      self.byteCount = byteCount
+    }
+
+    func deallocate() { HugePageMemory.deallocate(base, byteCount: byteCount) }
   }
 
   private struct State {
@@ -32,7 +39,7 @@ package final class ScratchMemory: Sendable {
         defer { state.kept = [] }
         return state.kept
       }
-      for buffer in unused { buffer.base.deallocate() }
+      for buffer in unused { buffer.deallocate() }
     }
     return try body()
   }
@@ -56,10 +63,9 @@ package final class ScratchMemory: Sendable {
   private func take(_ byteCount: Int) -> Buffer {
     var unused: [Buffer] = []
     let found = state.withLock { state -> Buffer? in
+      // However large: to give it back and to take another costs more than what lies idle in it.
       let fitting = state.kept.indices.filter { state.kept[$0].byteCount >= byteCount }
-      if let best = fitting.min(by: { state.kept[$0].byteCount < state.kept[$1].byteCount }),
-        state.kept[best].byteCount <= 2 * byteCount
-      {
+      if let best = fitting.min(by: { state.kept[$0].byteCount < state.kept[$1].byteCount }) {
         return state.kept.remove(at: best)
       }
       // As much is freed as is allocated, so that no more is held than was in use at once.
@@ -70,8 +76,8 @@ package final class ScratchMemory: Sendable {
       }
       return nil
     }
-    for buffer in unused { buffer.base.deallocate() }
-    return found ?? Buffer(base: HugePageMemory.allocate(byteCount: byteCount), byteCount: byteCount)
+    for buffer in unused { buffer.deallocate() }
+    return found ?? Buffer(byteCount: byteCount)
   }
 
   private func give(_ buffer: Buffer) {
@@ -79,7 +85,7 @@ package final class ScratchMemory: Sendable {
       if state.users > 0 { state.kept.append(buffer) }
       return state.users > 0
     }
-    if !isKept { buffer.base.deallocate() }
+    if !isKept { buffer.deallocate() }
   }
 
   /// Bytes that are kept now.

@@ -100,6 +100,19 @@ public struct Tensor: Sendable {
     return try body(storage.bytes)
   }
 
+  /// Some of the raw bytes; unless `isMapped`, those of a mapped file are copied from it, so that none of its pages comes into the process's memory.
+  package func withBytes<Result>(
+    _ range: Range<Int>, isMapped: Bool, _ body: (UnsafeRawBufferPointer) throws -> Result
+  ) rethrows -> Result {
+    try withUnsafeBytes { bytes in
+      let part = UnsafeRawBufferPointer(rebasing: bytes[range])
+      guard !isMapped, let file = storage.file else { return try body(part) }
+      return try withUnsafeTemporaryAllocation(byteCount: part.count, alignment: 64) { copy in
+        try body(file.read(part, into: copy) ? UnsafeRawBufferPointer(copy) : part)
+      }
+    }
+  }
+
   /// Takes what was read of a mapped file out of the process's memory; nothing else changes. Memory of its own stays.
   package func releasePages() { storage.file?.releasePages(storage.bytes) }
 

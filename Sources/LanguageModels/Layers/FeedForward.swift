@@ -33,14 +33,19 @@ struct GatedFeedForward: FeedForward {
   ) {
     observe?(input, x, rows)
     let width = down.inFeatures
-    withScratch(count: 2 * rows * width) { gated in
-      switch inputs {
-      case .separate(let gate, let up):
-        let raised = gated + rows * width
-        gate.apply(x, tokens: rows, grouping: grouping, into: gated)
-        up.apply(x, tokens: rows, grouping: grouping, into: raised)
-        activate(gated, raised, rows: rows, stride: width, into: gated)
-      case .fused(let both):
+    switch inputs {
+    case .separate(let gate, let up):
+      withScratch(count: rows * width) { gated in
+        // Memory that `down` takes anew.
+        withScratch(count: rows * width) { raised in
+          gate.apply(x, tokens: rows, grouping: grouping, into: gated)
+          up.apply(x, tokens: rows, grouping: grouping, into: raised)
+          activate(gated, raised, rows: rows, stride: width, into: gated)
+        }
+        lower(gated, rows: rows, grouping: grouping, into: y, observe: observe)
+      }
+    case .fused(let both):
+      withScratch(count: 2 * rows * width) { gated in
         // Rows hold gate and up side by side; the products then close ranks, front to back.
         both.apply(x, tokens: rows, grouping: grouping, into: gated)
         for row in 0..<rows {
@@ -48,10 +53,18 @@ struct GatedFeedForward: FeedForward {
           multiply(line, line + width, into: line)
           if row > 0 { (gated + row * width).update(from: line, count: width) }
         }
+        lower(gated, rows: rows, grouping: grouping, into: y, observe: observe)
       }
-      observe?(output, gated, rows)
-      down.apply(gated, tokens: rows, grouping: grouping, into: y)
     }
+  }
+
+  /// `down(gated)`.
+  private func lower(
+    _ gated: UnsafePointer<Float>, rows: Int, grouping: TokenGrouping, into y: UnsafeMutablePointer<Float>,
+    observe: InputObserver?
+  ) {
+    observe?(output, gated, rows)
+    down.apply(gated, tokens: rows, grouping: grouping, into: y)
   }
 
   /// Asks for those matrices that are on disk.
