@@ -163,7 +163,7 @@ AVX512 static float dot(const float *a, const float *b, size_t n) {
   return _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(sums[0], sums[1]), _mm512_add_ps(sums[2], sums[3])));
 }
 
-/// Reads one by one: the instruction that gathers takes twice as long.
+/// Reads one by one: the instruction that gathers takes longer.
 AVX512 static void gather(const float *x, const uint32_t *columns, const float *factors, size_t n, float *y) {
   ck_prefetch(columns, n * sizeof *columns);
   if (factors) ck_prefetch(factors, n * sizeof *factors);
@@ -929,7 +929,7 @@ static const ck_kernels table = {
   .plane_centroids = 256,
   .prefers_planes_for_prompts = 0,
   .prefers_byte_matrix = 1,
-  .prefers_bytes = 1,
+  .byte_vector_length = 8,
   .split_activation = ck_avx2_split_activation,
   .byte_row = ck_avx2_byte_row,
   .gemv_bytes = ck_avx2_gemv_bytes,

@@ -223,7 +223,7 @@ static void fill_table(void) {
   table = *ck_avx512_table();
   table.isa = CK_AVX512_VBMI;
   table.name = "avx512vbmi";
-  table.plane_centroids = 256;
+  table.byte_vector_length = 16;
   table.prefers_planes_for_prompts = 1;
   table.prefers_byte_matrix = 1;
   table.split_activation = ck_vbmi_split_activation;

@@ -12,15 +12,12 @@ struct CodeBytes: @unchecked Sendable {
   /// What the pointers in `codes` lead into, besides the packed codes.
   private let memory: [Any]
 
-  /// The longest vectors that the kernel takes; without byte permutes, 8.
-  static let longestVector = 16
-
   /// Tables for `matrix`, whose codes must outlive this value, or nil where they are of no use: long vectors, few codes,
   /// centroids that integers cannot say, or a machine without fast integer products.
   init?(_ matrix: ck_vq_matrix, rows: Int, main: [Float], residual: [Float]?, vectorLength: Int, kernels: ck_kernels) {
     let mainCount = main.count / vectorLength
     let residualCount = (residual?.count ?? 0) / vectorLength
-    guard kernels.prefers_bytes != 0, vectorLength <= (kernels.plane_centroids >= 256 ? Self.longestVector : 8),
+    guard vectorLength <= kernels.byte_vector_length,
       rows * matrix.columns >= max(CodePlanes.leastCodes, 2 * (mainCount + residualCount)), matrix.columns <= 1 << 16,
       (main + (residual ?? [])).allSatisfy({ abs($0) < CodePlanes.largestElement })
     else { return nil }

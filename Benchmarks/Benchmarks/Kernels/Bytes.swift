@@ -4,7 +4,7 @@ import CKernels
 /// Products of one activation with large codebooks as bytes and with a head as bytes, from memory: the matrices that take turns do not fit the
 /// caches. 16.78 million weights an iteration (4096 x 4096), of the head 28.31 (49152 x 576).
 func addBytes(_ kernels: ck_kernels, _ name: String) {
-  guard kernels.prefers_bytes != 0 else { return }
+  guard kernels.byte_vector_length > 0 else { return }
   for (length, bits) in [(8, 12), (6, 12), (8, 16)] {
     Benchmark("gemv bytes v\(length)-k\(1 << bits) 4096x4096, \(name)") { benchmark in
       let (columns, count) = (4096, 4)

@@ -276,8 +276,8 @@ typedef struct {
   int prefers_planes_for_prompts;
   // Whether a dense matrix of bytes is multiplied faster than one of 16-bit numbers here.
   int prefers_byte_matrix;
-  // Whether `vq_bytes` is faster than `vq_gemv` here, for codebooks of more than 256 centroids.
-  int prefers_bytes;
+  // The longest vectors for which `vq_bytes` is faster than `vq_gemv` here, for codebooks of more than 256 centroids; 0 where it never is.
+  uint32_t byte_vector_length;
   // Fills `split` (whose three arrays of integers hold `blocks` blocks of 64 columns) with n <= 64 * blocks values; what follows them is
   // 0. The scale is NaN if a value is not finite, so that the outputs are no numbers either. A block is large if it holds a
   // value beyond `large_value` times the root mean square: see CK_LARGE_VALUE; with 0 every value has 16 bits.
