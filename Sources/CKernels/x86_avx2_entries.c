@@ -126,7 +126,7 @@ typedef struct { __m256i of[MOST_SUMS]; } group_sums;
 /// Joined digits of a strip.
 typedef struct { _Alignas(32) int16_t of[TOKENS][STRIP]; } strip_digits;
 
-/// Some columns of a band: the pairs from `first_pair` to `end_pair` of the four in each of the blocks [first, last) of a strip.
+/// Some columns of a band: of every block of some fours, the pairs of columns from `first_pair` up to `end_pair`. Digits begin with the first four.
 typedef struct {
   const uint8_t *band;
   size_t first_four, fours;
