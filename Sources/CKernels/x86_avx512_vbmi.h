@@ -129,17 +129,6 @@ VBMI_INLINE __m512i element_bytes(
   return _mm512_add_epi8(bytes, look_up_residual(rest_kind, residual, codes->rest, codes->rest_upper));
 }
 
-VBMI_INLINE __m256i half_sum(__m512i a) {
-  return _mm256_add_epi32(_mm512_castsi512_si256(a), _mm512_extracti64x4_epi64(a, 1));
-}
-
-/// The sums of the lanes of four vectors.
-VBMI_INLINE __m128i lane_sums4(__m512i a, __m512i b, __m512i c, __m512i d) {
-  const __m256i pairs = _mm256_hadd_epi32(
-    _mm256_hadd_epi32(half_sum(a), half_sum(b)), _mm256_hadd_epi32(half_sum(c), half_sum(d)));
-  return _mm_add_epi32(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256(pairs, 1));
-}
-
 /// Sums of up to four elements of the eight rows of a band, the elements of a row side by side: of rows 0, 2, 4 and 6, and of the others.
 typedef struct { __m512i even, odd; } band_sums;
 

@@ -39,7 +39,7 @@ VBMI void ck_vbmi_add_escapes(
 }
 
 /// Activations whose values stay in the first-level cache while the escapes of all rows are gone through.
-enum { ESCAPE_TOKENS = 8 };
+enum { ESCAPE_TOKENS = 4 };
 
 VBMI_INLINE void escapes_of_four_tokens(
   int elements, const ck_escapes *escapes, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, float *y,

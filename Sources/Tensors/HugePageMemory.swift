@@ -22,7 +22,7 @@ package enum HugePageMemory {
   private static let leastMappedBytes = 1 << 17
 
   /// Memory for `deallocate(_:byteCount:)`, in huge pages where they are filled; less than one lies in small ones.
-  package static func allocate(byteCount: Int) -> UnsafeMutableRawPointer {
+  static func allocate(byteCount: Int) -> UnsafeMutableRawPointer {
     guard byteCount >= leastMappedBytes else { return .allocate(byteCount: max(byteCount, 1), alignment: 64) }
     let size = wholePages(byteCount)
     guard byteCount >= pageBytes else { return map(size) }
@@ -39,13 +39,16 @@ package enum HugePageMemory {
   }
 
   /// Gives back what `allocate(byteCount:)` gave.
-  package static func deallocate(_ base: UnsafeMutableRawPointer, byteCount: Int) {
+  static func deallocate(_ base: UnsafeMutableRawPointer, byteCount: Int) {
     if byteCount >= leastMappedBytes { munmap(base, wholePages(byteCount)) } else { base.deallocate() }
   }
 
+  /// Where there is no memory the process ends, as with any allocation in Swift.
   private static func map(_ byteCount: Int) -> UnsafeMutableRawPointer {
     let base = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0)
-    guard let base, base != MAP_FAILED else { fatalError("No memory for \(byteCount) bytes.") }
+    guard let base, base != MAP_FAILED else {
+      fatalError("out of memory: \(byteCount >> 20) MB refused; a shorter context or --weight-memory takes less")
+    }
     return base
   }
 
