@@ -22,6 +22,13 @@ static void compare(const float *own, const float *portable, size_t n, const cha
   }
 }
 
+/// What an activation gives alone it gives among others.
+static void same_bits(const float *own, const float *alone, size_t n, const char *what, size_t a, size_t b) {
+  const int holds = memcmp(own, alone, n * sizeof *own) == 0;
+  holds ? passed++ : failed++;
+  if (!holds && failed <= 20) printf("FAILED %s (%zu, %zu): other bits alone\n", what, a, b);
+}
+
 static uint64_t state = 0x9E3779B97F4A7C15u;
 
 static uint64_t random_bits(void) {
@@ -113,7 +120,8 @@ static uint8_t *make_planes(size_t rows, size_t blocks, size_t main, size_t rest
   *stride = 2 * blocks * (main_of_four + rest_of_four);
   uint8_t *codes = bytes_from(bands * *stride, 0);
   for (uint8_t *at = codes; at < codes + bands * *stride; at += main_of_four + rest_of_four) {
-    // Where four codes share three bytes, or two one, any byte is a code.
+    // Where four codes share three bytes, or two one, any byte is a code; with 16 centroids, two bits of each are 0.
+    for (size_t i = 0; main == 16 && i < main_of_four; i++) at[i] &= i < 128 ? 0xCF : 0x0F;
     for (size_t i = 0; main > 64 && i < main_of_four; i++) at[i] = (uint8_t)(at[i] % main);
     for (size_t i = 0; rest > 16 && i < rest_of_four; i++) at[main_of_four + i] = (uint8_t)(at[main_of_four + i] % rest);
   }
@@ -121,9 +129,8 @@ static uint8_t *make_planes(size_t rows, size_t blocks, size_t main, size_t rest
 }
 
 static void planes(const ck_kernels *p, const ck_kernels *k, size_t round) {
-  static const size_t lengths[] = {1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20}, mains[] = {64, 100, 128, 200, 256}, rests[] = {0, 16, 64, 100, 256};
-  // Up to 64 main centroids every byte of four blocks is read as codes of six bits.
-  const size_t length = lengths[below(11)], main = mains[below(5)], rest = rests[below(5)];
+  static const size_t lengths[] = {1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20}, mains[] = {16, 64, 100, 128, 200, 256}, rests[] = {0, 16, 64, 100, 256};
+  const size_t length = lengths[below(11)], main = mains[below(6)], rest = rests[below(5)];
   const size_t blocks = 1 + below(18), columns = 64 * blocks, rows = 1 + below(40), outputs = rows * length;
   const size_t tokens = 1 + below(round % 8 == 0 ? 530 : 40), groups = tokens / 16;
   size_t stride;
@@ -152,7 +159,7 @@ static void planes(const ck_kernels *p, const ck_kernels *k, size_t round) {
     const size_t count = tokens - 16 * g < 16 ? tokens - 16 * g : 16;
     if (count > 0) k->token_lanes(x.values + 16 * g * columns, columns, count, columns, lanes + 16 * g * columns);
   }
-  float *own = room(tokens * outputs * sizeof(float)), *portable = room(outputs * sizeof(float));
+  float *own = room(tokens * outputs * sizeof(float)), *alone = room(outputs * sizeof(float)), *portable = room(outputs * sizeof(float));
   void *scratch = room(CK_PLANES_SCRATCH);
   for (size_t i = 0; i < tokens * outputs; i++) own[i] = 1;
   const ck_token_lanes given = {round % 3 ? lanes : NULL, 16 * columns};
@@ -162,11 +169,12 @@ static void planes(const ck_kernels *p, const ck_kernels *k, size_t round) {
     p->vq_planes_many(&m, 0, rows, x.splits + t, 1, 1, (ck_token_lanes){NULL, 0}, portable, outputs, scratch);
     compare(own + t * outputs, portable, outputs, "vq_planes_many", length, 1000 * main + rest);
     if (main > k->plane_centroids && k->plane_centroids > 0) continue;
-    for (size_t i = 0; i < outputs; i++) own[t * outputs + i] = 1;
-    k->vq_planes(&m, 0, rows, x.splits + t, own + t * outputs);
-    compare(own + t * outputs, portable, outputs, "vq_planes", length, 1000 * main + rest);
+    for (size_t i = 0; i < outputs; i++) alone[i] = 1;
+    k->vq_planes(&m, 0, rows, x.splits + t, alone);
+    compare(alone, portable, outputs, "vq_planes", length, 1000 * main + rest);
+    same_bits(own + t * outputs, alone, outputs, "vq_planes_many", length, 1000 * main + rest);
   }
-  free(codes), free(tables[0]), free(tables[1]), free(tables[2]), free(tables[3]), free(lanes), free(own), free(portable), free(scratch);
+  free(codes), free(tables[0]), free(tables[1]), free(tables[2]), free(tables[3]), free(lanes), free(own), free(alone), free(portable), free(scratch);
   release_escapes(&memory);
   release_activations(&x);
 }
@@ -209,6 +217,10 @@ static void dense_bytes(const ck_kernels *p, const ck_kernels *k) {
   k->gemv_bytes(&w, 0, rows, x.splits, tokens, own, rows);
   p->gemv_bytes(&w, 0, rows, x.splits, tokens, portable, rows);
   compare(own, portable, tokens * rows, "gemv_bytes", blocks, rows);
+  for (size_t t = 0; t < tokens; t++) {
+    k->gemv_bytes(&w, 0, rows, x.splits + t, 1, portable, rows);
+    same_bits(own + t * rows, portable, rows, "gemv_bytes", blocks, rows);
+  }
   free(bytes), free(scales), free(weights), free(own), free(portable);
   release_activations(&x);
 }
@@ -227,14 +239,14 @@ static void lanes(const ck_kernels *p, const ck_kernels *k) {
 }
 
 int main(int argc, char **argv) {
-  static const char *const names[] = {"portable", "avx2", "avx512", "neon", "avx512vbmi"};
+  static const char *const names[] = {"portable", "avx2", "avx512", "neon", "avx512vbmi", "neondotprod"};
   int isa = -1;
-  for (int i = 0; argc == 2 && i < 5; i++) {
+  for (int i = 0; argc == 2 && i < 6; i++) {
     if (strcmp(argv[1], names[i]) == 0) isa = i;
   }
   const ck_kernels *p = ck_kernels_for(CK_PORTABLE), *k = isa < 0 ? NULL : ck_kernels_for((ck_isa)isa);
   if (!p || !k) {
-    fprintf(stderr, "usage: compare_integers avx2|avx512|avx512vbmi|neon (one this machine can run)\n");
+    fprintf(stderr, "usage: compare_integers avx2|avx512|avx512vbmi|neon|neondotprod (one this machine can run)\n");
     return 2;
   }
   for (size_t round = 0; round < 400; round++) {

@@ -5,10 +5,11 @@
 
 #if defined(__aarch64__)
 
-#include <arm_neon.h>
+#include "arm_neon_integers.h"
+#include "arm_neon_table.h"
+
 #include <float.h>
 #include <math.h>
-#include <string.h>
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -154,15 +155,9 @@ static void axpy(float a, const float *x, float *y, size_t n) {
 }
 
 /// Transposes four vectors and stores them CK_PANEL floats apart.
-INLINE void store_transposed(const float32x4_t row[4], float *panel) {
-  const float64x2_t a = vreinterpretq_f64_f32(vtrn1q_f32(row[0], row[1]));
-  const float64x2_t b = vreinterpretq_f64_f32(vtrn2q_f32(row[0], row[1]));
-  const float64x2_t c = vreinterpretq_f64_f32(vtrn1q_f32(row[2], row[3]));
-  const float64x2_t d = vreinterpretq_f64_f32(vtrn2q_f32(row[2], row[3]));
-  vst1q_f32(panel, vreinterpretq_f32_f64(vtrn1q_f64(a, c)));
-  vst1q_f32(panel + CK_PANEL, vreinterpretq_f32_f64(vtrn1q_f64(b, d)));
-  vst1q_f32(panel + 2 * CK_PANEL, vreinterpretq_f32_f64(vtrn2q_f64(a, c)));
-  vst1q_f32(panel + 3 * CK_PANEL, vreinterpretq_f32_f64(vtrn2q_f64(b, d)));
+INLINE void store_transposed(float_square rows, float *panel) {
+  rows = transposed(rows);
+  for (int i = 0; i < 4; i++) vst1q_f32(panel + i * CK_PANEL, rows.of[i]);
 }
 
 INLINE void pack_rows(
@@ -171,10 +166,10 @@ INLINE void pack_rows(
     const size_t present = rows <= r0 ? 0 : (rows - r0 < 4 ? rows - r0 : 4);
     for (size_t k = 0; k < columns; k += 4) {
       const size_t width = columns - k < 4 ? columns - k : 4;
-      float32x4_t row[4];
+      float_square row;
       for (size_t r = 0; r < 4; r++) {
         const size_t at = (r0 + r) * stride + k;
-        row[r] = r >= present ? vdupq_n_f32(0)
+        row.of[r] = r >= present ? vdupq_n_f32(0)
           : width == 4 ? load4(w, storage, at) : load_tail(w, storage, at, width);
       }
       if (width == 4) {
@@ -841,18 +836,18 @@ static const ck_kernels table = {
   .gemm_panel = gemm_panel,
   .unpack_codes = unpack_codes,
   .vq_gemv = vq_gemv,
-  .plane_centroids = 0,
+  .plane_centroids = 256,
   .prefers_planes_for_prompts = 0,
-  .prefers_byte_matrix = 0,
-  .byte_vector_length = 0,
-  .split_activation = ck_portable_split_activation,
-  .byte_row = ck_portable_byte_row,
-  .gemv_bytes = ck_portable_gemv_bytes,
-  .vq_planes = ck_portable_vq_planes,
-  .vq_bytes = ck_portable_vq_bytes,
-  .vq_planes_many = ck_portable_vq_planes_many,
-  .token_lanes = ck_portable_token_lanes,
-  .gather_lanes = ck_portable_gather_lanes,
+  .prefers_byte_matrix = 1,
+  .byte_vector_length = 16,
+  .split_activation = ck_neon_split_activation,
+  .byte_row = ck_neon_byte_row,
+  .gemv_bytes = ck_neon_base_gemv_bytes,
+  .vq_planes = ck_neon_base_vq_planes,
+  .vq_bytes = ck_neon_vq_bytes,
+  .vq_planes_many = ck_neon_base_vq_planes_many,
+  .token_lanes = ck_neon_token_lanes,
+  .gather_lanes = ck_neon_gather_lanes,
   .vq_panel = vq_panel,
   .rms_norm = rms_norm,
   .rotary = rotary,

@@ -11,6 +11,7 @@ const ck_kernels *ck_kernels_for(ck_isa isa) {
   switch (isa) {
     case CK_PORTABLE: return &ck_portable_table;
     case CK_NEON: return ck_neon_table();
+    case CK_NEON_DOTPROD: return ck_neon_dotprod_table();
 #if defined(__x86_64__)
     case CK_AVX2:
       return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c")
@@ -33,7 +34,7 @@ const ck_kernels *ck_kernels_for(ck_isa isa) {
 
 /// The best table that the environment variable VPTQ_ISA allows; a name that no table has on this machine allows all.
 static const ck_kernels *choose(void) {
-  static const ck_isa order[] = {CK_AVX512_VBMI, CK_AVX512, CK_AVX2, CK_NEON, CK_PORTABLE};
+  static const ck_isa order[] = {CK_AVX512_VBMI, CK_AVX512, CK_AVX2, CK_NEON_DOTPROD, CK_NEON, CK_PORTABLE};
   const char *limit = getenv("VPTQ_ISA");
   int allowed = 1;
   for (size_t i = 0; limit && i < sizeof order / sizeof *order; i++) {

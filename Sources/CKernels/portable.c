@@ -1,5 +1,6 @@
 // Every kernel in plain C: the specification the other files are compared with.
 
+#include "plane_codes.h"
 #include "split_unit.h"
 #include "tables.h"
 
@@ -235,13 +236,10 @@ void ck_portable_gemv_bytes(
   for (size_t t = 0; t < tokens; t++) bytes_product(w, first, last, x + t, y + t * y_stride);
 }
 
-/// The bytes that the main codes and the residual codes of four blocks take.
-static size_t main_bytes_of_four(const ck_vq_planes *m) { return m->main_count <= 64 ? 192 : 256; }
-static size_t rest_bytes_of_four(const ck_vq_planes *m) { return !m->residual ? 0 : m->residual_count <= 16 ? 128 : 256; }
-
 /// The four blocks of a row's band that have column `c`.
 static const uint8_t *four_blocks(const ck_vq_planes *m, size_t row, size_t c) {
-  return m->codes + row / CK_BAND_ROWS * m->band_stride + c / 32 * (main_bytes_of_four(m) + rest_bytes_of_four(m));
+  const band_layout layout = layout_of(m);
+  return m->codes + row / CK_BAND_ROWS * m->band_stride + c / 32 * bytes_of_four(&layout);
 }
 
 /// The main code of one column of a row.
@@ -255,7 +253,8 @@ static uint8_t main_code(const ck_vq_planes *m, size_t row, size_t c) {
 
 /// The residual code of one column of a row.
 static uint8_t residual_code(const ck_vq_planes *m, size_t row, size_t c) {
-  const uint8_t *rest = four_blocks(m, row, c) + main_bytes_of_four(m) + c % 32 / 8 * (rest_bytes_of_four(m) / 4);
+  const band_layout layout = layout_of(m);
+  const uint8_t *rest = four_blocks(m, row, c) + layout.main_of_four + c % 32 / 8 * layout.rest_of_block;
   const size_t j = row % CK_BAND_ROWS * 8 + c % 8;
   if (m->residual_count > 16) return rest[j];
   return j < 32 ? rest[j] & 15 : rest[j - 32] >> 4;

@@ -27,6 +27,7 @@ const ck_kernels *ck_avx2_table(void);
 const ck_kernels *ck_avx512_table(void);
 const ck_kernels *ck_avx512_vbmi_table(void);
 const ck_kernels *ck_neon_table(void);
+const ck_kernels *ck_neon_dotprod_table(void);
 
 // Portable kernels that other tables keep.
 void ck_portable_split_activation(const float *x, size_t n, float large_value, ck_split_activation *split);

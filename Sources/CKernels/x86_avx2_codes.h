@@ -1,28 +1,10 @@
-// AVX2: how the codes of small codebooks lie in bands (`ck_vq_planes`).
+// AVX2: reads the codes of small codebooks from their bands (`plane_codes.h`).
 
 #ifndef CKERNELS_X86_AVX2_CODES_H
 #define CKERNELS_X86_AVX2_CODES_H
 
+#include "plane_codes.h"
 #include "x86_avx2_bytes.h"
-
-/// How the codes of a stage are kept: main codes of up to 64 centroids, packed by fours; bytes of the main stage; nibbles or bytes of the
-/// residual one; or there are none.
-typedef enum { NO_CODES, SMALL_CODES, MAIN_CODES, NIBBLE_CODES, BYTE_CODES } code_kind;
-
-AVX2_INLINE code_kind main_kind_of(const ck_vq_planes *m) { return m->main_count <= 64 ? SMALL_CODES : MAIN_CODES; }
-
-AVX2_INLINE code_kind rest_kind_of(const ck_vq_planes *m) {
-  return !m->residual ? NO_CODES : m->residual_count <= 16 ? NIBBLE_CODES : BYTE_CODES;
-}
-
-/// How many bytes the codes of a stage take.
-typedef struct { size_t main_of_four, rest_of_block; } band_layout;
-
-AVX2_INLINE band_layout layout_of(const ck_vq_planes *m) {
-  return (band_layout){m->main_count <= 64 ? 192 : 256, !m->residual ? 0 : m->residual_count <= 16 ? 32 : 64};
-}
-
-AVX2_INLINE size_t bytes_of_four(const band_layout *layout) { return layout->main_of_four + 4 * layout->rest_of_block; }
 
 AVX2_INLINE __m256i bytes_at(const uint8_t *from) { return _mm256_loadu_si256((const __m256i *)from); }
 

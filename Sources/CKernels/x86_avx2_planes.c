@@ -81,12 +81,6 @@ AVX2_INLINE __m256i looked_up(int parts, const __m256i *entries, const stage_cod
   return values;
 }
 
-/// How many of `count` blocks of eight columns from `b` on fine tables are for.
-static inline size_t fine_blocks(const ck_vq_planes *m, size_t b, size_t count) {
-  const size_t end = m->fine_columns / 8;
-  return end <= b ? 0 : end - b < count ? end - b : count;
-}
-
 /// Whether a run of fine columns ends with the block before `end`.
 static inline int ends_fine_run(const ck_vq_planes *m, size_t end) {
   return end % (CK_FINE_RUN / 8) == 0 || end >= m->fine_columns / 8;
@@ -96,12 +90,6 @@ static inline int ends_fine_run(const ck_vq_planes *m, size_t end) {
 AVX2_INLINE void end_fine_run(__m256i *sum, __m256i *fine) {
   *sum = _mm256_add_epi32(*sum, _mm256_srai_epi32(_mm256_add_epi32(*fine, _mm256_set1_epi32(64)), 7));
   *fine = _mm256_setzero_si256();
-}
-
-/// The first of the large blocks from `large` on that does not lie before block `end` of eight columns.
-static inline const uint16_t *large_before(const ck_split_activation *x, const uint16_t *large, size_t end) {
-  while (large < x->large_blocks + x->large && 8 * (size_t)*large < end) large++;
-  return large;
 }
 
 /// Looks up one element of `count` codes of one stage: bytes with a sign, added to `values` with `adding`.
@@ -294,17 +282,20 @@ typedef struct { __m256i main[4], rest[4]; } element_tables;
 AVX2_INLINE int small_parts(code_kind rest_kind) { return rest_kind == NIBBLE_CODES ? 1 : 4; }
 
 /// Elements that share the loads of codes, as many as have their tables in registers.
-enum { ELEMENTS = 2 };
-AVX2_INLINE int elements_together(code_kind rest_kind) { return rest_kind == BYTE_CODES ? 1 : ELEMENTS; }
+enum { ELEMENTS = 4 };
+AVX2_INLINE int elements_together(int main_parts, code_kind rest_kind) {
+  const int parts = main_parts + (rest_kind == NO_CODES ? 0 : small_parts(rest_kind));
+  return parts <= 2 ? 4 : parts <= 5 && rest_kind != BYTE_CODES ? 2 : 1;
+}
 
 /// Bytes with a sign of 32 codes, both stages together, of some elements.
 typedef struct { __m256i of[ELEMENTS]; } element_values;
 
 AVX2_INLINE element_values values_of(
-  code_kind rest_kind, int elements, const element_tables *tables, const stage_codes *main, const stage_codes *rest, size_t c) {
+  int main_parts, code_kind rest_kind, int elements, const element_tables *tables, const stage_codes *main, const stage_codes *rest, size_t c) {
   element_values values;
   __m256i index = _mm256_load_si256((const __m256i *)(main->of + c));
-  for (int q = 0; q < 4; q++) {
+  for (int q = 0; q < main_parts; q++) {
     if (q > 0) index = next_index(index);
     for (int i = 0; i < elements; i++) {
       const __m256i own = _mm256_shuffle_epi8(tables[i].main[q], index);
@@ -360,12 +351,12 @@ typedef struct {
 
 /// The products of elements of the first `blocks` blocks of a chunk's codes, with high digits in the blocks up to `large_end`.
 AVX2_INLINE element_sums element_products(
-  code_kind rest_kind, int elements, const uint8_t *main_table, const int8_t *rest_table, const code_chunk *own, size_t blocks,
+  int main_parts, code_kind rest_kind, int elements, const uint8_t *main_table, const int8_t *rest_table, const code_chunk *own, size_t blocks,
   const uint16_t *large_end) {
   element_tables tables[ELEMENTS];
   element_sums sums, more;
   for (int i = 0; i < elements; i++) {
-    main_entries(4, main_table + 256 * i, tables[i].main);
+    main_entries(main_parts, main_table + 256 * i, tables[i].main);
     if (rest_kind != NO_CODES) rest_entries(small_parts(rest_kind), rest_table + 256 * i, tables[i].rest);
     sums.of[i] = more.of[i] = _mm256_setzero_si256();
   }
@@ -373,7 +364,8 @@ AVX2_INLINE element_sums element_products(
   for (size_t b = 0; b < blocks; b++) {
     eight_digits x = {eight_columns(low + 8 * b), _mm256_setzero_si256()};
     if (rest_kind == NO_CODES) x.magnitudes = eight_columns(own->magnitudes->of + 8 * b);
-    sums = with_products(rest_kind, elements, sums, values_of(rest_kind, elements, tables, own->main, own->rest, 32 * b), x);
+    const element_values values = values_of(main_parts, rest_kind, elements, tables, own->main, own->rest, 32 * b);
+    sums = with_products(rest_kind, elements, sums, values, x);
   }
   for (const uint16_t *large = own->large; large < large_end; large++) {
     const int8_t *high = own->x->high + 64 * (size_t)*large;
@@ -384,7 +376,7 @@ AVX2_INLINE element_sums element_products(
       // Most have none.
       if (eight == 0) continue;
       const __m256i digits = _mm256_set1_epi64x(eight);
-      const element_values values = values_of(rest_kind, elements, tables, own->main, own->rest, 32 * (from + b));
+      const element_values values = values_of(main_parts, rest_kind, elements, tables, own->main, own->rest, 32 * (from + b));
       more = with_products(rest_kind, elements, more, values, (eight_digits){digits, _mm256_abs_epi8(digits)});
     }
   }
@@ -394,15 +386,15 @@ AVX2_INLINE element_sums element_products(
 
 /// Adds the products of elements from `e` on: coarse ones, and those of a run of fine columns, which ends with this chunk if `ends_run`.
 AVX2_INLINE void add_elements(
-  code_kind rest_kind, int elements, const ck_vq_planes *m, size_t e, const code_chunk *own, int ends_run, __m256i *coarse,
+  int main_parts, code_kind rest_kind, int elements, const ck_vq_planes *m, size_t e, const code_chunk *own, int ends_run, __m256i *coarse,
   __m256i *fine) {
   const int8_t *rest_table = rest_kind == NO_CODES ? NULL : m->residual + 256 * e;
   const element_sums added = element_products(
-    rest_kind, elements, m->main + 256 * e, rest_table, own, own->blocks, own->large_end);
+    main_parts, rest_kind, elements, m->main + 256 * e, rest_table, own, own->blocks, own->large_end);
   for (int i = 0; i < elements; i++) coarse[i] = _mm256_add_epi32(coarse[i], added.of[i]);
   if (rest_kind == NO_CODES || own->fine_blocks == 0) return;
   const element_sums more = element_products(
-    rest_kind, elements, m->fine_main + 256 * e, m->fine_residual + 256 * e, own, own->fine_blocks, own->fine_end);
+    main_parts, rest_kind, elements, m->fine_main + 256 * e, m->fine_residual + 256 * e, own, own->fine_blocks, own->fine_end);
   for (int i = 0; i < elements; i++) {
     fine[i] = _mm256_add_epi32(fine[i], more.of[i]);
     if (ends_run) end_fine_run(coarse + i, fine + i);
@@ -412,7 +404,7 @@ AVX2_INLINE void add_elements(
 /// Elements [e, e + elements) of a band, of which `rows` rows are wanted. Both halves of a chunk are gone through while its codes are in the
 /// first-level cache.
 AVX2_INLINE void band_alone(
-  code_kind rest_kind, const ck_vq_planes *m, const uint8_t *band, size_t rows, size_t e, size_t elements,
+  int main_parts, code_kind rest_kind, const ck_vq_planes *m, const uint8_t *band, size_t rows, size_t e, size_t elements,
   const ck_split_activation *x, float *y) {
   const band_layout layout = layout_of(m);
   stage_codes main, rest;
@@ -420,7 +412,8 @@ AVX2_INLINE void band_alone(
   __m256i sums[2][2][PASS];
   memset(sums, 0, sizeof sums);
   const uint16_t *large = x->large_blocks;
-  const size_t blocks = m->columns / 8, together = (size_t)elements_together(rest_kind);
+  const size_t blocks = m->columns / 8;
+  const int together = elements_together(main_parts, rest_kind);
   const size_t halves = rows > ROWS ? 2 : 1;
   for (size_t b = 0; b < blocks; b += CHUNK_BLOCKS) {
     const size_t count = blocks - b < CHUNK_BLOCKS ? blocks - b : CHUNK_BLOCKS, end = b + count;
@@ -434,10 +427,13 @@ AVX2_INLINE void band_alone(
       if (rest_kind != NO_CODES) read_codes(rest_kind, &layout, band, h, b, end, &rest);
       __m256i *coarse = sums[h][0], *finer = sums[h][1];
       size_t i = 0;
-      for (; i + together <= elements; i += together) {
-        add_elements(rest_kind, (int)together, m, e + i, &own, ends_run, coarse + i, finer + i);
+      for (; together == 4 && i + 4 <= elements; i += 4) {
+        add_elements(main_parts, rest_kind, 4, m, e + i, &own, ends_run, coarse + i, finer + i);
       }
-      for (; i < elements; i++) add_elements(rest_kind, 1, m, e + i, &own, ends_run, coarse + i, finer + i);
+      for (; together >= 2 && i + 2 <= elements; i += 2) {
+        add_elements(main_parts, rest_kind, 2, m, e + i, &own, ends_run, coarse + i, finer + i);
+      }
+      for (; i < elements; i++) add_elements(main_parts, rest_kind, 1, m, e + i, &own, ends_run, coarse + i, finer + i);
     }
     large = own.large_end;
   }
@@ -445,30 +441,31 @@ AVX2_INLINE void band_alone(
   if (halves > 1) add_outputs(m, x, sums[1][0], rows - ROWS, elements, y + ROWS * m->vector_length + e);
 }
 
-#define ROWS_ALONE(kind) \
-  AVX2 static void rows_alone_##kind( \
+#define ROWS_ALONE(parts, kind) \
+  AVX2 static void rows_alone_##parts##_##kind( \
     const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y) { \
     for (size_t n = first; n < last; n += CK_BAND_ROWS) { \
       const size_t rows = last - n < CK_BAND_ROWS ? last - n : CK_BAND_ROWS; \
       float *target = y + (n - first) * m->vector_length; \
       for (size_t e = 0; e < m->vector_length; e += PASS) { \
         const size_t left = m->vector_length - e; \
-        band_alone(kind, m, band_of(m, n), rows, e, left < PASS ? left : PASS, x, target); \
+        band_alone(parts, kind, m, band_of(m, n), rows, e, left < PASS ? left : PASS, x, target); \
       } \
     } \
   }
-ROWS_ALONE(NO_CODES)
-ROWS_ALONE(NIBBLE_CODES)
-ROWS_ALONE(BYTE_CODES)
+#define ROWS_ALONE_OF(parts) ROWS_ALONE(parts, NO_CODES) ROWS_ALONE(parts, NIBBLE_CODES) ROWS_ALONE(parts, BYTE_CODES)
+ROWS_ALONE_OF(1)
+ROWS_ALONE_OF(4)
 
 void ck_avx2_vq_planes(const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y) {
   if (!x->is_narrow || !is_small(m)) {
     ck_avx2_vq_planes_many(m, first, last, x, 1, 1, (ck_token_lanes){NULL, 0}, y, 0, NULL);
     return;
   }
-  if (!m->residual) rows_alone_NO_CODES(m, first, last, x, y);
-  else if (m->residual_count <= 16) rows_alone_NIBBLE_CODES(m, first, last, x, y);
-  else rows_alone_BYTE_CODES(m, first, last, x, y);
+#define ALONE(kind) (parts_of(m->main_count) == 1 ? rows_alone_1_##kind : rows_alone_4_##kind)(m, first, last, x, y)
+  if (!m->residual) ALONE(NO_CODES);
+  else if (m->residual_count <= 16) ALONE(NIBBLE_CODES);
+  else ALONE(BYTE_CODES);
   ck_avx2_add_escapes(&m->escapes, m->vector_length, first, last, x->values, y);
 }
 

@@ -6,7 +6,7 @@ struct KernelVariant: Sendable, CustomTestStringConvertible {
   let isa: ck_isa
 
   /// The portable kernels and all others that this build and machine have.
-  static let all: [KernelVariant] = [CK_PORTABLE, CK_AVX2, CK_AVX512, CK_AVX512_VBMI, CK_NEON]
+  static let all: [KernelVariant] = [CK_PORTABLE, CK_AVX2, CK_AVX512, CK_AVX512_VBMI, CK_NEON, CK_NEON_DOTPROD]
     .filter { ck_kernels_for($0) != nil }
     .map(KernelVariant.init)
 

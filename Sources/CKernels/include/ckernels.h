@@ -25,7 +25,7 @@ extern "C" {
 typedef enum { CK_F32 = 0, CK_F16 = 1, CK_BF16 = 2, CK_I8 = 3 } ck_storage;
 
 /// Instruction sets, in rising order of preference on one machine.
-typedef enum { CK_PORTABLE = 0, CK_AVX2 = 1, CK_AVX512 = 2, CK_NEON = 3, CK_AVX512_VBMI = 4 } ck_isa;
+typedef enum { CK_PORTABLE = 0, CK_AVX2 = 1, CK_AVX512 = 2, CK_NEON = 3, CK_AVX512_VBMI = 4, CK_NEON_DOTPROD = 5 } ck_isa;
 
 /// Asks for `bytes` bytes from `from` on: the processor fetches all their lines at once, where reads that wait for each other would
 /// fetch a few.
@@ -410,7 +410,7 @@ typedef struct {
     double *dscale, double *dshift);
 } ck_kernels;
 
-/// The best table this machine can run (environment variable VPTQ_ISA = portable|avx2|avx512|avx512vbmi|neon lowers it).
+/// The best table this machine can run (environment variable VPTQ_ISA = portable|avx2|avx512|avx512vbmi|neon|neondotprod lowers it).
 const ck_kernels *ck_active(void);
 
 /// The table of one instruction set, or NULL where this build or machine lacks it. For tests and benchmarks.
