@@ -96,25 +96,41 @@ AVX2_INLINE __m128i entry_of(const int8_t *table, uint8_t code) {
   return _mm_loadl_epi64((const __m128i *)(table + 8 * (size_t)code));
 }
 
-/// The sum of both stages for the codes at `at`.
-AVX2_INLINE __m128i both_stages(int has_rest, const int8_t *main, const int8_t *rest, four_codes codes, size_t at) {
-  const __m128i entry = entry_of(main, codes.main[at]);
-  return has_rest ? _mm_add_epi8(entry, entry_of(rest, codes.rest[at])) : entry;
+/// The codes of a row from a column on in both stages, the first in the lowest bits: as one number each, since a processor waits for loads where entries are
+/// read one by one.
+typedef struct { uint64_t main, rest; } row_codes;
+
+/// Those of the columns from `j` of eight on.
+AVX2_INLINE row_codes codes_of_row(int has_rest, four_codes codes, size_t at, int j) {
+  row_codes row = {0, 0};
+  memcpy(&row.main, codes.main + at, sizeof row.main);
+  if (has_rest) memcpy(&row.rest, codes.rest + at, sizeof row.rest);
+  row.main >>= 8 * j;
+  row.rest >>= 8 * j;
+  return row;
 }
 
-/// The bytes of the columns at `at` and after it, side by side.
-AVX2_INLINE __m128i two_columns(int width, int has_rest, const table_pair *tables, four_codes codes, size_t at) {
-  const __m128i first = both_stages(has_rest, tables->main.even, tables->rest.even, codes, at);
-  if (width == 8) {
-    return _mm_unpacklo_epi8(first, both_stages(has_rest, tables->main.even, tables->rest.even, codes, at + 1));
-  }
-  return _mm_add_epi8(first, both_stages(has_rest, tables->main.odd, tables->rest.odd, codes, at + 1));
+/// The sum of both stages for the lowest codes, or those after them.
+AVX2_INLINE __m128i both_stages(int has_rest, const int8_t *main, const int8_t *rest, const row_codes *codes, int j) {
+  const __m128i entry = entry_of(main, (uint8_t)(codes->main >> 8 * j));
+  return has_rest ? _mm_add_epi8(entry, entry_of(rest, (uint8_t)(codes->rest >> 8 * j))) : entry;
+}
+
+/// The bytes of the next two columns, side by side. Goes on to the columns after them.
+AVX2_INLINE __m128i two_columns(int width, int has_rest, const table_pair *tables, row_codes *codes) {
+  const stage_table *main = &tables->main, *rest = &tables->rest;
+  const __m128i first = both_stages(has_rest, main->even, rest->even, codes, 0);
+  const __m128i second = both_stages(
+    has_rest, width == 8 ? main->even : main->odd, width == 8 ? rest->even : rest->odd, codes, 1);
+  codes->main >>= 16;
+  codes->rest >>= 16;
+  return width == 8 ? _mm_unpacklo_epi8(first, second) : _mm_add_epi8(first, second);
 }
 
 /// The same as numbers of 16 bits: of all elements of a row, or of four of a row and of the next.
-AVX2_INLINE __m256i column_pair(int width, int has_rest, const table_pair *tables, four_codes codes, size_t at) {
-  __m128i bytes = two_columns(width, has_rest, tables, codes, at);
-  if (width == 4) bytes = _mm_unpacklo_epi64(bytes, two_columns(width, has_rest, tables, codes, at + 8));
+AVX2_INLINE __m256i column_pair(int width, int has_rest, const table_pair *tables, row_codes *rows) {
+  __m128i bytes = two_columns(width, has_rest, tables, rows);
+  if (width == 4) bytes = _mm_unpacklo_epi64(bytes, two_columns(width, has_rest, tables, rows + 1));
   return _mm256_cvtepi8_epi16(bytes);
 }
 
@@ -126,39 +142,45 @@ typedef struct { __m256i of[MOST_SUMS]; } group_sums;
 /// Joined digits of a strip.
 typedef struct { _Alignas(32) int16_t of[TOKENS][STRIP]; } strip_digits;
 
-/// Some columns of a band: of every block of some fours, the pairs of columns from `first_pair` up to `end_pair`. Digits begin with the first four.
+/// Some columns of a band, in whole fours of blocks. Digits begin with the first four.
 typedef struct {
   const uint8_t *band;
   size_t first_four, fours;
-  int first_pair, end_pair;
   const strip_digits *digits;
 } strip_columns;
 
-/// The sums with the products of `groups` groups of rows from row `row` on with `tokens` activations.
+/// The sums with the products of `groups` groups of rows from row `row` on with `tokens` activations: of every block, the pairs of columns from
+/// `first_pair` up to `end_pair`.
 AVX2_INLINE group_sums with_products(
-  int width, int has_rest, int groups, int tokens, const ck_vq_planes *m, const table_pair *tables, const strip_columns *own,
-  size_t row, group_sums sums) {
+  int width, int has_rest, int groups, int tokens, int first_pair, int end_pair, const ck_vq_planes *m, const table_pair *tables,
+  const strip_columns *own, size_t row, group_sums sums) {
   const band_layout layout = layout_of(m);
   unpacked_codes room;
   for (size_t f = 0; f < own->fours; f++) {
     const uint8_t *four = own->band + (own->first_four + f) * bytes_of_four(&layout);
     const four_codes codes = codes_from(m, &layout, four, &room);
     for (size_t i = 0; i < 4; i++) {
-      for (int pair = own->first_pair; pair < own->end_pair; pair++) {
-        __m256i digits[TOKENS];
+      __m256i digits[4][TOKENS];
+#pragma clang loop unroll(full)
+      for (int pair = first_pair; pair < end_pair; pair++) {
         for (int t = 0; t < tokens; t++) {
           int32_t both;
           memcpy(&both, own->digits->of[t] + 32 * f + 8 * i + 2 * (size_t)pair, sizeof both);
-          digits[t] = _mm256_set1_epi32(both);
+          digits[pair][t] = _mm256_set1_epi32(both);
         }
+      }
 #pragma clang loop unroll(full)
-        for (int g = 0; g < groups; g++) {
-          const size_t at = 64 * i + 8 * (row + (size_t)(g * rows_of_group(width))) + 2 * (size_t)pair;
-          const __m256i values = column_pair(width, has_rest, tables, codes, at);
+      for (int g = 0; g < groups; g++) {
+        const size_t at = 64 * i + 8 * (row + (size_t)(g * rows_of_group(width)));
+        row_codes rows[2];
+        for (int r = 0; r < rows_of_group(width); r++) rows[r] = codes_of_row(has_rest, codes, at + 8 * (size_t)r, 2 * first_pair);
+#pragma clang loop unroll(full)
+        for (int pair = first_pair; pair < end_pair; pair++) {
+          const __m256i values = column_pair(width, has_rest, tables, rows);
 #pragma clang loop unroll(full)
           for (int t = 0; t < tokens; t++) {
             const int s = g * tokens + t;
-            sums.of[s] = _mm256_add_epi32(sums.of[s], _mm256_madd_epi16(values, digits[t]));
+            sums.of[s] = _mm256_add_epi32(sums.of[s], _mm256_madd_epi16(values, digits[pair][t]));
           }
         }
       }
@@ -183,19 +205,17 @@ AVX2_INLINE group_sums with_strip(
   if (has_rest && m->fine_columns > 32 * strip.first_four) {
     const size_t left = m->fine_columns / 32 - strip.first_four;
     strip.fours = left < all ? left : all;
+#pragma clang loop unroll(full)
     for (int half = 0; half < 2; half++) {
-      strip.first_pair = 2 * half;
-      strip.end_pair = 2 * half + 2;
-      const group_sums more = with_products(width, has_rest, groups, tokens, m, fine, &strip, row, no_sums());
+      const group_sums more = with_products(
+        width, has_rest, groups, tokens, 2 * half, 2 * half + 2, m, fine, &strip, row, no_sums());
       for (int s = 0; s < groups * tokens; s++) {
         sums.of[s] = _mm256_add_epi32(sums.of[s], rounded_fine(more.of[s]));
       }
     }
     strip.fours = all;
   }
-  strip.first_pair = 0;
-  strip.end_pair = 4;
-  return with_products(width, has_rest, groups, tokens, m, coarse, &strip, row, sums);
+  return with_products(width, has_rest, groups, tokens, 0, 4, m, coarse, &strip, row, sums);
 }
 
 /// Joins the digits of the columns of a strip.
@@ -242,7 +262,7 @@ AVX2_INLINE void entries_pass(
     for (size_t c = 0; c < m->columns; c += STRIP) {
       const size_t columns = m->columns - c < STRIP ? m->columns - c : STRIP;
       for (int t = 0; t < tokens; t++) join_strip(x + (size_t)t * x_stride, c, columns, digits.of[t]);
-      const strip_columns strip = {band, c / 32, columns / 32, 0, 4, &digits};
+      const strip_columns strip = {band, c / 32, columns / 32, &digits};
       for (int p = 0; p < passes; p++) {
         const size_t row = (size_t)(p * groups * rows_of_group(width));
         if (row < rows) sums[p] = with_strip(width, has_rest, groups, tokens, m, &coarse, &fine, strip, row, sums[p]);

@@ -24,8 +24,8 @@ enum { PASS = 8 };
 /// The most shuffles of 16 entries that one element takes.
 enum { MOST_PARTS = 4 };
 
-/// The codes of a chunk for one stage.
-typedef struct { _Alignas(32) uint8_t of[CHUNK]; } stage_codes;
+/// The codes of a chunk for one stage, and if wanted the other indices that its shuffles take (`next_index`).
+typedef struct { _Alignas(32) uint8_t of[CHUNK], next[MOST_PARTS - 1][CHUNK]; } stage_codes;
 
 /// How many shuffles a table of `count` centroids takes.
 static int parts_of(uint32_t count) { return count <= 16 ? 1 : MOST_PARTS; }
@@ -58,24 +58,29 @@ AVX2_INLINE void rest_entries(int parts, const int8_t *table, __m256i *entries) 
 }
 
 /// The codes of half `h` of the blocks [b, end) of a band for one stage; `b` is a multiple of four. With the first half, memory is asked for
-/// those of the next chunk.
+/// those of the next chunk. Beyond the first of `parts` parts indices are written too.
 AVX2_INLINE void read_codes(
-  code_kind kind, const band_layout *layout, const uint8_t *band, size_t h, size_t b, size_t end, stage_codes *stage) {
+  code_kind kind, int parts, const band_layout *layout, const uint8_t *band, size_t h, size_t b, size_t end, stage_codes *stage) {
   const uint8_t *four = band + b / 4 * bytes_of_four(layout);
-  for (uint8_t *target = stage->of; b < end; b += 4, four += bytes_of_four(layout)) {
+  for (size_t c = 0; b < end; b += 4, four += bytes_of_four(layout)) {
     if (kind == SMALL_CODES && h == 0) ck_prefetch(four + CHUNK_BLOCKS / 4 * bytes_of_four(layout), bytes_of_four(layout));
 #pragma clang loop unroll(full)
-    for (size_t i = 0; i < 4; i++, target += 32) {
-      _mm256_store_si256((__m256i *)target, codes_of_four(kind, layout, four, i, h));
+    for (size_t i = 0; i < 4; i++, c += 32) {
+      __m256i index = codes_of_four(kind, layout, four, i, h);
+      _mm256_store_si256((__m256i *)(stage->of + c), index);
+      for (int q = 1; q < parts; q++) {
+        index = next_index(index);
+        _mm256_store_si256((__m256i *)(stage->next[q - 1] + c), index);
+      }
     }
   }
 }
 
-/// Bytes with a sign of 32 codes.
-AVX2_INLINE __m256i looked_up(int parts, const __m256i *entries, const stage_codes *stage, size_t c) {
+/// Bytes with a sign of 32 codes; whether their indices are `stored`.
+AVX2_INLINE __m256i looked_up(int parts, int stored, const __m256i *entries, const stage_codes *stage, size_t c) {
   __m256i index = _mm256_load_si256((const __m256i *)(stage->of + c)), values = _mm256_shuffle_epi8(entries[0], index);
   for (int q = 1; q < parts; q++) {
-    index = next_index(index);
+    index = stored ? _mm256_load_si256((const __m256i *)(stage->next[q - 1] + c)) : next_index(index);
     values = _mm256_xor_si256(values, _mm256_shuffle_epi8(entries[q], index));
   }
   return values;
@@ -96,7 +101,7 @@ AVX2_INLINE void end_fine_run(__m256i *sum, __m256i *fine) {
 AVX2_INLINE void look_up(int parts, const __m256i *entries, const stage_codes *stage, size_t count, int adding, int8_t *values) {
   for (size_t c = 0; c < count; c += 32) {
     __m256i *target = (__m256i *)(values + c);
-    const __m256i own = looked_up(parts, entries, stage, c);
+    const __m256i own = looked_up(parts, 0, entries, stage, c);
     _mm256_store_si256(target, adding ? _mm256_add_epi8(_mm256_load_si256(target), own) : own);
   }
 }
@@ -178,8 +183,8 @@ AVX2_INLINE void half_pass(
   const size_t blocks = m->columns / 8;
   for (size_t b = 0; b < blocks; b += CHUNK_BLOCKS) {
     const size_t count = blocks - b < CHUNK_BLOCKS ? blocks - b : CHUNK_BLOCKS, end = b + count;
-    read_codes(SMALL_CODES, &layout, band, h, b, end, &main);
-    if (rest_kind != NO_CODES) read_codes(rest_kind, &layout, band, h, b, end, &rest);
+    read_codes(SMALL_CODES, 1, &layout, band, h, b, end, &main);
+    if (rest_kind != NO_CODES) read_codes(rest_kind, 1, &layout, band, h, b, end, &rest);
     const uint16_t *large_end[TOKENS], *fine_end[TOKENS];
     // Fine tables are for the first columns alone.
     const size_t fine = rest_kind == NO_CODES ? 0 : fine_blocks(m, b, count);
@@ -288,15 +293,21 @@ AVX2_INLINE int elements_together(int main_parts, code_kind rest_kind) {
   return parts <= 2 ? 4 : parts <= 5 && rest_kind != BYTE_CODES ? 2 : 1;
 }
 
+/// Whether indices are stored: that pays where two elements at most share what is made of the codes, and one stage alone is in the cache.
+AVX2_INLINE int stores_indices(int main_parts, code_kind rest_kind) {
+  return rest_kind == NO_CODES ? main_parts > 1 : elements_together(main_parts, rest_kind) == 1;
+}
+
 /// Bytes with a sign of 32 codes, both stages together, of some elements.
 typedef struct { __m256i of[ELEMENTS]; } element_values;
 
 AVX2_INLINE element_values values_of(
   int main_parts, code_kind rest_kind, int elements, const element_tables *tables, const stage_codes *main, const stage_codes *rest, size_t c) {
   element_values values;
+  const int stored = stores_indices(main_parts, rest_kind);
   __m256i index = _mm256_load_si256((const __m256i *)(main->of + c));
   for (int q = 0; q < main_parts; q++) {
-    if (q > 0) index = next_index(index);
+    if (q > 0) index = stored ? _mm256_load_si256((const __m256i *)(main->next[q - 1] + c)) : next_index(index);
     for (int i = 0; i < elements; i++) {
       const __m256i own = _mm256_shuffle_epi8(tables[i].main[q], index);
       values.of[i] = q == 0 ? own : _mm256_xor_si256(values.of[i], own);
@@ -304,7 +315,7 @@ AVX2_INLINE element_values values_of(
   }
   if (rest_kind == NO_CODES) return values;
   for (int i = 0; i < elements; i++) {
-    values.of[i] = _mm256_add_epi8(values.of[i], looked_up(small_parts(rest_kind), tables[i].rest, rest, c));
+    values.of[i] = _mm256_add_epi8(values.of[i], looked_up(small_parts(rest_kind), stored, tables[i].rest, rest, c));
   }
   return values;
 }
@@ -413,7 +424,7 @@ AVX2_INLINE void band_alone(
   memset(sums, 0, sizeof sums);
   const uint16_t *large = x->large_blocks;
   const size_t blocks = m->columns / 8;
-  const int together = elements_together(main_parts, rest_kind);
+  const int together = elements_together(main_parts, rest_kind), stored = stores_indices(main_parts, rest_kind);
   const size_t halves = rows > ROWS ? 2 : 1;
   for (size_t b = 0; b < blocks; b += CHUNK_BLOCKS) {
     const size_t count = blocks - b < CHUNK_BLOCKS ? blocks - b : CHUNK_BLOCKS, end = b + count;
@@ -423,8 +434,8 @@ AVX2_INLINE void band_alone(
     const int ends_run = ends_fine_run(m, b + fine);
     if (rest_kind == NO_CODES) fill_magnitudes(x->low + 8 * b, 8 * count, &magnitudes);
     for (size_t h = 0; h < halves; h++) {
-      read_codes(SMALL_CODES, &layout, band, h, b, end, &main);
-      if (rest_kind != NO_CODES) read_codes(rest_kind, &layout, band, h, b, end, &rest);
+      read_codes(SMALL_CODES, stored ? main_parts : 1, &layout, band, h, b, end, &main);
+      if (rest_kind != NO_CODES) read_codes(rest_kind, stored ? small_parts(rest_kind) : 1, &layout, band, h, b, end, &rest);
       __m256i *coarse = sums[h][0], *finer = sums[h][1];
       size_t i = 0;
       for (; together == 4 && i + 4 <= elements; i += 4) {
