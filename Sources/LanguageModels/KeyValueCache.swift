@@ -108,16 +108,9 @@ public final class KeyValueCache: @unchecked Sendable {
     rotaryLength = count
   }
 
-  /// The keys of one head of one block.
-  func keys(layer: Int, head: Int) -> CachedRows { rows(layers[layer], head: head, areValues: false) }
-
-  /// The values of one head of one block; the keys where they serve as values.
-  func values(layer index: Int, head: Int) -> CachedRows {
+  /// What one block has kept. Its pointers hold until `reserve` or the end of this cache.
+  func block(_ index: Int) -> CachedBlock {
     let layer = layers[index]
-    return rows(layer, head: head, areValues: layer.rows.valueDimension > 0)
-  }
-
-  private func rows(_ layer: Layer, head: Int, areValues: Bool) -> CachedRows {
-    layer.rows.place(head: head, areValues: areValues, in: layer.memory, room: allocated, form)
+    return CachedBlock(rows: layer.rows, memory: layer.memory, room: allocated, form: form)
   }
 }

@@ -68,8 +68,8 @@ struct KeyValueCacheTests {
       for (layer, block) in blocks.enumerated() {
         let rows = KeyValueCache.Rows(block.attention)
         for head in 0..<rows.heads {
-          body(layer, head, cache.keys(layer: layer, head: head), false)
-          if rows.valueDimension > 0 { body(layer, head, cache.values(layer: layer, head: head), true) }
+          body(layer, head, cache.block(layer).keys(head: head), false)
+          if rows.valueDimension > 0 { body(layer, head, cache.block(layer).values(head: head), true) }
         }
       }
     }
@@ -118,7 +118,7 @@ struct KeyValueCacheTests {
   func extremes() throws {
     let cache = KeyValueCache(try load("llama", nil).configuration.blocks, capacity: 8, form: .int8)
     cache.reserve(8)
-    let rows = cache.keys(layer: 0, head: 0)
+    let rows = cache.block(0).keys(head: 0)
     func kept(_ row: [Float]) -> [Float] {
       rows.store(row, at: 5)
       var values = [Float](repeating: 9, count: rows.stride)

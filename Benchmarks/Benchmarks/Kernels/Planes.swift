@@ -6,7 +6,8 @@ import CKernels
 func addPlanes(_ kernels: ck_kernels, _ name: String) {
   guard kernels.plane_centroids >= 256 else { return }
   for (length, main, rest) in [
-    (4, 256, 0), (3, 64, 0), (4, 64, 0), (4, 128, 0), (8, 256, 64), (8, 256, 128), (8, 256, 256), (4, 256, 16), (4, 16, 16),
+    (4, 256, 0), (3, 64, 0), (4, 64, 0), (4, 128, 0), (8, 256, 64), (8, 256, 128), (8, 256, 256), (4, 256, 16),
+    (4, 16, 16),
   ] {
     for tokens in [1, 512] {
       Benchmark("gemv planes v\(length)-k\(main)-\(rest) 4096x4096, \(tokens) tokens, \(name)") { benchmark in

@@ -95,9 +95,10 @@ struct GroupedAttention: Attention {
     let dimension = mix.keyDimension
     let width = mix.keyValueHeadCount * dimension
     for span in layout.spans {
+      let block = span.cache.block(layer)
       for head in 0..<mix.keyValueHeadCount {
-        let keys = span.cache.keys(layer: layer, head: head)
-        let values = span.cache.values(layer: layer, head: head)
+        let keys = block.keys(head: head)
+        let values = block.values(head: head)
         for row in 0..<span.count {
           let offset = (span.firstRow + row) * width + head * dimension
           keys.store(k + offset, at: span.firstPosition + row)

@@ -24,7 +24,11 @@ struct AttentionMix: Sendable {
 
   /// One independent piece of work: queries of one sequence and one group of heads, which share keys and values.
   private struct Task {
-    let span: BatchLayout.Span
+    /// What the sequence has kept in this block.
+    let block: CachedBlock
+    /// The sequence's first row, and its position.
+    let firstRow: Int
+    let firstPosition: Int
     let group: Int
     /// The first head, and how many.
     let head: Int
@@ -40,6 +44,7 @@ struct AttentionMix: Sendable {
     var tasks: [Task] = []
     let groupSize = headCount / keyValueHeadCount
     for span in layout.spans {
+      let block = span.cache.block(layer)
       let isBlocked = layout.grouping.usesTiles(tokens: span.count, limit: 3)
       // A token's heads of one group go together; so do the tokens of one head where they are many.
       let together = isBlocked ? 1 : Self.headBlock
@@ -48,7 +53,8 @@ struct AttentionMix: Sendable {
           for first in stride(from: 0, to: span.count, by: Self.queryBlock) {
             tasks.append(
               Task(
-                span: span, group: group, head: group * groupSize + head, heads: min(together, groupSize - head),
+                block: block, firstRow: span.firstRow, firstPosition: span.firstPosition, group: group,
+                head: group * groupSize + head, heads: min(together, groupSize - head),
                 first: first, count: min(Self.queryBlock, span.count - first)))
           }
         }
@@ -56,31 +62,31 @@ struct AttentionMix: Sendable {
     }
     // Few short single-token tasks are done faster than workers are woken.
     let work = tasks.reduce(0) {
-      $0 + $1.heads * $1.count * ($1.span.firstPosition + $1.first + $1.count) * keyDimension
+      $0 + $1.heads * $1.count * ($1.firstPosition + $1.first + $1.count) * keyDimension
     }
     if work < 1 << 15 {
-      for index in tasks.indices { run(tasks, index, q, layout.grouping, layer: layer, into: mixed) }
+      for index in tasks.indices { run(tasks, index, q, layout.grouping, into: mixed) }
     } else {
-      parallelFor(tasks.count) { run(tasks, $0, q, layout.grouping, layer: layer, into: mixed) }
+      parallelFor(tasks.count) { run(tasks, $0, q, layout.grouping, into: mixed) }
     }
   }
 
   private func run(
-    _ tasks: [Task], _ index: Int, _ q: UnsafePointer<Float>, _ grouping: TokenGrouping, layer: Int,
+    _ tasks: [Task], _ index: Int, _ q: UnsafePointer<Float>, _ grouping: TokenGrouping,
     into mixed: UnsafeMutablePointer<Float>
   ) {
     let task = tasks[index]
     if task.heads == 1, grouping.usesTiles(tokens: task.count, limit: 3) {
-      mixBlock(task, q, layer: layer, into: mixed)
+      mixBlock(task, q, into: mixed)
       return
     }
-    for offset in 0..<task.count { mixOne(task, row: task.first + offset, q, layer: layer, into: mixed) }
+    for offset in 0..<task.count { mixOne(task, row: task.first + offset, q, into: mixed) }
     // Other sequences' keys are seldom in a cache.
     guard index + 1 < tasks.count else { return }
     let next = tasks[index + 1]
-    let first = firstVisible(next.span.firstPosition + next.first)
-    next.span.cache.keys(layer: layer, head: next.group).from(first)
-      .prefetch(count: next.span.firstPosition + next.first + 1 - first)
+    let first = firstVisible(next.firstPosition + next.first)
+    next.block.keys(head: next.group).from(first)
+      .prefetch(count: next.firstPosition + next.first + 1 - first)
   }
 
   /// The first position that a token at `position` sees.
@@ -90,15 +96,15 @@ struct AttentionMix: Sendable {
 
   /// One token's queries against the positions they see.
   private func mixOne(
-    _ task: Task, row: Int, _ q: UnsafePointer<Float>, layer: Int, into mixed: UnsafeMutablePointer<Float>
+    _ task: Task, row: Int, _ q: UnsafePointer<Float>, into mixed: UnsafeMutablePointer<Float>
   ) {
     let kernels = ck_active().pointee
-    let position = task.span.firstPosition + row
+    let position = task.firstPosition + row
     let first = firstVisible(position)
     let positions = position + 1 - first
-    let line = (task.span.firstRow + row) * headCount + task.head
-    let keys = task.span.cache.keys(layer: layer, head: task.group).from(first)
-    let values = task.span.cache.values(layer: layer, head: task.group).from(first)
+    let line = (task.firstRow + row) * headCount + task.head
+    let keys = task.block.keys(head: task.group).from(first)
+    let values = task.block.values(head: task.group).from(first)
     values.prefetch(count: positions)
     withScratch(count: task.heads * positions) { scores in
       kernels.attention_scores(
@@ -120,16 +126,16 @@ struct AttentionMix: Sendable {
 
   /// A block of queries of one head: scores and mixtures are matrix products over panels of keys and of values.
   private func mixBlock(
-    _ task: Task, _ q: UnsafePointer<Float>, layer: Int, into mixed: UnsafeMutablePointer<Float>
+    _ task: Task, _ q: UnsafePointer<Float>, into mixed: UnsafeMutablePointer<Float>
   ) {
     let kernels = ck_active().pointee
     let panelWidth = Int(CK_PANEL)
-    let firstPosition = task.span.firstPosition + task.first
+    let firstPosition = task.firstPosition + task.first
     let origin = firstVisible(firstPosition)
-    let keys = task.span.cache.keys(layer: layer, head: task.group).from(origin)
-    let values = task.span.cache.values(layer: layer, head: task.group).from(origin)
+    let keys = task.block.keys(head: task.group).from(origin)
+    let values = task.block.values(head: task.group).from(origin)
     let positions = firstPosition + task.count - origin
-    let line = (task.span.firstRow + task.first) * headCount + task.head
+    let line = (task.firstRow + task.first) * headCount + task.head
     withScratch(count: task.count * positions + panelWidth * max(keyDimension, positions)) { scores in
       let panel = scores + task.count * positions
       for first in stride(from: 0, to: positions, by: panelWidth) {

@@ -56,7 +56,7 @@ struct LatentAttention: Attention {
       absorb(q, rows: rows, layout.grouping, into: absorbed)
       turn(absorbed, key, layout)
       for span in layout.spans {
-        let keys = span.cache.keys(layer: layer, head: 0)
+        let keys = span.cache.block(layer).keys(head: 0)
         for row in 0..<span.count { keys.store(key + (span.firstRow + row) * keyWidth, at: span.firstPosition + row) }
       }
       mix.apply(absorbed, layout: layout, layer: layer, into: latent)
