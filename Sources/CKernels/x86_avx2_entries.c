@@ -96,41 +96,41 @@ AVX2_INLINE __m128i entry_of(const int8_t *table, uint8_t code) {
   return _mm_loadl_epi64((const __m128i *)(table + 8 * (size_t)code));
 }
 
-/// The codes of a row from a column on in both stages, the first in the lowest bits: as one number each, since a processor waits for loads where entries are
-/// read one by one.
-typedef struct { uint64_t main, rest; } row_codes;
+/// The codes of eight columns of a row in both stages: where they lie, and as one number each.
+typedef struct {
+  const uint8_t *main, *rest;
+  uint64_t all_main, all_rest;
+} row_codes;
 
-/// Those of the columns from `j` of eight on.
-AVX2_INLINE row_codes codes_of_row(int has_rest, four_codes codes, size_t at, int j) {
-  row_codes row = {0, 0};
-  memcpy(&row.main, codes.main + at, sizeof row.main);
-  if (has_rest) memcpy(&row.rest, codes.rest + at, sizeof row.rest);
-  row.main >>= 8 * j;
-  row.rest >>= 8 * j;
+AVX2_INLINE row_codes codes_of_row(int has_rest, four_codes codes, size_t at) {
+  row_codes row = {codes.main + at, has_rest ? codes.rest + at : NULL, 0, 0};
+  memcpy(&row.all_main, row.main, sizeof row.all_main);
+  if (has_rest) memcpy(&row.all_rest, row.rest, sizeof row.all_rest);
   return row;
 }
 
-/// The sum of both stages for the lowest codes, or those after them.
-AVX2_INLINE __m128i both_stages(int has_rest, const int8_t *main, const int8_t *rest, const row_codes *codes, int j) {
-  const __m128i entry = entry_of(main, (uint8_t)(codes->main >> 8 * j));
-  return has_rest ? _mm_add_epi8(entry, entry_of(rest, (uint8_t)(codes->rest >> 8 * j))) : entry;
+/// The sum of both stages for column `j`. With one activation a processor waits for loads, so that codes are taken from the number that has them
+/// all; with several that takes longer than to load each.
+AVX2_INLINE __m128i both_stages(int has_rest, int is_alone, const int8_t *main, const int8_t *rest, const row_codes *codes, int j) {
+  const __m128i entry = entry_of(main, is_alone ? (uint8_t)(codes->all_main >> 8 * j) : codes->main[j]);
+  if (!has_rest) return entry;
+  return _mm_add_epi8(entry, entry_of(rest, is_alone ? (uint8_t)(codes->all_rest >> 8 * j) : codes->rest[j]));
 }
 
-/// The bytes of the next two columns, side by side. Goes on to the columns after them.
-AVX2_INLINE __m128i two_columns(int width, int has_rest, const table_pair *tables, row_codes *codes) {
+/// The bytes of a pair of columns, side by side.
+AVX2_INLINE __m128i two_columns(int width, int has_rest, int is_alone, const table_pair *tables, const row_codes *codes, int pair) {
   const stage_table *main = &tables->main, *rest = &tables->rest;
-  const __m128i first = both_stages(has_rest, main->even, rest->even, codes, 0);
+  const __m128i first = both_stages(has_rest, is_alone, main->even, rest->even, codes, 2 * pair);
   const __m128i second = both_stages(
-    has_rest, width == 8 ? main->even : main->odd, width == 8 ? rest->even : rest->odd, codes, 1);
-  codes->main >>= 16;
-  codes->rest >>= 16;
+    has_rest, is_alone, width == 8 ? main->even : main->odd, width == 8 ? rest->even : rest->odd, codes, 2 * pair + 1);
   return width == 8 ? _mm_unpacklo_epi8(first, second) : _mm_add_epi8(first, second);
 }
 
 /// The same as numbers of 16 bits: of all elements of a row, or of four of a row and of the next.
-AVX2_INLINE __m256i column_pair(int width, int has_rest, const table_pair *tables, row_codes *rows) {
-  __m128i bytes = two_columns(width, has_rest, tables, rows);
-  if (width == 4) bytes = _mm_unpacklo_epi64(bytes, two_columns(width, has_rest, tables, rows + 1));
+AVX2_INLINE __m256i column_pair(
+  int width, int has_rest, int is_alone, const table_pair *tables, const row_codes *rows, int pair) {
+  __m128i bytes = two_columns(width, has_rest, is_alone, tables, rows, pair);
+  if (width == 4) bytes = _mm_unpacklo_epi64(bytes, two_columns(width, has_rest, is_alone, tables, rows + 1, pair));
   return _mm256_cvtepi8_epi16(bytes);
 }
 
@@ -149,6 +149,59 @@ typedef struct {
   const strip_digits *digits;
 } strip_columns;
 
+/// Joined digits of a pair of columns, for all elements.
+AVX2_INLINE __m256i pair_digits(const int16_t *digits, int pair) {
+  int32_t both;
+  memcpy(&both, digits + 2 * pair, sizeof both);
+  return _mm256_set1_epi32(both);
+}
+
+/// The sums with the products of a block for one activation: the digits of all pairs of columns are in registers, and a group of rows comes
+/// after the other.
+AVX2_INLINE group_sums with_block_alone(
+  int width, int has_rest, int groups, const table_pair *tables, four_codes codes, size_t at, int first_pair, int end_pair,
+  const int16_t *digits, group_sums sums) {
+  __m256i own[4];
+#pragma clang loop unroll(full)
+  for (int pair = first_pair; pair < end_pair; pair++) own[pair] = pair_digits(digits, pair);
+#pragma clang loop unroll(full)
+  for (int g = 0; g < groups; g++) {
+    row_codes rows[2];
+    for (int r = 0; r < rows_of_group(width); r++) {
+      rows[r] = codes_of_row(has_rest, codes, at + 8 * (size_t)(g * rows_of_group(width) + r));
+    }
+#pragma clang loop unroll(full)
+    for (int pair = first_pair; pair < end_pair; pair++) {
+      const __m256i values = column_pair(width, has_rest, 1, tables, rows, pair);
+      sums.of[g] = _mm256_add_epi32(sums.of[g], _mm256_madd_epi16(values, own[pair]));
+    }
+  }
+  return sums;
+}
+
+/// The same for several: a pair of columns comes after the other.
+AVX2_INLINE group_sums with_block(
+  int width, int has_rest, int groups, int tokens, const table_pair *tables, four_codes codes, size_t at, int first_pair, int end_pair,
+  const int16_t *const *digits, group_sums sums) {
+  for (int pair = first_pair; pair < end_pair; pair++) {
+    __m256i own[TOKENS];
+    for (int t = 0; t < tokens; t++) own[t] = pair_digits(digits[t], pair);
+#pragma clang loop unroll(full)
+    for (int g = 0; g < groups; g++) {
+      row_codes rows[2];
+      for (int r = 0; r < rows_of_group(width); r++) {
+        rows[r] = codes_of_row(has_rest, codes, at + 8 * (size_t)(g * rows_of_group(width) + r));
+      }
+      const __m256i values = column_pair(width, has_rest, 0, tables, rows, pair);
+#pragma clang loop unroll(full)
+      for (int t = 0; t < tokens; t++) {
+        sums.of[g * tokens + t] = _mm256_add_epi32(sums.of[g * tokens + t], _mm256_madd_epi16(values, own[t]));
+      }
+    }
+  }
+  return sums;
+}
+
 /// The sums with the products of `groups` groups of rows from row `row` on with `tokens` activations: of every block, the pairs of columns from
 /// `first_pair` up to `end_pair`.
 AVX2_INLINE group_sums with_products(
@@ -160,30 +213,11 @@ AVX2_INLINE group_sums with_products(
     const uint8_t *four = own->band + (own->first_four + f) * bytes_of_four(&layout);
     const four_codes codes = codes_from(m, &layout, four, &room);
     for (size_t i = 0; i < 4; i++) {
-      __m256i digits[4][TOKENS];
-#pragma clang loop unroll(full)
-      for (int pair = first_pair; pair < end_pair; pair++) {
-        for (int t = 0; t < tokens; t++) {
-          int32_t both;
-          memcpy(&both, own->digits->of[t] + 32 * f + 8 * i + 2 * (size_t)pair, sizeof both);
-          digits[pair][t] = _mm256_set1_epi32(both);
-        }
-      }
-#pragma clang loop unroll(full)
-      for (int g = 0; g < groups; g++) {
-        const size_t at = 64 * i + 8 * (row + (size_t)(g * rows_of_group(width)));
-        row_codes rows[2];
-        for (int r = 0; r < rows_of_group(width); r++) rows[r] = codes_of_row(has_rest, codes, at + 8 * (size_t)r, 2 * first_pair);
-#pragma clang loop unroll(full)
-        for (int pair = first_pair; pair < end_pair; pair++) {
-          const __m256i values = column_pair(width, has_rest, tables, rows);
-#pragma clang loop unroll(full)
-          for (int t = 0; t < tokens; t++) {
-            const int s = g * tokens + t;
-            sums.of[s] = _mm256_add_epi32(sums.of[s], _mm256_madd_epi16(values, digits[pair][t]));
-          }
-        }
-      }
+      const int16_t *digits[TOKENS];
+      for (int t = 0; t < tokens; t++) digits[t] = own->digits->of[t] + 32 * f + 8 * i;
+      sums = tokens == 1
+        ? with_block_alone(width, has_rest, groups, tables, codes, 64 * i + 8 * row, first_pair, end_pair, digits[0], sums)
+        : with_block(width, has_rest, groups, tokens, tables, codes, 64 * i + 8 * row, first_pair, end_pair, digits, sums);
     }
   }
   return sums;
