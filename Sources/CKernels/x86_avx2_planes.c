@@ -293,7 +293,7 @@ AVX2_INLINE int elements_together(int main_parts, code_kind rest_kind) {
   return parts <= 2 ? 4 : parts <= 5 && rest_kind != BYTE_CODES ? 2 : 1;
 }
 
-/// Whether indices are stored: that pays where two elements at most share what is made of the codes, and one stage alone is in the cache.
+/// Whether indices are stored: that pays where two elements at most share what is made of the codes, but not beside a stage of nibbles.
 AVX2_INLINE int stores_indices(int main_parts, code_kind rest_kind) {
   return rest_kind == NO_CODES ? main_parts > 1 : elements_together(main_parts, rest_kind) == 1;
 }
