@@ -5,6 +5,7 @@ The files are those that `vptq evaluate --data` reads; each is given to lm-eval 
 import glob
 import json
 import os
+import subprocess
 
 import datasets
 
@@ -22,9 +23,11 @@ def examples(folder, name, data, change=lambda r: r):
 def rows(folder, *names):
     for name in names:
         path = os.path.join(folder, name + ".jsonl")
-        if os.path.exists(path):
-            with open(path, encoding="utf-8") as file:
-                return [json.loads(line) for line in file if line.strip()]
+        for suffix, unpack in ("", ["cat"]), (".gz", ["gzip", "-dc"]), (".zst", ["zstd", "-qdc"]):
+            if os.path.exists(path + suffix):
+                with open(path + suffix, "rb") as file:
+                    text = subprocess.run(unpack, check=True, stdin=file, stdout=subprocess.PIPE).stdout.decode("utf-8")
+                return [json.loads(line) for line in text.split("\n") if line.strip()]
     raise FileNotFoundError(f"{folder} has none of {names}")
 
 

@@ -204,22 +204,22 @@ static void large_codebooks(const ck_kernels *p, const ck_kernels *k) {
 }
 
 static void dense_bytes(const ck_kernels *p, const ck_kernels *k) {
-  const size_t blocks = 1 + below(12), rows = 1 + below(50), tokens = 1 + below(9);
-  uint8_t *bytes = room(64 * (rows + CK_BAND_ROWS) * blocks);
-  float *scales = room(rows * sizeof(float)), *weights = values_for(64 * rows * blocks);
+  const size_t eights = 1 + below(96), blocks = (eights + 7) / 8, rows = 1 + below(50), tokens = 1 + below(9);
+  uint8_t *bytes = room(64 * ((rows + CK_BAND_ROWS - 1) / CK_BAND_ROWS) * eights);
+  float *scales = room(rows * sizeof(float)), *weights = values_for(8 * rows * eights);
   for (size_t r = 0; r < rows; r++) {
-    uint8_t *band = bytes + 64 * (r / CK_BAND_ROWS * CK_BAND_ROWS) * blocks;
-    scales[r] = k->byte_row(weights + 64 * r * blocks, blocks, band + 8 * (r % CK_BAND_ROWS));
+    uint8_t *band = bytes + 64 * (r / CK_BAND_ROWS) * eights;
+    scales[r] = k->byte_row(weights + 8 * r * eights, eights, band + 8 * (r % CK_BAND_ROWS));
   }
-  const ck_byte_matrix w = {bytes, scales, blocks};
-  activations x = make_activations(k, tokens, 64 * blocks - below(64), blocks, below(2) ? 0 : CK_LARGE_VALUE);
+  const ck_byte_matrix w = {bytes, scales, eights};
+  activations x = make_activations(k, tokens, 8 * eights - below(8), blocks, below(2) ? 0 : CK_LARGE_VALUE);
   float *own = room(tokens * rows * sizeof(float)), *portable = room(tokens * rows * sizeof(float));
   k->gemv_bytes(&w, 0, rows, x.splits, tokens, own, rows);
   p->gemv_bytes(&w, 0, rows, x.splits, tokens, portable, rows);
-  compare(own, portable, tokens * rows, "gemv_bytes", blocks, rows);
+  compare(own, portable, tokens * rows, "gemv_bytes", eights, rows);
   for (size_t t = 0; t < tokens; t++) {
     k->gemv_bytes(&w, 0, rows, x.splits + t, 1, portable, rows);
-    same_bits(own + t * rows, portable, rows, "gemv_bytes", blocks, rows);
+    same_bits(own + t * rows, portable, rows, "gemv_bytes", eights, rows);
   }
   free(bytes), free(scales), free(weights), free(own), free(portable);
   release_activations(&x);

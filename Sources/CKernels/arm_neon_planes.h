@@ -317,17 +317,17 @@ PLANES_TARGET void PLANES_NAME(gemv_bytes)(
   const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, size_t tokens, float *y,
   size_t y_stride) {
   for (size_t r = first; r < last; r += CK_BAND_ROWS) {
-    const uint8_t *band = w->bytes + 64 * r * w->blocks;
+    const uint8_t *band = w->bytes + 8 * r * w->eights;
     for (size_t t = 0; t < tokens; t += TOKENS) {
       const size_t count = tokens - t < TOKENS ? tokens - t : TOKENS;
       const int8_t *digits[TOKENS];
       for (size_t k = 0; k < count; k++) digits[k] = x[t + k].low;
-      const token_sums own = products_of(count, band, 128, 8 * w->blocks, digits);
+      const token_sums own = products_of(count, band, 128, w->eights, digits);
       for (size_t k = 0; k < count; k++) {
         const ck_split_activation *one = x + t + k;
         band_sums low = {{0}}, high = {{0}};
         add_rows(own.of[k], 0, &low);
-        add_rows(high_products(band, 128, 0, 8 * w->blocks, one, (large_range){one->large_blocks, one->large_blocks + one->large}), 0, &high);
+        add_rows(high_products(band, 128, 0, w->eights, one, (large_range){one->large_blocks, one->large_blocks + one->large}), 0, &high);
         float *target = y + (t + k) * y_stride + r - first;
         for (size_t i = 0; i < CK_BAND_ROWS && r + i < last; i++) {
           target[i] = one->scale * w->scales[r + i] * fmaf((float)high.of[i], 256, (float)low.of[i]);

@@ -78,7 +78,7 @@ PLANES_INLINE lane_sums high_products(
   lane_sums sums = no_lanes();
   for (; large.from < large.end; large.from++) {
     const size_t from = 8 * (size_t)*large.from - first;
-    // The last fine columns may be half a large block.
+    // The last fine columns, or a matrix of bytes, may end within a large block.
     for (size_t b = from; b < from + 8 && b < blocks; b++) {
       sums = with_block(sums, values_at(bytes + 64 * b, flip), x->high + 8 * (first + b));
     }

@@ -199,10 +199,10 @@ void ck_portable_split_activation(const float *x, size_t n, float large_value, c
   name_eights(split);
 }
 
-float ck_portable_byte_row(const float *values, size_t blocks, uint8_t *bytes) {
+float ck_portable_byte_row(const float *values, size_t eights, uint8_t *bytes) {
   float largest = 0;
   int finite = 1;
-  for (size_t i = 0; i < 64 * blocks; i++) {
+  for (size_t i = 0; i < 8 * eights; i++) {
     const float magnitude = fabsf(values[i]);
     finite = finite && magnitude < INFINITY;
     if (magnitude > largest) largest = magnitude;
@@ -210,7 +210,7 @@ float ck_portable_byte_row(const float *values, size_t blocks, uint8_t *bytes) {
   const float scale = largest / 127;
   // The reciprocal of the least units is no number.
   const float inverse = finite && scale > 1e-37f ? 1 / scale : 0;
-  for (size_t i = 0; i < 64 * blocks; i++) {
+  for (size_t i = 0; i < 8 * eights; i++) {
     bytes[64 * (i / 8) + i % 8] = (uint8_t)((inverse > 0 ? (int)lrintf(fmaxf(-127, fminf(127, values[i] * inverse))) : 0) + 128);
   }
   return finite ? scale : NAN;
@@ -219,12 +219,12 @@ float ck_portable_byte_row(const float *values, size_t blocks, uint8_t *bytes) {
 static void bytes_product(
   const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, float *y) {
   for (size_t r = first; r < last; r++) {
-    const uint8_t *row = w->bytes + 64 * (r / CK_BAND_ROWS * 8 * w->blocks) + 8 * (r % CK_BAND_ROWS);
+    const uint8_t *row = w->bytes + 64 * (r / CK_BAND_ROWS * w->eights) + 8 * (r % CK_BAND_ROWS);
     int32_t low = 0, high = 0;
-    for (size_t c = 0; c < 64 * w->blocks; c++) low += x->low[c] * (row[64 * (c / 8) + c % 8] - 128);
+    for (size_t c = 0; c < 8 * w->eights; c++) low += x->low[c] * (row[64 * (c / 8) + c % 8] - 128);
     for (size_t k = 0; k < x->large; k++) {
       const size_t b = x->large_blocks[k];
-      for (size_t c = 64 * b; c < 64 * b + 64; c++) high += x->high[c] * (row[64 * (c / 8) + c % 8] - 128);
+      for (size_t c = 64 * b; c < 64 * b + 64 && c < 8 * w->eights; c++) high += x->high[c] * (row[64 * (c / 8) + c % 8] - 128);
     }
     y[r - first] = x->scale * w->scales[r] * fmaf((float)high, 256, (float)low);
   }

@@ -9,11 +9,12 @@
 #include <string.h>
 
 /// Starts to fill `split` from `n` values, of which `energy` is the sum of all squares and `largest` the largest magnitude: gives the magnitude
-/// beyond which a value makes its block a large one, `large_value` times the root mean square.
+/// beyond which a value makes its block a large one, `large_value` times the root mean square; with 0 every block is one.
 static inline float begin_split(
   ck_split_activation *split, const float *x, size_t n, float large_value, double energy, float largest) {
   split->values = x;
   split->large = 0;
+  if (large_value == 0) return -1;
   return fmaxf(large_value * (float)sqrt(energy / (double)(n > 0 ? n : 1)), largest / 256);
 }
 

@@ -32,7 +32,7 @@ const ck_kernels *ck_neon_dotprod_table(void);
 // Portable kernels that other tables keep.
 void ck_portable_split_activation(const float *x, size_t n, float large_value, ck_split_activation *split);
 void ck_portable_gather(const float *x, const uint32_t *columns, const float *factors, size_t n, float *y);
-float ck_portable_byte_row(const float *values, size_t blocks, uint8_t *bytes);
+float ck_portable_byte_row(const float *values, size_t eights, uint8_t *bytes);
 void ck_portable_gemv_bytes(
   const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, size_t tokens, float *y,
   size_t y_stride);
@@ -42,7 +42,7 @@ void ck_portable_planes_sums(
 void ck_portable_vq_planes(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y);
 void ck_avx2_split_activation(const float *x, size_t n, float large_value, ck_split_activation *split);
-float ck_avx2_byte_row(const float *values, size_t blocks, uint8_t *bytes);
+float ck_avx2_byte_row(const float *values, size_t eights, uint8_t *bytes);
 void ck_avx2_gemv_bytes(
   const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, size_t tokens, float *y,
   size_t y_stride);

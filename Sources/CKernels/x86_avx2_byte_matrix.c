@@ -108,29 +108,27 @@ AVX2 void ck_avx2_split_activation(const float *x, size_t n, float large_value, 
   name_eights(split);
 }
 
-AVX2 float ck_avx2_byte_row(const float *values, size_t blocks, uint8_t *bytes) {
+AVX2 float ck_avx2_byte_row(const float *values, size_t eights, uint8_t *bytes) {
   __m256 peaks = _mm256_setzero_ps(), bad = peaks;
-  for (size_t c = 0; c < 64 * blocks; c += 8) {
+  for (size_t c = 0; c < 8 * eights; c += 8) {
     const __m256 own = magnitude(_mm256_loadu_ps(values + c));
     bad = _mm256_or_ps(bad, _mm256_cmp_ps(own, _mm256_set1_ps(INFINITY), _CMP_NLT_UQ));
     peaks = _mm256_max_ps(peaks, own);
   }
-  if (_mm256_movemask_ps(bad)) return ck_portable_byte_row(values, blocks, bytes);
+  if (_mm256_movemask_ps(bad)) return ck_portable_byte_row(values, eights, bytes);
   const float scale = lane_maximum(peaks) / 127;
   const __m256 inverse = _mm256_set1_ps(scale > 1e-37f ? 1 / scale : 0);
   const __m256 top = _mm256_set1_ps(127), bottom = _mm256_set1_ps(-127);
-  for (size_t c = 0; c < 64 * blocks; c += 32) {
+  for (size_t i = 0; i < eights; i += 4) {
+    const size_t count = eights - i < 4 ? eights - i : 4;
     __m256i integers[4];
     for (size_t k = 0; k < 4; k++) {
-      const __m256 value = _mm256_mul_ps(_mm256_loadu_ps(values + c + 8 * k), inverse);
-      integers[k] = _mm256_cvtps_epi32(_mm256_max_ps(bottom, _mm256_min_ps(top, value)));
+      const __m256 own = k < count ? _mm256_loadu_ps(values + 8 * (i + k)) : _mm256_setzero_ps();
+      integers[k] = _mm256_cvtps_epi32(_mm256_max_ps(bottom, _mm256_min_ps(top, _mm256_mul_ps(own, inverse))));
     }
-    const __m256i own = _mm256_xor_si256(as_bytes(integers), _mm256_set1_epi8(-128));
-    const __m128i low = _mm256_castsi256_si128(own), high = _mm256_extracti128_si256(own, 1);
-    _mm_storel_epi64((__m128i *)(bytes + 8 * c), low);
-    _mm_storel_epi64((__m128i *)(bytes + 8 * c + 64), _mm_srli_si128(low, 8));
-    _mm_storel_epi64((__m128i *)(bytes + 8 * c + 128), high);
-    _mm_storel_epi64((__m128i *)(bytes + 8 * c + 192), _mm_srli_si128(high, 8));
+    _Alignas(32) uint64_t own[4];
+    _mm256_store_si256((__m256i *)own, _mm256_xor_si256(as_bytes(integers), _mm256_set1_epi8(-128)));
+    for (size_t k = 0; k < count; k++) memcpy(bytes + 64 * (i + k), own + k, sizeof *own);
   }
   return scale;
 }
@@ -195,7 +193,7 @@ AVX2 static void one_token(
   widen(x, &wide);
   for (size_t r = first; r < last; r += CK_BAND_ROWS) {
     float values[CK_BAND_ROWS];
-    _mm256_storeu_ps(values, band_product(w->bytes + 64 * r * w->blocks, 64 * w->blocks, &wide));
+    _mm256_storeu_ps(values, band_product(w->bytes + 8 * r * w->eights, 8 * w->eights, &wide));
     for (size_t i = 0; i < CK_BAND_ROWS && r + i < last; i++) y[r - first + i] = x->scale * w->scales[r + i] * values[i];
   }
 }
@@ -203,7 +201,7 @@ AVX2 static void one_token(
 void ck_avx2_gemv_bytes(
   const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, size_t tokens, float *y,
   size_t y_stride) {
-  if (64 * w->blocks > WIDEST) {
+  if (64 * x->blocks > WIDEST) {
     ck_portable_gemv_bytes(w, first, last, x, tokens, y, y_stride);
     return;
   }

@@ -34,32 +34,37 @@ VBMI_INLINE void write_rows(
   _mm256_mask_storeu_ps(y, wanted, _mm256_mul_ps(scales, joined));
 }
 
-/// Adds the products of 64 columns of a band to two sets of sums, so that none waits for itself.
+/// Adds the products of eight columns of a band from column `c` on, whose bytes are `from`.
+VBMI_INLINE void add_eight(const uint8_t *from, const ck_split_activation *x, size_t c, int is_large, digit_sums *sums) {
+  const __m512i values = _mm512_loadu_si512(from);
+  _mm_prefetch((const char *)from + AHEAD, _MM_HINT_T0);
+  sums->low = _mm512_dpbusd_epi32(sums->low, values, eight_columns(x->low + c));
+  if (is_large) sums->high = _mm512_dpbusd_epi32(sums->high, values, eight_columns(x->high + c));
+}
+
+/// Adds those of block `b` to two sets of sums, so that none waits for itself.
 VBMI_INLINE void add_block(
   const uint8_t *from, const ck_split_activation *x, size_t b, int is_large, digit_sums *sums) {
 #pragma clang loop unroll(full)
-  for (size_t i = 0; i < 8; i++) {
-    const __m512i values = _mm512_loadu_si512(from + 64 * i);
-    _mm_prefetch((const char *)from + 64 * i + AHEAD, _MM_HINT_T0);
-    digit_sums *own = sums + i % 2;
-    own->low = _mm512_dpbusd_epi32(own->low, values, eight_columns(x->low + 64 * b + 8 * i));
-    if (is_large) own->high = _mm512_dpbusd_epi32(own->high, values, eight_columns(x->high + 64 * b + 8 * i));
-  }
+  for (size_t i = 0; i < 8; i++) add_eight(from + 64 * i, x, 64 * b + 8 * i, is_large, sums + i % 2);
 }
 
 VBMI_INLINE void one_token(
   const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, float *y) {
-  const uint8_t *from = w->bytes + 64 * first * w->blocks;
+  const uint8_t *from = w->bytes + 8 * first * w->eights;
   for (size_t r = first; r < last; r += CK_BAND_ROWS) {
     digit_sums sums[2] = {start(x), {_mm512_setzero_si512(), _mm512_setzero_si512()}};
     size_t next = 0;
-    for (size_t b = 0; b < w->blocks; b++, from += 64 * CK_BAND_ROWS) {
+    for (size_t b = 0; b < w->eights / 8; b++, from += 64 * 8) {
       if (next < x->large && x->large_blocks[next] == b) {
         next++;
         add_block(from, x, b, 1, sums);
       } else {
         add_block(from, x, b, 0, sums);
       }
+    }
+    for (size_t i = 0; i < w->eights % 8; i++, from += 64) {
+      add_eight(from, x, 64 * (w->eights / 8) + 8 * i, next < x->large, sums + i % 2);
     }
     sums[0].low = _mm512_add_epi32(sums[0].low, sums[1].low);
     sums[0].high = _mm512_add_epi32(sums[0].high, sums[1].high);
@@ -76,9 +81,9 @@ VBMI_INLINE void bands_products(
   for (int t = 0; t < tokens; t++) {
     for (int i = 0; i < bands; i++) sums[t][i] = start(x + t);
   }
-  const size_t stride = 64 * CK_BAND_ROWS * w->blocks;
-  const uint8_t *from = w->bytes + 64 * r * w->blocks;
-  for (size_t c = 0; c < 64 * w->blocks; c += 8) {
+  const size_t stride = 64 * w->eights;
+  const uint8_t *from = w->bytes + 8 * r * w->eights;
+  for (size_t c = 0; c < 8 * w->eights; c += 8) {
     __m512i values[BANDS];
     for (int i = 0; i < bands; i++) {
       const uint8_t *own = from + (size_t)i * stride + 8 * c;
@@ -106,7 +111,7 @@ VBMI_INLINE void bands_products(
 VBMI_INLINE void several_tokens(
   const ck_byte_matrix *w, size_t first, size_t last, int tokens, const ck_split_activation *x, size_t group, size_t groups,
   float *y, size_t y_stride) {
-  const size_t ahead = 64 * (last - first) * w->blocks;
+  const size_t ahead = 8 * (last - first) * w->eights;
   size_t next = group;
   for (size_t r = first, band = 0; r < last; r += BANDS * CK_BAND_ROWS, band += BANDS) {
     unsigned asked = 0;
@@ -126,7 +131,7 @@ VBMI_INLINE void all_tokens(
   for (size_t t = 0; t < tokens; group++) {
     // So many activations in a row whose blocks all have high digits.
     size_t count = 0;
-    while (count < TOGETHER && t + count < tokens && x[t + count].large == w->blocks) count++;
+    while (count < TOGETHER && t + count < tokens && x[t + count].large == x[t + count].blocks) count++;
     if (count == TOGETHER && tokens - t == TOGETHER + 1) count--;
     float *target = y + t * y_stride;
     switch (count) {
@@ -149,31 +154,36 @@ VBMI void ck_vbmi_gemv_bytes(
     one_token(w, first, last, x, y);
     return;
   }
-  const size_t least = BANDS * CK_BAND_ROWS, cached = CACHED_BYTES / (64 * w->blocks) / least * least;
+  const size_t least = BANDS * CK_BAND_ROWS, cached = CACHED_BYTES / (8 * w->eights) / least * least;
   const size_t rows = cached < least ? least : cached;
   for (size_t r = first; r < last; r += rows) {
     all_tokens(w, r, last - r < rows ? last : r + rows, x, tokens, y + (r - first), y_stride);
   }
 }
 
-VBMI float ck_vbmi_byte_row(const float *values, size_t blocks, uint8_t *bytes) {
+/// Values c to c + 15, 0 for those beyond the last eight.
+VBMI_INLINE __m512 sixteen_values(const float *values, size_t eights, size_t c) {
+  return _mm512_maskz_loadu_ps(lanes_below(8 * eights - c), values + c);
+}
+
+VBMI float ck_vbmi_byte_row(const float *values, size_t eights, uint8_t *bytes) {
   __m512 peaks = _mm512_setzero_ps();
   __mmask16 bad = 0;
-  for (size_t c = 0; c < 64 * blocks; c += 16) {
-    const __m512 magnitude = _mm512_abs_ps(_mm512_loadu_ps(values + c));
+  for (size_t c = 0; c < 8 * eights; c += 16) {
+    const __m512 magnitude = _mm512_abs_ps(sixteen_values(values, eights, c));
     bad |= _mm512_cmp_ps_mask(magnitude, _mm512_set1_ps(INFINITY), _CMP_NLT_UQ);
     peaks = _mm512_max_ps(peaks, magnitude);
   }
-  if (bad) return ck_portable_byte_row(values, blocks, bytes);
+  if (bad) return ck_portable_byte_row(values, eights, bytes);
   const float scale = _mm512_reduce_max_ps(peaks) / 127;
   const __m512 inverse = _mm512_set1_ps(scale > 1e-37f ? 1 / scale : 0);
-  for (size_t c = 0; c < 64 * blocks; c += 16) {
+  for (size_t c = 0; c < 8 * eights; c += 16) {
     const __m512 bounded = _mm512_max_ps(
-      _mm512_set1_ps(-127), _mm512_min_ps(_mm512_set1_ps(127), _mm512_mul_ps(_mm512_loadu_ps(values + c), inverse)));
+      _mm512_set1_ps(-127), _mm512_min_ps(_mm512_set1_ps(127), _mm512_mul_ps(sixteen_values(values, eights, c), inverse)));
     const __m512i integer = _mm512_add_epi32(_mm512_cvtps_epi32(bounded), _mm512_set1_epi32(128));
     const __m128i own = _mm512_cvtepi32_epi8(integer);
     _mm_storel_epi64((__m128i *)(bytes + 8 * c), own);
-    _mm_storel_epi64((__m128i *)(bytes + 8 * c + 64), _mm_unpackhi_epi64(own, own));
+    if (c + 8 < 8 * eights) _mm_storel_epi64((__m128i *)(bytes + 8 * c + 64), _mm_unpackhi_epi64(own, own));
   }
   return scale;
 }

@@ -7,7 +7,7 @@ import Tensors
 /// square, but in a centroid that few codes name. Such centroids are clamped; where they are used, the rest is added apart.
 struct CentroidBytes {
   /// The largest share of codes that may name a clamped centroid.
-  static let clampedShare = 0.01
+  static let clampedShare = 0.015
 
   /// What one unit stands for.
   let unit: Float

@@ -10,10 +10,11 @@ struct ByteMatrixTests {
   func rows(variant: KernelVariant) {
     withArena { arena in
       var generator = SeededGenerator(state: 3)
-      let bytes = arena.place([UInt8](repeating: 0, count: 8 * 5 * 64), offset: 1)
+      let eights = 37
+      let bytes = arena.place([UInt8](repeating: 0, count: 64 * eights), offset: 1)
       for magnitude in [Float(2), 0, 1e-4, 1e-37, 1e38] {
-        let values = generator.floats(5 * 64, in: -1...1).map { $0 * magnitude }
-        let unit = variant.kernels.byte_row(arena.place(values, offset: 1), 5, bytes)
+        let values = generator.floats(8 * eights, in: -1...1).map { $0 * magnitude }
+        let unit = variant.kernels.byte_row(arena.place(values, offset: 1), eights, bytes)
         #expect(unit == (values.map(abs).max() ?? 0) / 127)
         // The least units have no reciprocal.
         let isUsed = unit > 1e-37
@@ -26,9 +27,9 @@ struct ByteMatrixTests {
         }
       }
       for bad in [Float.nan, -.infinity, .infinity] {
-        var values = generator.floats(5 * 64, in: -1...1)
+        var values = generator.floats(8 * eights, in: -1...1)
         values[200] = bad
-        #expect(variant.kernels.byte_row(arena.place(values, offset: 1), 5, bytes).isNaN)
+        #expect(variant.kernels.byte_row(arena.place(values, offset: 1), eights, bytes).isNaN)
       }
     }
   }
@@ -41,8 +42,8 @@ struct ByteMatrixTests {
       for largeValue in [Float(0), 4] {
         withArena { arena in
           var generator = SeededGenerator(state: UInt64(rows))
-          let blocks = (columns + 63) / 64
-          let bytes = arena.place(generator.bytes((rows + 7) / 8 * 8 * blocks * 64), offset: 1)
+          let (eights, blocks) = ((columns + 7) / 8, (columns + 63) / 64)
+          let bytes = arena.place(generator.bytes((rows + 7) / 8 * eights * 64), offset: 1)
           let units = generator.floats(rows, in: 0.01...2)
           var values = generator.floats(columns, in: -1...1)
           values[columns / 2] = 30
@@ -54,16 +55,16 @@ struct ByteMatrixTests {
             sum_low: 0, sum_high: 0, is_narrow: 0)
           variant.kernels.split_activation(arena.place(values, offset: 1), columns, largeValue, &split)
           let large = (0..<split.large).map { Int(split.large_blocks[$0]) }
-          var matrix = ck_byte_matrix(bytes: bytes, scales: arena.place(units), blocks: blocks)
+          var matrix = ck_byte_matrix(bytes: bytes, scales: arena.place(units), eights: eights)
           let whole = arena.place([Float](repeating: 9, count: rows), offset: 1)
           variant.kernels.gemv_bytes(&matrix, 0, rows, &split, 1, whole, rows)
           for r in 0..<rows {
             var (exact, magnitude) = (0.0, 0.0)
-            for c in 0..<(blocks * 64) {
+            for c in 0..<(eights * 8) {
               let digit = Int(split.low[c]) + (large.contains(c / 64) ? 256 * Int(split.high[c]) : 0)
               let product =
                 Double(split.scale * units[r])
-                * Double(digit * (Int(bytes[64 * (r / 8 * 8 * blocks + c / 8) + 8 * (r % 8) + c % 8]) - 128))
+                * Double(digit * (Int(bytes[64 * (r / 8 * eights + c / 8) + 8 * (r % 8) + c % 8]) - 128))
               exact += product
               magnitude += abs(product)
             }

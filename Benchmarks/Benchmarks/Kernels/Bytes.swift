@@ -53,7 +53,7 @@ func addBytes(_ kernels: ck_kernels, _ name: String) {
           for iteration in benchmark.scaledIterations {
             matrices[iteration % 2].withUnsafeBufferPointer { bytes in
               guard let bytes = bytes.baseAddress else { return }
-              var matrix = ck_byte_matrix(bytes: bytes, scales: scales, blocks: columns / 64)
+              var matrix = ck_byte_matrix(bytes: bytes, scales: scales, eights: columns / 8)
               kernels.gemv_bytes(&matrix, 0, rows, split, 1, &y, rows)
             }
           }

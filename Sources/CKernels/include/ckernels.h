@@ -180,13 +180,13 @@ typedef struct {
   size_t stride;
 } ck_token_lanes;
 
-/// A dense matrix as bytes: `w[r, c] = scales[r] * (b - 128)`, in blocks of 64 columns; what pads a row is 128. As with codes, bands of CK_BAND_ROWS
+/// A dense matrix as bytes: `w[r, c] = scales[r] * (b - 128)`, of `8 * eights` columns; what pads a row is 128. As with codes, bands of CK_BAND_ROWS
 /// rows follow each other, and within one, eight columns of a row after the other: `b` is
-/// `bytes[64 * (r / 8 * 8 * blocks + c / 8) + 8 * (r % 8) + c % 8]`. The last band is whole; its rows that do not exist may hold anything.
+/// `bytes[64 * (r / 8 * eights + c / 8) + 8 * (r % 8) + c % 8]`. The last band is whole; its rows that do not exist may hold anything.
 typedef struct {
   const uint8_t *bytes;
   const float *scales;
-  size_t blocks;
+  size_t eights;
 } ck_byte_matrix;
 
 /// One step of Adam (Kingma and Ba, 2015): the corrections are 1 / (1 - beta^step).
@@ -282,11 +282,11 @@ typedef struct {
   // 0. The scale is NaN if a value is not finite, so that the outputs are no numbers either. A block is large if it holds a
   // value beyond `large_value` times the root mean square: see CK_LARGE_VALUE; with 0 every value has 16 bits.
   void (*split_activation)(const float *x, size_t n, float large_value, ck_split_activation *split);
-  // One row of a `ck_byte_matrix` from `blocks` blocks of 64 values; returns the scale, 1/127 of the largest value, or NaN where a
+  // One row of a `ck_byte_matrix` from `eights` times eight values; returns the scale, 1/127 of the largest value, or NaN where a
   // value is not finite. Eight bytes at a time go to `bytes + 64 * i`.
-  float (*byte_row)(const float *values, size_t blocks, uint8_t *bytes);
+  float (*byte_row)(const float *values, size_t eights, uint8_t *bytes);
   // y[t * y_stride + r - first] = sum over c of w[r, c] * x[t][c] for rows [first, last), the first of them the first of a band, and `tokens`
-  // activations, each with what it gives alone. At most 65536 columns.
+  // activations of as many columns, in blocks of 64 that end in zeros, each with what it gives alone. At most 65536 columns.
   void (*gemv_bytes)(
     const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, size_t tokens, float *y,
     size_t y_stride);

@@ -5,7 +5,8 @@ import Tensors
 /// A dense matrix that is held as int8 at run time, with a scale for every row; activations keep 16 bits.
 ///
 /// Made from the stored weight when it is first used, by all threads. Weights are off by at most 1/254 of the largest in their
-/// row; the sums of integers are exact, so that a token's result does not depend on the others.
+/// row, those of the largest columns (`FineColumns`) by 1/128 of that; the sums of integers are exact, so that a token's result does not
+/// depend on the others.
 final class ByteLinear: Linear, @unchecked Sendable {
   /// The stored form, which is used where this machine has no fast integer products.
   private let dense: DenseLinear
@@ -13,17 +14,17 @@ final class ByteLinear: Linear, @unchecked Sendable {
   /// Made once; `lock` guards it.
   private var matrix: Matrix?
 
-  /// The run-time form (`ck_byte_matrix`): bytes `[rows rounded up to whole bands, blocks · 64]` and scales `[rows]`.
+  /// The run-time form (`ck_byte_matrix`): bytes `[rows rounded up to whole bands, eights · 8]` and scales `[rows]`.
   private struct Matrix: @unchecked Sendable {
     let bytes: Tensor
     let scales: Tensor
-    let blocks: Int
+    let columns: FineColumns
 
     var view: ck_byte_matrix? {
       guard let bytes = bytes.baseAddress, let scales = scales.baseAddress else { return nil }
       return ck_byte_matrix(
         bytes: bytes.assumingMemoryBound(to: UInt8.self), scales: scales.assumingMemoryBound(to: Float.self),
-        blocks: blocks)
+        eights: columns.eights)
     }
   }
 
@@ -46,10 +47,10 @@ final class ByteLinear: Linear, @unchecked Sendable {
     let matrix = ready()
     guard tokens > 0, var view = matrix.view else { return }
     let kernels = ck_active().pointee
-    let (rows, columns, blocks) = (outFeatures, inFeatures, matrix.blocks)
+    let rows = outFeatures
     // Rows that stay in the second-level cache while all tokens are multiplied with them.
-    let chunk = max(16, (1 << 18) / (64 * blocks) / 16 * 16)
-    withDigits(x, tokens: tokens, columns: columns, blocks: blocks, kernels: kernels) { digits in
+    let chunk = max(16, (1 << 18) / (8 * matrix.columns.eights) / 16 * 16)
+    withDigits(x, tokens: tokens, columns: matrix.columns, kernels: kernels) { digits in
       withUnsafePointer(to: &view) { view in
         parallelFor((rows + chunk - 1) / chunk) { index in
           let first = index * chunk
@@ -63,9 +64,10 @@ final class ByteLinear: Linear, @unchecked Sendable {
 
   /// The tokens' activations in two bytes a value.
   private func withDigits(
-    _ x: UnsafePointer<Float>, tokens: Int, columns: Int, blocks: Int, kernels: ck_kernels,
+    _ x: UnsafePointer<Float>, tokens: Int, columns: FineColumns, kernels: ck_kernels,
     _ body: (UnsafePointer<ck_split_activation>) -> Void
   ) {
+    let blocks = columns.blocks
     let bytes = UnsafeMutableRawPointer.allocate(byteCount: tokens * blocks * 130, alignment: 64)
     let splits = UnsafeMutablePointer<ck_split_activation>.allocate(capacity: tokens)
     defer {
@@ -74,14 +76,17 @@ final class ByteLinear: Linear, @unchecked Sendable {
     }
     let digits = bytes.bindMemory(to: Int8.self, capacity: tokens * blocks * 128)
     let large = (bytes + tokens * blocks * 128).bindMemory(to: UInt16.self, capacity: tokens * blocks)
-    for token in 0..<tokens {
-      let own = digits + token * blocks * 128
-      (splits + token).initialize(
-        to: ck_split_activation(
-          values: x, low: own, high: own + blocks * 64, large_blocks: large + token * blocks, high_eights: nil,
-          blocks: blocks, large: 0, eights: 0,
-          scale: 0, sum_low: 0, sum_high: 0, is_narrow: 0))
-      kernels.split_activation(x + token * columns, columns, 0, splits + token)
+    withScratch(count: columns.extendedCount) { extended in
+      for token in 0..<tokens {
+        let own = digits + token * blocks * 128
+        (splits + token).initialize(
+          to: ck_split_activation(
+            values: x, low: own, high: own + blocks * 64, large_blocks: large + token * blocks, high_eights: nil,
+            blocks: blocks, large: 0, eights: 0,
+            scale: 0, sum_low: 0, sum_high: 0, is_narrow: 0))
+        columns.extend(x + token * columns.columns, into: extended)
+        kernels.split_activation(extended, columns.extendedCount, 0, splits + token)
+      }
     }
     body(splits)
   }
@@ -97,36 +102,31 @@ final class ByteLinear: Linear, @unchecked Sendable {
 
   private static func make(_ weight: Tensor) -> Matrix {
     let kernels = ck_active().pointee
-    let (rows, columns) = (weight.shape[0], weight.shape[1])
-    let blocks = (columns + 63) / 64
+    let rows = weight.shape[0]
+    let columns = FineColumns(of: weight)
+    let rowBytes = 8 * columns.eights
     let scales = Tensor(dtype: .float32, shape: [rows]) {
       $0.initializeMemory(as: UInt8.self, repeating: 0)
     }
     let bandRows = Int(CK_BAND_ROWS)
     let allRows = (rows + bandRows - 1) / bandRows * bandRows
-    let bytes = HugePageMemory.tensor(dtype: .uint8, shape: [allRows, blocks * 64]) { bytes in
+    let bytes = HugePageMemory.tensor(dtype: .uint8, shape: [allRows, rowBytes]) { bytes in
       guard let bytes = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self),
         let units = scales.baseAddress.map({ UnsafeMutableRawPointer(mutating: $0) })?.assumingMemoryBound(
           to: Float.self)
       else { return }
       let rowsPerTask = 512
       parallelFor((rows + rowsPerTask - 1) / rowsPerTask) { task in
-        withScratch(count: blocks * 64) { values in
-          values.update(repeating: 0, count: blocks * 64)
+        withScratch(count: rowBytes) { values in
           for row in (task * rowsPerTask)..<min((task + 1) * rowsPerTask, rows) {
-            weight.withUnsafeBytes { stored in
-              let size = columns * weight.dtype.byteCount
-              FloatConversion.widen(
-                UnsafeRawBufferPointer(rebasing: stored[(row * size)..<((row + 1) * size)]), dtype: weight.dtype,
-                into: UnsafeMutableBufferPointer(start: values, count: columns))
-            }
-            let band = bytes + row / bandRows * bandRows * blocks * 64
-            units[row] = kernels.byte_row(values, blocks, band + row % bandRows * 8)
+            FineColumns.widen(weight, row: row, into: values)
+            let band = bytes + row / bandRows * bandRows * rowBytes
+            units[row] = columns.writeRow(values, into: band + row % bandRows * 8, kernels: kernels)
           }
         }
         weight.rows((task * rowsPerTask)..<min((task + 1) * rowsPerTask, rows)).releasePages()
       }
     }
-    return Matrix(bytes: bytes, scales: scales, blocks: blocks)
+    return Matrix(bytes: bytes, scales: scales, columns: columns)
   }
 }
