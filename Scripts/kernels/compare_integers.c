@@ -1,4 +1,4 @@
-// Compares the integer products of one instruction set with the portable ones:  compare_integers avx2|avx512|avx512vbmi|neon
+// Compares the integer products of one instruction set with the portable ones:  compare_integers avx2|avxvnni|avx512|avx512vnni|avx512vbmi|neon
 //
 // Random sizes: every kind of planes, packed codes of large codebooks, dense bytes; one activation, a few, a prompt with and without its
 // values in lanes; escapes; activations with large values. Buffers are exactly as long as the header says, so that a sanitizer
@@ -163,7 +163,11 @@ static void planes(const ck_kernels *p, const ck_kernels *k, size_t round) {
   void *scratch = room(CK_PLANES_SCRATCH);
   for (size_t i = 0; i < tokens * outputs; i++) own[i] = 1;
   const ck_token_lanes given = {round % 3 ? lanes : NULL, 16 * columns};
+  // Activations with lanes need no values of their own.
+  const size_t without = given.values && length <= 16 ? 16 * groups : 0;
+  for (size_t t = 0; t < without; t++) x.splits[t].values = NULL;
   k->vq_planes_many(&m, 0, rows, x.splits, 1, tokens, given, own, outputs, scratch);
+  for (size_t t = 0; t < without; t++) x.splits[t].values = x.values + t * columns;
   for (size_t t = 0; t < tokens; t += 1 + tokens / 5) {
     for (size_t i = 0; i < outputs; i++) portable[i] = 1;
     p->vq_planes_many(&m, 0, rows, x.splits + t, 1, 1, (ck_token_lanes){NULL, 0}, portable, outputs, scratch);
@@ -239,14 +243,14 @@ static void lanes(const ck_kernels *p, const ck_kernels *k) {
 }
 
 int main(int argc, char **argv) {
-  static const char *const names[] = {"portable", "avx2", "avx512", "neon", "avx512vbmi", "neondotprod"};
+  static const char *const names[] = {"portable", "avx2", "avx512", "neon", "avx512vbmi", "neondotprod", "avxvnni", "avx512vnni"};
   int isa = -1;
-  for (int i = 0; argc == 2 && i < 6; i++) {
+  for (int i = 0; argc == 2 && i < 8; i++) {
     if (strcmp(argv[1], names[i]) == 0) isa = i;
   }
   const ck_kernels *p = ck_kernels_for(CK_PORTABLE), *k = isa < 0 ? NULL : ck_kernels_for((ck_isa)isa);
   if (!p || !k) {
-    fprintf(stderr, "usage: compare_integers avx2|avx512|avx512vbmi|neon|neondotprod (one this machine can run)\n");
+    fprintf(stderr, "usage: compare_integers avx2|avxvnni|avx512|avx512vnni|avx512vbmi|neon|neondotprod (one this machine can run)\n");
     return 2;
   }
   for (size_t round = 0; round < 400; round++) {

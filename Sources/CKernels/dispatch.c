@@ -17,14 +17,17 @@ const ck_kernels *ck_kernels_for(ck_isa isa) {
       return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c")
         ? ck_avx2_table()
         : NULL;
+    case CK_AVX_VNNI: return ck_kernels_for(CK_AVX2) ? ck_avxvnni_table() : NULL;
     case CK_AVX512:
       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
           && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")
           && __builtin_cpu_supports("f16c")
         ? ck_avx512_table()
         : NULL;
+    case CK_AVX512_VNNI:
+      return ck_kernels_for(CK_AVX512) && __builtin_cpu_supports("avx512vnni") ? ck_avx512vnni_table() : NULL;
     case CK_AVX512_VBMI:
-      return ck_kernels_for(CK_AVX512) && __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni")
+      return ck_kernels_for(CK_AVX512_VNNI) && __builtin_cpu_supports("avx512vbmi")
         ? ck_avx512_vbmi_table()
         : NULL;
 #endif
@@ -34,7 +37,8 @@ const ck_kernels *ck_kernels_for(ck_isa isa) {
 
 /// The best table that the environment variable VPTQ_ISA allows; a name that no table has on this machine allows all.
 static const ck_kernels *choose(void) {
-  static const ck_isa order[] = {CK_AVX512_VBMI, CK_AVX512, CK_AVX2, CK_NEON_DOTPROD, CK_NEON, CK_PORTABLE};
+  static const ck_isa order[] = {
+    CK_AVX512_VBMI, CK_AVX512_VNNI, CK_AVX512, CK_AVX_VNNI, CK_AVX2, CK_NEON_DOTPROD, CK_NEON, CK_PORTABLE};
   const char *limit = getenv("VPTQ_ISA");
   int allowed = 1;
   for (size_t i = 0; limit && i < sizeof order / sizeof *order; i++) {

@@ -5,9 +5,7 @@
 
 #if defined(__x86_64__)
 
-#define ESCAPES_TARGET target("avx2,fma,f16c")
 #include "x86_avx2_bytes.h"
-#include "x86_escapes.h"
 
 #include <string.h>
 
@@ -123,16 +121,6 @@ AVX2 void ck_avx2_vq_bytes(
   if (m->vector_length <= 4) rows_products(1, m, first, last, x, y);
   else rows_products(0, m, first, last, x, y);
   ck_avx2_add_escapes(&m->escapes, m->vector_length, first, last, x->values, y);
-}
-
-AVX2 void ck_avx2_add_escapes(
-  const ck_escapes *escapes, size_t vector_length, size_t first, size_t last, const float *x, float *y) {
-  if (!escapes->starts) return;
-  if (vector_length > 8) ck_add_escapes(escapes, vector_length, first, last, x, y);
-  else if (vector_length == 8) add_escapes_of(8, escapes, first, last, x, y);
-  else if (vector_length == 4) add_escapes_of(4, escapes, first, last, x, y);
-  else if (vector_length == 3) add_escapes_of(3, escapes, first, last, x, y);
-  else add_escapes_of((int)vector_length, escapes, first, last, x, y);
 }
 
 #endif

@@ -34,12 +34,17 @@ AVX2_INLINE void join_digits(const ck_split_activation *x, size_t first, int is_
   }
 }
 
-/// As `vq_planes_many`, for codebooks of any size.
+/// As `vq_planes_many` without escapes, for codebooks of any size and activations whose sums fit 32 bits.
 void ck_avx2_vq_entries(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens, float *y,
   size_t y_stride);
 
 void ck_avx2_add_escapes(
   const ck_escapes *escapes, size_t vector_length, size_t first, size_t last, const float *x, float *y);
+
+/// The same for `tokens` activations.
+void ck_avx2_add_escapes_many(
+  const ck_escapes *escapes, size_t vector_length, size_t first, size_t last, const ck_split_activation *x, size_t x_stride,
+  size_t tokens, ck_token_lanes lanes, float *y, size_t y_stride);
 
 #endif

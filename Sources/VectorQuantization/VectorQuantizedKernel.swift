@@ -191,7 +191,7 @@ public final class VectorQuantizedKernel: Sendable {
     let codeCount = layer.indices.rowCount * layer.indices.columnCount
     let pairs = settings.codeBits <= 12 ? 1 << settings.codeBits : 0
     let centroids = max(pairs, settings.centroidCount + settings.residualCentroidCount)
-    // Float32 and bytes of each centroid; one code in a hundred may need more than a byte.
+    // Float32 and bytes of each centroid; three codes in two hundred may need more than a byte.
     let tables = settings.groupCount * (6 * (settings.vectorLength + 3) * centroids + codeCount / 20)
     let packed = 4 * settings.groupCount * layer.indices.rowCount * layer.indices.wordsPerRow
     let largest = max(settings.centroidCount, settings.residualCentroidCount)

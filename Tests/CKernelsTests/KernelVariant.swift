@@ -6,9 +6,11 @@ struct KernelVariant: Sendable, CustomTestStringConvertible {
   let isa: ck_isa
 
   /// The portable kernels and all others that this build and machine have.
-  static let all: [KernelVariant] = [CK_PORTABLE, CK_AVX2, CK_AVX512, CK_AVX512_VBMI, CK_NEON, CK_NEON_DOTPROD]
-    .filter { ck_kernels_for($0) != nil }
-    .map(KernelVariant.init)
+  static let all: [KernelVariant] = [
+    CK_PORTABLE, CK_AVX2, CK_AVX_VNNI, CK_AVX512, CK_AVX512_VNNI, CK_AVX512_VBMI, CK_NEON, CK_NEON_DOTPROD,
+  ]
+  .filter { ck_kernels_for($0) != nil }
+  .map(KernelVariant.init)
 
   var kernels: ck_kernels {
     guard let table = ck_kernels_for(isa) else { preconditionFailure("only available variants are listed") }

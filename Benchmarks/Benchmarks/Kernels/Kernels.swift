@@ -4,7 +4,9 @@ import CKernels
 /// Every kernel on every instruction set this machine has, side by side, so that figures read as ratios of one run.
 let benchmarks: @Sendable () -> Void = {
   Benchmark.defaultConfiguration = .init(metrics: [.wallClock, .throughput], maxDuration: .seconds(2))
-  for isa in [CK_PORTABLE, CK_AVX2, CK_AVX512, CK_AVX512_VBMI, CK_NEON, CK_NEON_DOTPROD] {
+  for isa in [
+    CK_PORTABLE, CK_AVX2, CK_AVX_VNNI, CK_AVX512, CK_AVX512_VNNI, CK_AVX512_VBMI, CK_NEON, CK_NEON_DOTPROD,
+  ] {
     guard let table = ck_kernels_for(isa) else { continue }
     let kernels = table.pointee
     let name = String(cString: kernels.name)

@@ -24,8 +24,10 @@ extern "C" {
 /// How dense numbers are stored. Signed bytes, whose scales are the caller's, are for cached keys and values only.
 typedef enum { CK_F32 = 0, CK_F16 = 1, CK_BF16 = 2, CK_I8 = 3 } ck_storage;
 
-/// Instruction sets, in rising order of preference on one machine.
-typedef enum { CK_PORTABLE = 0, CK_AVX2 = 1, CK_AVX512 = 2, CK_NEON = 3, CK_AVX512_VBMI = 4, CK_NEON_DOTPROD = 5 } ck_isa;
+/// Instruction sets.
+typedef enum {
+  CK_PORTABLE = 0, CK_AVX2 = 1, CK_AVX512 = 2, CK_NEON = 3, CK_AVX512_VBMI = 4, CK_NEON_DOTPROD = 5, CK_AVX_VNNI = 6, CK_AVX512_VNNI = 7
+} ck_isa;
 
 /// Asks for `bytes` bytes from `from` on: the processor fetches all their lines at once, where reads that wait for each other would
 /// fetch a few.
@@ -410,7 +412,8 @@ typedef struct {
     double *dscale, double *dshift);
 } ck_kernels;
 
-/// The best table this machine can run (environment variable VPTQ_ISA = portable|avx2|avx512|avx512vbmi|neon|neondotprod lowers it).
+/// The best table this machine can run (environment variable VPTQ_ISA = portable|avx2|avxvnni|avx512|avx512vnni|avx512vbmi|neon|neondotprod lowers
+/// it).
 const ck_kernels *ck_active(void);
 
 /// The table of one instruction set, or NULL where this build or machine lacks it. For tests and benchmarks.
@@ -419,7 +422,7 @@ const ck_kernels *CK_NULLABLE ck_kernels_for(ck_isa isa);
 /// From so many centroids on, a power of two, `search_centroids` finds the nearest one by boxes faster than `nearest_centroid` goes through
 /// all: AVX-512 does that about twice as fast as other instruction sets, and in eight dimensions few boxes can be passed over.
 static inline size_t ck_tree_centroids(const ck_kernels *kernels, size_t dimension) {
-  const int is_wide = kernels->isa == CK_AVX512 || kernels->isa == CK_AVX512_VBMI;
+  const int is_wide = kernels->isa == CK_AVX512 || kernels->isa == CK_AVX512_VNNI || kernels->isa == CK_AVX512_VBMI;
   return is_wide && dimension >= 8 ? 8192 : 4096;
 }
 
