@@ -4,20 +4,9 @@
 #include "x86_avx2_products.h"
 #include "x86_avx2_tiles.h"
 
-/// Whether a run of fine columns ends with the block before `end`.
-static inline int ends_fine_run(const ck_vq_planes *m, size_t end) {
-  return end % (CK_FINE_RUN / 8) == 0 || end >= m->fine_columns / 8;
-}
-
-/// Adds what a run of fine columns gave, rounded, to the sum of the coarse ones.
-PLANES_INLINE void end_fine_run(__m256i *sum, __m256i *fine) {
-  *sum = _mm256_add_epi32(*sum, _mm256_srai_epi32(_mm256_add_epi32(*fine, _mm256_set1_epi32(64)), 7));
-  *fine = _mm256_setzero_si256();
-}
-
 /// The sums of the four rows.
-PLANES_INLINE __m128 row_sums(__m256i lanes) {
-  const __m256i pairs = _mm256_add_epi32(lanes, _mm256_srli_epi64(lanes, 32));
+PLANES_INLINE __m128 row_sums(__m256i lanes, __m256i bias) {
+  const __m256i pairs = _mm256_sub_epi32(_mm256_add_epi32(lanes, _mm256_srli_epi64(lanes, 32)), bias);
   const __m256i places = _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6);
   return _mm_cvtepi32_ps(_mm256_castsi256_si128(_mm256_permutevar8x32_epi32(pairs, places)));
 }
@@ -28,7 +17,7 @@ PLANES_INLINE void add_outputs(
   const __m128 unit = _mm_set1_ps(m->scale * x->scale);
   for (size_t e = 0; e < elements; e++) {
     float values[ROWS];
-    _mm_storeu_ps(values, _mm_mul_ps(row_sums(sums[e]), unit));
+    _mm_storeu_ps(values, _mm_mul_ps(row_sums(sums[e], whole_bias(x)), unit));
     for (size_t i = 0; i < rows; i++) y[i * m->vector_length + e] += values[i];
   }
 }
@@ -81,14 +70,14 @@ typedef struct { __m256i of[ELEMENTS]; } element_sums;
 /// Digits of eight columns, and their magnitudes.
 typedef struct { __m256i digits, magnitudes; } eight_digits;
 
-/// Adds products. Of one stage no byte is -128: the digits' signs are changed into theirs, which saves their magnitudes.
+/// Adds products. Without a bias the bytes of one stage, of which none is -128, take the digits' signs, which saves their magnitudes.
 PLANES_INLINE element_sums with_values(
   code_kind rest_kind, int elements, element_sums sums, element_values values, eight_digits x) {
   for (int i = 0; i < elements; i++) {
     const __m256i own = values.of[i];
-    sums.of[i] = rest_kind == NO_CODES
-      ? with_products(sums.of[i], x.magnitudes, _mm256_sign_epi8(own, x.digits))
-      : with_products(sums.of[i], _mm256_abs_epi8(own), _mm256_sign_epi8(x.digits, own));
+    if (BYTE_BIAS) sums.of[i] = with_products(sums.of[i], own, x.digits);
+    else if (rest_kind == NO_CODES) sums.of[i] = with_products(sums.of[i], x.magnitudes, _mm256_sign_epi8(own, x.digits));
+    else sums.of[i] = with_products(sums.of[i], _mm256_abs_epi8(own), _mm256_sign_epi8(x.digits, own));
   }
   return sums;
 }
@@ -108,30 +97,32 @@ typedef struct {
   size_t first, blocks, fine_blocks;
   const ck_split_activation *x;
   const digit_magnitudes *magnitudes;
-  const uint16_t *large, *large_end, *fine_end;
+  large_range large, fine_large;
+  __m256i fine_bias;
 } code_chunk;
 
-/// The products of elements of the first `blocks` blocks of a chunk's codes, with high digits in the blocks up to `large_end`.
+/// The products of elements of the first `blocks` blocks of a chunk's codes, with high digits in some of them.
 PLANES_INLINE element_sums element_products(
   int main_parts, code_kind rest_kind, int elements, const uint8_t *main_table, const int8_t *rest_table, const code_chunk *own, size_t blocks,
-  const uint16_t *large_end) {
+  large_range large) {
   element_tables tables[ELEMENTS];
   element_sums sums, more;
   for (int i = 0; i < elements; i++) {
-    main_entries(main_parts, main_table + 256 * i, tables[i].main);
+    if (BYTE_BIAS) load_entries(main_parts, main_table + 256 * i, _mm_setzero_si128(), tables[i].main);
+    else main_entries(main_parts, main_table + 256 * i, tables[i].main);
     if (rest_kind != NO_CODES) rest_entries(small_parts(rest_kind), rest_table + 256 * i, tables[i].rest);
     sums.of[i] = more.of[i] = _mm256_setzero_si256();
   }
   const int8_t *low = own->x->low + 8 * own->first;
   for (size_t b = 0; b < blocks; b++) {
     eight_digits x = {eight_columns(low + 8 * b), _mm256_setzero_si256()};
-    if (rest_kind == NO_CODES) x.magnitudes = eight_columns(own->magnitudes->of + 8 * b);
+    if (rest_kind == NO_CODES && !BYTE_BIAS) x.magnitudes = eight_columns(own->magnitudes->of + 8 * b);
     const element_values values = values_of(main_parts, rest_kind, elements, tables, own->main, own->rest, 32 * b);
     sums = with_values(rest_kind, elements, sums, values, x);
   }
-  for (const uint16_t *large = own->large; large < large_end; large++) {
-    const int8_t *high = own->x->high + 64 * (size_t)*large;
-    const size_t from = 8 * (size_t)*large - own->first;
+  for (; large.from < large.end; large.from++) {
+    const int8_t *high = own->x->high + 64 * (size_t)*large.from;
+    const size_t from = 8 * (size_t)*large.from - own->first;
     for (size_t b = 0; b < 8 && from + b < blocks; b++) {
       int64_t eight;
       memcpy(&eight, high + 8 * b, sizeof eight);
@@ -146,20 +137,19 @@ PLANES_INLINE element_sums element_products(
   return sums;
 }
 
-/// Adds the products of elements from `e` on: coarse ones, and those of a run of fine columns, which ends with this chunk if `ends_run`.
+/// Adds the products of elements from `e` on: coarse ones, and those of a run of fine columns, rounded.
 PLANES_INLINE void add_elements(
-  int main_parts, code_kind rest_kind, int elements, const ck_vq_planes *m, size_t e, const code_chunk *own, int ends_run, __m256i *coarse,
-  __m256i *fine) {
+  int main_parts, code_kind rest_kind, int elements, const ck_vq_planes *m, size_t e, const code_chunk *own, __m256i *sums) {
   const int8_t *rest_table = rest_kind == NO_CODES ? NULL : m->residual + 256 * e;
   const element_sums added = element_products(
-    main_parts, rest_kind, elements, m->main + 256 * e, rest_table, own, own->blocks, own->large_end);
-  for (int i = 0; i < elements; i++) coarse[i] = _mm256_add_epi32(coarse[i], added.of[i]);
+    main_parts, rest_kind, elements, m->main + 256 * e, rest_table, own, own->blocks, own->large);
+  for (int i = 0; i < elements; i++) sums[i] = _mm256_add_epi32(sums[i], added.of[i]);
   if (rest_kind == NO_CODES || own->fine_blocks == 0) return;
   const element_sums more = element_products(
-    main_parts, rest_kind, elements, m->fine_main + 256 * e, m->fine_residual + 256 * e, own, own->fine_blocks, own->fine_end);
+    main_parts, rest_kind, elements, m->fine_main + 256 * e, m->fine_residual + 256 * e, own, own->fine_blocks, own->fine_large);
   for (int i = 0; i < elements; i++) {
-    fine[i] = _mm256_add_epi32(fine[i], more.of[i]);
-    if (ends_run) end_fine_run(coarse + i, fine + i);
+    const __m256i fine = _mm256_sub_epi32(more.of[i], own->fine_bias);
+    sums[i] = _mm256_add_epi32(sums[i], _mm256_srai_epi32(_mm256_add_epi32(fine, _mm256_set1_epi32(64)), 7));
   }
 }
 
@@ -171,7 +161,7 @@ PLANES_INLINE void band_alone(
   const band_layout layout = layout_of(m);
   stage_codes main, rest;
   digit_magnitudes magnitudes;
-  __m256i sums[2][2][PASS];
+  __m256i sums[2][PASS];
   memset(sums, 0, sizeof sums);
   const uint16_t *large = x->large_blocks;
   const size_t blocks = m->columns / 8;
@@ -180,27 +170,27 @@ PLANES_INLINE void band_alone(
   for (size_t b = 0; b < blocks; b += CHUNK_BLOCKS) {
     const size_t count = blocks - b < CHUNK_BLOCKS ? blocks - b : CHUNK_BLOCKS, end = b + count;
     const size_t fine = rest_kind == NO_CODES ? 0 : fine_blocks(m, b, count);
-    const code_chunk own = {
-      &main, &rest, b, count, fine, x, &magnitudes, large, large_before(x, large, end), large_before(x, large, b + fine)};
-    const int ends_run = ends_fine_run(m, b + fine);
-    if (rest_kind == NO_CODES) fill_magnitudes(x->low + 8 * b, 8 * count, &magnitudes);
+    code_chunk own = {
+      &main, &rest, b, count, fine, x, &magnitudes, {large, large_before(x, large, end)}, {large, large_before(x, large, b + fine)},
+      _mm256_setzero_si256()};
+    if (fine > 0) own.fine_bias = bias_of(x, b, fine, own.fine_large);
+    if (rest_kind == NO_CODES && !BYTE_BIAS) fill_magnitudes(x->low + 8 * b, 8 * count, &magnitudes);
     for (size_t h = 0; h < halves; h++) {
       read_codes(SMALL_CODES, stored ? main_parts : 1, &layout, band, h, b, end, &main);
       if (rest_kind != NO_CODES) read_codes(rest_kind, stored ? small_parts(rest_kind) : 1, &layout, band, h, b, end, &rest);
-      __m256i *coarse = sums[h][0], *finer = sums[h][1];
       size_t i = 0;
       for (; together == 4 && i + 4 <= elements; i += 4) {
-        add_elements(main_parts, rest_kind, 4, m, e + i, &own, ends_run, coarse + i, finer + i);
+        add_elements(main_parts, rest_kind, 4, m, e + i, &own, sums[h] + i);
       }
       for (; together >= 2 && i + 2 <= elements; i += 2) {
-        add_elements(main_parts, rest_kind, 2, m, e + i, &own, ends_run, coarse + i, finer + i);
+        add_elements(main_parts, rest_kind, 2, m, e + i, &own, sums[h] + i);
       }
-      for (; i < elements; i++) add_elements(main_parts, rest_kind, 1, m, e + i, &own, ends_run, coarse + i, finer + i);
+      for (; i < elements; i++) add_elements(main_parts, rest_kind, 1, m, e + i, &own, sums[h] + i);
     }
-    large = own.large_end;
+    large = own.large.end;
   }
-  add_outputs(m, x, sums[0][0], rows < ROWS ? rows : ROWS, elements, y + e);
-  if (halves > 1) add_outputs(m, x, sums[1][0], rows - ROWS, elements, y + ROWS * m->vector_length + e);
+  add_outputs(m, x, sums[0], rows < ROWS ? rows : ROWS, elements, y + e);
+  if (halves > 1) add_outputs(m, x, sums[1], rows - ROWS, elements, y + ROWS * m->vector_length + e);
 }
 
 #define ROWS_ALONE(parts, kind) \

@@ -37,9 +37,6 @@ PLANES_INLINE group_lanes low_products(int tokens, const int8_t *values, size_t 
   return sums;
 }
 
-/// Large blocks of an activation among some columns.
-typedef struct { const uint16_t *from, *end; } large_range;
-
 /// Adds the products of high digits, in the `blocks` blocks of a tile from block `first` of the matrix on.
 PLANES_INLINE band_lanes with_high(
   band_lanes low, const int8_t *values, size_t first, size_t blocks, const ck_split_activation *x, large_range large) {
@@ -78,19 +75,6 @@ typedef struct {
   __m256i fine_bias[GROUP];
 } token_group;
 
-/// What `BYTE_BIAS` adds in `blocks` blocks from block `first` on.
-PLANES_INLINE __m256i bias_of(const ck_split_activation *x, size_t first, size_t blocks, large_range large) {
-  __m256i low = _mm256_setzero_si256(), high = low;
-  if (!BYTE_BIAS) return low;
-  const __m256i bias = _mm256_set1_epi8((char)BYTE_BIAS);
-  for (size_t b = 0; b < blocks; b++) low = with_products(low, bias, eight_columns(x->low + 8 * (first + b)));
-  for (; large.from < large.end; large.from++) {
-    const size_t from = 8 * (size_t)*large.from;
-    for (size_t b = from; b < from + 8 && b < first + blocks; b++) high = with_products(high, bias, eight_columns(x->high + 8 * b));
-  }
-  return _mm256_add_epi32(low, _mm256_slli_epi32(high, 8));
-}
-
 /// Adds the products of a tile of `blocks` blocks, from block `first` of the matrix on, to element `i` of all sums.
 PLANES_INLINE void add_tile(
   int tokens, const band_tile *tile, size_t first, size_t blocks, const token_group *group, size_t t, int is_fine, size_t i,
@@ -126,8 +110,7 @@ PLANES_INLINE void add_half(float *y, __m128 values) { _mm_storeu_ps(y, _mm_add_
 PLANES_INLINE void add_band(
   const ck_vq_planes *m, const ck_split_activation *x, const __m256i *sums, size_t rows, size_t elements, float *y) {
   const __m256 unit = _mm256_set1_ps(m->scale * x->scale);
-  // Sums that are larger on the way come back.
-  const __m256i bias = _mm256_set1_epi32((int)(BYTE_BIAS * ((uint32_t)x->sum_low + 256 * (uint32_t)x->sum_high)));
+  const __m256i bias = whole_bias(x);
   __m256 values[PASS];
   for (size_t e = 0; e < PASS; e++) {
     const __m256i own = e < elements ? _mm256_sub_epi32(sums[e], bias) : bias;
