@@ -189,7 +189,7 @@ PLANES_TARGET static void planes_of_group(
 }
 
 /// From so many activations on, entries of larger codebooks are looked up for all of them together.
-enum { LEAST_FOR_ENTRIES = 6 };
+enum { LEAST_FOR_ENTRIES = BYTE_BIAS ? 6 : 12 };
 
 void PLANES_NAME(vq_planes_many)(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens, ck_token_lanes lanes,
