@@ -90,24 +90,25 @@ void ck_neon_split_activation(const float *x, size_t n, float large_value, ck_sp
   name_eights(split);
 }
 
-float ck_neon_byte_row(const float *values, size_t blocks, uint8_t *bytes) {
+/// Eight values times `inverse` as bytes, biased by 128.
+NEON_INLINE uint8x8_t eight_bytes(const float *values, float inverse) {
+  int16x4_t integers[2];
+  for (size_t k = 0; k < 2; k++) {
+    const float32x4_t value = vmulq_n_f32(vld1q_f32(values + 4 * k), inverse);
+    const float32x4_t bounded = vmaxq_f32(vdupq_n_f32(-127), vminq_f32(vdupq_n_f32(127), value));
+    integers[k] = vmovn_s32(vcvtnq_s32_f32(bounded));
+  }
+  return veor_u8(vreinterpret_u8_s8(vmovn_s16(vcombine_s16(integers[0], integers[1]))), vdup_n_u8(128));
+}
+
+float ck_neon_byte_row(const float *values, size_t eights, uint8_t *bytes) {
   float32x4_t peaks = vdupq_n_f32(0);
   // A maximum with what is no number is none.
-  for (size_t c = 0; c < 64 * blocks; c += 4) peaks = vmaxq_f32(peaks, vabsq_f32(vld1q_f32(values + c)));
+  for (size_t c = 0; c < 8 * eights; c += 4) peaks = vmaxq_f32(peaks, vabsq_f32(vld1q_f32(values + c)));
   const float largest = vmaxvq_f32(peaks);
-  if (!(largest < INFINITY)) return ck_portable_byte_row(values, blocks, bytes);
+  if (!(largest < INFINITY)) return ck_portable_byte_row(values, eights, bytes);
   const float scale = largest / 127, inverse = scale > 1e-37f ? 1 / scale : 0;
-  const float32x4_t top = vdupq_n_f32(127), bottom = vdupq_n_f32(-127);
-  for (size_t c = 0; c < 64 * blocks; c += 16) {
-    int32x4_t integers[4];
-    for (size_t k = 0; k < 4; k++) {
-      const float32x4_t value = vmulq_n_f32(vld1q_f32(values + c + 4 * k), inverse);
-      integers[k] = vcvtnq_s32_f32(vmaxq_f32(bottom, vminq_f32(top, value)));
-    }
-    const uint8x16_t own = veorq_u8(vreinterpretq_u8_s8(as_bytes(integers)), vdupq_n_u8(128));
-    vst1_u8(bytes + 8 * c, vget_low_u8(own));
-    vst1_u8(bytes + 8 * c + 64, vget_high_u8(own));
-  }
+  for (size_t i = 0; i < eights; i++) vst1_u8(bytes + 64 * i, eight_bytes(values + 8 * i, inverse));
   return scale;
 }
 

@@ -6,7 +6,7 @@
 #include "ckernels.h"
 
 void ck_neon_split_activation(const float *x, size_t n, float large_value, ck_split_activation *split);
-float ck_neon_byte_row(const float *values, size_t blocks, uint8_t *bytes);
+float ck_neon_byte_row(const float *values, size_t eights, uint8_t *bytes);
 void ck_neon_token_lanes(const float *x, size_t x_stride, size_t tokens, size_t n, float *lanes);
 void ck_neon_gather_lanes(
   const float *x, const uint32_t *columns, const float *factors, size_t n, float *y, float *rows, size_t row_stride);

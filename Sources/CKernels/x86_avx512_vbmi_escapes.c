@@ -38,17 +38,6 @@ VBMI void ck_vbmi_add_escapes(
   }
 }
 
-/// Activations whose values stay in the first-level cache while the escapes of all rows are gone through.
-enum { ESCAPE_TOKENS = 4 };
-
-VBMI_INLINE void escapes_of_four_tokens(
-  int elements, const ck_escapes *escapes, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, float *y,
-  size_t y_stride) {
-  const float *values[ESCAPE_TOKENS];
-  for (size_t t = 0; t < ESCAPE_TOKENS; t++) values[t] = x[t * x_stride].values;
-  add_escapes_of_several(elements, ESCAPE_TOKENS, escapes, first, last, values, y, y_stride);
-}
-
 /// Turns quarters of 4 x 4 floats in place: element `e` of the activations of all lanes, from four elements of each activation,
 /// where register `j` has those of activations `j`, `4 + j`, `8 + j` and `12 + j`; and back.
 VBMI_INLINE void transpose_quarters(__m512 *a) {
@@ -153,14 +142,7 @@ VBMI void ck_vbmi_add_escapes_many(
     const float *own = lanes.values + t / 16 * lanes.stride;
     add_escapes_of_16(escapes, vector_length, first, last, own, y + t * y_stride, y_stride);
   }
-  for (; t + ESCAPE_TOKENS <= tokens; t += ESCAPE_TOKENS) {
-    const ck_split_activation *own = x + t * x_stride;
-    float *target = y + t * y_stride;
-    if (vector_length == 8) escapes_of_four_tokens(8, escapes, first, last, own, x_stride, target, y_stride);
-    else if (vector_length == 4) escapes_of_four_tokens(4, escapes, first, last, own, x_stride, target, y_stride);
-    else if (vector_length == 3) escapes_of_four_tokens(3, escapes, first, last, own, x_stride, target, y_stride);
-    else break;
-  }
+  t += add_escapes_by_fours(escapes, vector_length, first, last, x + t * x_stride, x_stride, tokens - t, y + t * y_stride, y_stride);
   for (; t < tokens; t++) ck_vbmi_add_escapes(escapes, vector_length, first, last, x[t * x_stride].values, y + t * y_stride);
 }
 

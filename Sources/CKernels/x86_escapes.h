@@ -124,4 +124,29 @@ ESCAPES_INLINE void add_escapes_of_several(
   }
 }
 
+/// Activations whose values stay in the first-level cache while the escapes of all rows are gone through.
+enum { ESCAPE_TOKENS = 4 };
+
+ESCAPES_INLINE void escapes_of_four_tokens(
+  int elements, const ck_escapes *escapes, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, float *y,
+  size_t y_stride) {
+  const float *values[ESCAPE_TOKENS];
+  for (size_t t = 0; t < ESCAPE_TOKENS; t++) values[t] = x[t * x_stride].values;
+  add_escapes_of_several(elements, ESCAPE_TOKENS, escapes, first, last, values, y, y_stride);
+}
+
+/// The escapes of whole fours of `tokens` activations, where vectors have a length for which there is such a function. Returns how many activations.
+ESCAPES_INLINE size_t add_escapes_by_fours(
+  const ck_escapes *escapes, size_t vector_length, size_t first, size_t last, const ck_split_activation *x, size_t x_stride,
+  size_t tokens, float *y, size_t y_stride) {
+  size_t t = 0;
+  for (; t + ESCAPE_TOKENS <= tokens; t += ESCAPE_TOKENS, x += ESCAPE_TOKENS * x_stride, y += ESCAPE_TOKENS * y_stride) {
+    if (vector_length == 8) escapes_of_four_tokens(8, escapes, first, last, x, x_stride, y, y_stride);
+    else if (vector_length == 4) escapes_of_four_tokens(4, escapes, first, last, x, x_stride, y, y_stride);
+    else if (vector_length == 3) escapes_of_four_tokens(3, escapes, first, last, x, x_stride, y, y_stride);
+    else break;
+  }
+  return t;
+}
+
 #endif
