@@ -137,8 +137,9 @@ AVX2 float ck_avx2_byte_row(const float *values, size_t eights, uint8_t *bytes) 
 /// back.
 enum { STRIP = 512 };
 
-/// The widest matrix; wider ones than any model's are left to the portable kernel.
-enum { WIDEST = 16384 };
+/// The widest matrix: 16384 columns with the second bytes of a 32nd of them, in whole strips. Wider ones than any model's are left to the portable
+/// kernel.
+enum { WIDEST = 16384 + 1024 };
 
 /// An activation's digits joined, and their sums times 128 in every strip.
 typedef struct {
