@@ -539,7 +539,7 @@ static void columns(const ck_kernels *p, const ck_kernels *k, size_t length, int
 int main(int argc, char **argv) {
   static const char *const names[] = {"portable", "avx2", "avx512", "neon", "avx512vbmi", "neondotprod", "avxvnni", "avx512vnni"};
   int isa = -1;
-  for (int i = 0; argc == 2 && i < 8; i++) {
+  for (int i = 0; argc == 2 && i < (int)(sizeof names / sizeof *names); i++) {
     if (strcmp(argv[1], names[i]) == 0) isa = i;
   }
   const ck_kernels *p = ck_kernels_for(CK_PORTABLE);

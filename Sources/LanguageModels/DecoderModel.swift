@@ -40,9 +40,11 @@ public struct DecoderModel: CausalLanguageModel {
     var blocks = try configuration.blocks.indices.map { try loader.block($0, configuration) }
     loader.census = nil
     if let allowed = options.allowedMemory {
-      // A head held as bytes is half of what is stored.
       let isBytes = options.usesByteHead(isQuantized: settings != nil) && ck_active().pointee.prefers_byte_matrix != 0
-      let head = embedding.shape.elementCount * (isBytes ? 1 : embedding.dtype.byteCount)
+      let head =
+        isBytes
+        ? ByteLinear.byteCount(rows: embedding.shape[0], columns: embedding.shape[1])
+        : embedding.shape.elementCount * embedding.dtype.byteCount
       loader.placement = WeightPlacement(
         census.entries, head: head, allowed: allowed, readsAhead: options.readsAhead)
       if loader.placement != nil {

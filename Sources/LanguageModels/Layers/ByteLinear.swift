@@ -35,9 +35,12 @@ final class ByteLinear: Linear, @unchecked Sendable {
 
   /// Whether this machine multiplies faster in this form, which has at most 65536 columns with those of second bytes.
   static func isFaster(for dense: DenseLinear) -> Bool {
-    ck_active().pointee.prefers_byte_matrix != 0 && dense.inFeatures / 32 * 33 < 1 << 16
+    ck_active().pointee.prefers_byte_matrix != 0 && 8 * FineColumns.eights(of: dense.inFeatures) <= 1 << 16
       && dense.inFeatures * dense.outFeatures >= leastWeights
   }
+
+  /// Bytes that a matrix of this shape takes in this form.
+  static func byteCount(rows: Int, columns: Int) -> Int { rows * (8 * FineColumns.eights(of: columns) + 4) }
 
   var inFeatures: Int { dense.inFeatures }
   var outFeatures: Int { dense.outFeatures }

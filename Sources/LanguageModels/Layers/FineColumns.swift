@@ -17,8 +17,8 @@ struct FineColumns {
   /// Those with a second byte.
   private let places: [Int]
 
-  /// Columns with second bytes, in whole eights.
-  var eights: Int { (columns + places.count + 7) / 8 }
+  /// Columns with those of second bytes, in whole eights.
+  var eights: Int { Self.eights(of: columns) }
   /// The same in the blocks of 64 that activations have.
   var blocks: Int { (eights + 7) / 8 }
 
@@ -29,6 +29,9 @@ struct FineColumns {
     let order = energies.indices.sorted { (energies[$0], $1) > (energies[$1], $0) }
     places = order.prefix(Self.count(of: columns)).sorted()
   }
+
+  /// The same of a matrix of so many columns.
+  static func eights(of columns: Int) -> Int { (columns + count(of: columns) + 7) / 8 }
 
   private static func count(of columns: Int) -> Int { min(columns, max(8, columns / 32 / 8 * 8)) }
 
