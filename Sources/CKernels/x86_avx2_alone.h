@@ -42,7 +42,7 @@ PLANES_INLINE int stores_indices(int main_parts, code_kind rest_kind) {
   return rest_kind == NO_CODES ? main_parts > 1 : elements_together(main_parts, rest_kind) == 1;
 }
 
-/// Bytes with a sign of 32 codes, both stages together, of some elements.
+/// Bytes of 32 codes, both stages together, of some elements: with a sign, or with `BYTE_BIAS`.
 typedef struct { __m256i of[ELEMENTS]; } element_values;
 
 PLANES_INLINE element_values values_of(
