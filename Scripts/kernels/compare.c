@@ -537,7 +537,7 @@ static void columns(const ck_kernels *p, const ck_kernels *k, size_t length, int
 }
 
 int main(int argc, char **argv) {
-  static const char *const names[] = {"portable", "avx2", "avx512", "neon", "avx512vbmi", "neondotprod", "avxvnni", "avx512vnni"};
+  static const char *const names[] = {"portable", "avx2", "avx512", "neon", "avx512vbmi", "neondotprod", "avxvnni", "avx512vnni", "amx"};
   int isa = -1;
   for (int i = 0; argc == 2 && i < (int)(sizeof names / sizeof *names); i++) {
     if (strcmp(argv[1], names[i]) == 0) isa = i;
@@ -545,7 +545,7 @@ int main(int argc, char **argv) {
   const ck_kernels *p = ck_kernels_for(CK_PORTABLE);
   const ck_kernels *k = isa < 0 ? NULL : ck_kernels_for((ck_isa)isa);
   if (!p || !k) {
-    fprintf(stderr, "usage: compare avx2|avxvnni|avx512|avx512vnni|avx512vbmi|neon|neondotprod (one this machine can run)\n");
+    fprintf(stderr, "usage: compare avx2|avxvnni|avx512|avx512vnni|avx512vbmi|amx|neon|neondotprod (one this machine can run)\n");
     return 2;
   }
   for (int storage = CK_F16; storage <= CK_BF16; storage++) {

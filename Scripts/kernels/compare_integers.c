@@ -1,4 +1,4 @@
-// Compares the integer products of one instruction set with the portable ones:  compare_integers avx2|avxvnni|avx512|avx512vnni|avx512vbmi|neon
+// Compares the integer products of one instruction set with the portable ones:  compare_integers avx2|avxvnni|avx512|avx512vnni|avx512vbmi|amx|neon
 //
 // Random sizes: every kind of planes, packed codes of large codebooks, dense bytes; one activation, a few, a prompt with and without its
 // values in lanes; escapes; activations with large values. Buffers are exactly as long as the header says, so that a sanitizer
@@ -145,9 +145,11 @@ static void planes(const ck_kernels *p, const ck_kernels *k, size_t round) {
     .residual_count = (uint32_t)rest, .main = tables[0], .scale = 0.01f, .escapes = escapes};
   if (rest) {
     m.residual = (const int8_t *)tables[1];
+    m.fine_residual = (const int8_t *)tables[3];
+  }
+  if (rest || k->refines_one_stage) {
     m.fine_columns = 32 * below(2 * blocks + 1);
     m.fine_main = tables[2];
-    m.fine_residual = (const int8_t *)tables[3];
   }
   activations x = make_activations(k, tokens, columns - below(64), blocks, CK_LARGE_VALUE);
   // Escapes read whole rows of values.
@@ -208,7 +210,8 @@ static void large_codebooks(const ck_kernels *p, const ck_kernels *k) {
 }
 
 static void dense_bytes(const ck_kernels *p, const ck_kernels *k) {
-  const size_t eights = 1 + below(96), blocks = (eights + 7) / 8, rows = 1 + below(50), tokens = 1 + below(9);
+  const size_t eights = 1 + below(96), blocks = (eights + 7) / 8, rows = 1 + below(50);
+  const size_t tokens = 1 + below(below(4) ? 9 : 70);
   uint8_t *bytes = room(64 * ((rows + CK_BAND_ROWS - 1) / CK_BAND_ROWS) * eights);
   float *scales = room(rows * sizeof(float)), *weights = values_for(8 * rows * eights);
   for (size_t r = 0; r < rows; r++) {
@@ -243,14 +246,14 @@ static void lanes(const ck_kernels *p, const ck_kernels *k) {
 }
 
 int main(int argc, char **argv) {
-  static const char *const names[] = {"portable", "avx2", "avx512", "neon", "avx512vbmi", "neondotprod", "avxvnni", "avx512vnni"};
+  static const char *const names[] = {"portable", "avx2", "avx512", "neon", "avx512vbmi", "neondotprod", "avxvnni", "avx512vnni", "amx"};
   int isa = -1;
   for (int i = 0; argc == 2 && i < (int)(sizeof names / sizeof *names); i++) {
     if (strcmp(argv[1], names[i]) == 0) isa = i;
   }
   const ck_kernels *p = ck_kernels_for(CK_PORTABLE), *k = isa < 0 ? NULL : ck_kernels_for((ck_isa)isa);
   if (!p || !k) {
-    fprintf(stderr, "usage: compare_integers avx2|avxvnni|avx512|avx512vnni|avx512vbmi|neon|neondotprod (one this machine can run)\n");
+    fprintf(stderr, "usage: compare_integers avx2|avxvnni|avx512|avx512vnni|avx512vbmi|amx|neon|neondotprod (one this machine can run)\n");
     return 2;
   }
   for (size_t round = 0; round < 400; round++) {

@@ -30,6 +30,7 @@ const ck_kernels *ck_kernels_for(ck_isa isa) {
       return ck_kernels_for(CK_AVX512_VNNI) && __builtin_cpu_supports("avx512vbmi")
         ? ck_avx512_vbmi_table()
         : NULL;
+    case CK_AMX: return ck_kernels_for(CK_AVX512_VBMI) ? ck_amx_table() : NULL;
 #endif
     default: return NULL;
   }
@@ -38,7 +39,7 @@ const ck_kernels *ck_kernels_for(ck_isa isa) {
 /// The best table that the environment variable VPTQ_ISA allows; a name that no table has on this machine allows all.
 static const ck_kernels *choose(void) {
   static const ck_isa order[] = {
-    CK_AVX512_VBMI, CK_AVX512_VNNI, CK_AVX512, CK_AVX_VNNI, CK_AVX2, CK_NEON_DOTPROD, CK_NEON, CK_PORTABLE};
+    CK_AMX, CK_AVX512_VBMI, CK_AVX512_VNNI, CK_AVX512, CK_AVX_VNNI, CK_AVX2, CK_NEON_DOTPROD, CK_NEON, CK_PORTABLE};
   const char *limit = getenv("VPTQ_ISA");
   int allowed = 1;
   for (size_t i = 0; limit && i < sizeof order / sizeof *order; i++) {

@@ -299,7 +299,7 @@ void ck_portable_planes_sums(
         const size_t k = e * 256 + main_code(m, n, c), r = e * 256 + (m->residual ? residual_code(m, n, c) : 0);
         sum += whole * both_stages(m->main[k], m->residual ? m->residual[r] : 0);
         if (c >= m->fine_columns) continue;
-        fine[c / 4 % 2] += whole * both_stages(m->fine_main[k], m->fine_residual[r]);
+        fine[c / 4 % 2] += whole * both_stages(m->fine_main[k], m->residual ? m->fine_residual[r] : 0);
         if ((c + 1) % CK_FINE_RUN == 0 || c + 1 == m->fine_columns) sum += end_fine_run(fine);
       }
       y[(n - first) * m->vector_length + e] += m->scale * x->scale * (float)sum;

@@ -21,14 +21,18 @@ static inline float begin_split(
 /// The largest magnitude of block `b` of `n` values.
 typedef float (*block_peak_function)(const float *x, size_t n, size_t b);
 
-/// Names the large blocks, those with a value beyond `limit`; gives the largest magnitude of the others.
+/// Names the large blocks, those with a value beyond `limit`; clears the high digits of the others and gives their largest magnitude.
 static inline __attribute__((always_inline)) float name_large_blocks(
   ck_split_activation *split, const float *x, size_t n, float limit, block_peak_function block_peak) {
   float rest = 0;
   for (size_t b = 0; b < split->blocks; b++) {
     const float peak = block_peak(x, n, b);
-    if (peak > limit) split->large_blocks[split->large++] = (uint16_t)b;
-    else if (peak > rest) rest = peak;
+    if (peak > limit) {
+      split->large_blocks[split->large++] = (uint16_t)b;
+      continue;
+    }
+    memset(split->high + 64 * b, 0, 64);
+    if (peak > rest) rest = peak;
   }
   return rest;
 }

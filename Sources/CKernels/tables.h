@@ -28,6 +28,7 @@ const ck_kernels *ck_avxvnni_table(void);
 const ck_kernels *ck_avx512_table(void);
 const ck_kernels *ck_avx512vnni_table(void);
 const ck_kernels *ck_avx512_vbmi_table(void);
+const ck_kernels *ck_amx_table(void);
 const ck_kernels *ck_neon_table(void);
 const ck_kernels *ck_neon_dotprod_table(void);
 

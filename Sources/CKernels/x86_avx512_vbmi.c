@@ -151,7 +151,7 @@ VBMI_INLINE void element_pass(
   for (size_t n = first; n < last; n += CK_BAND_ROWS) {
     const uint8_t *band = m->codes + n / CK_BAND_ROWS * m->band_stride;
     pass_sums sums;
-    if (rest_kind != NO_RESIDUAL && m->fine_columns > 0) {
+    if (m->fine_columns > 0) {
       pass_tables fine;
       load_tables(kind, rest_kind, elements, m->fine_main, m->fine_residual, e, &fine);
       fine_products(kind, rest_kind, elements, &fine, band, x, m->fine_columns / 32, &sums);
@@ -224,6 +224,7 @@ static void fill_table(void) {
   table.isa = CK_AVX512_VBMI;
   table.name = "avx512vbmi";
   table.byte_vector_length = 16;
+  table.refines_one_stage = 1;
   table.prefers_planes_for_prompts = 1;
   table.prefers_byte_matrix = 1;
   table.split_activation = ck_vbmi_split_activation;

@@ -21,8 +21,12 @@ VBMI_INLINE float name_large(ck_split_activation *split, const float *x, size_t 
     __m512 peaks[4];
     for (size_t k = 0; k < 4; k++) peaks[k] = _mm512_abs_ps(values_from(x, n, 64 * b + 16 * k));
     const __m512 peak = _mm512_max_ps(_mm512_max_ps(peaks[0], peaks[1]), _mm512_max_ps(peaks[2], peaks[3]));
-    if (_mm512_cmp_ps_mask(peak, _mm512_set1_ps(limit), _CMP_GT_OQ)) split->large_blocks[split->large++] = (uint16_t)b;
-    else rest = _mm512_max_ps(rest, peak);
+    if (_mm512_cmp_ps_mask(peak, _mm512_set1_ps(limit), _CMP_GT_OQ)) {
+      split->large_blocks[split->large++] = (uint16_t)b;
+      continue;
+    }
+    _mm512_storeu_si512(split->high + 64 * b, _mm512_setzero_si512());
+    rest = _mm512_max_ps(rest, peak);
   }
   return _mm512_reduce_max_ps(rest);
 }

@@ -6,7 +6,8 @@ public struct RuntimeOptions: Sendable, Equatable {
   public enum HeadForm: String, Sendable, CaseIterable {
     /// As stored.
     case native
-    /// Bytes with a scale for every 64 weights, where this machine has the instructions for it, else as stored.
+    /// Bytes with a scale for every row, and a second byte in the largest columns, where this machine has the instructions for it, else
+    /// as stored.
     case int8
   }
 

@@ -24,8 +24,8 @@ struct CodePlanes: @unchecked Sendable {
   /// codes, centroids that integers cannot say, or a machine whose look-ups of bytes are not faster.
   ///
   /// - Parameters:
-  ///   - isSorted: whether columns are sorted by how much they matter, so that what rounding left of two stages is added in the first
-  ///     sixteenth of them alone, which has 42 % of the energy of the activations of SmolLM2-135M.
+  ///   - isSorted: whether columns are sorted by how much they matter, so that what rounding left is added in the first of them alone: the
+  ///     first sixteenth has 42 % of the energy of the activations of SmolLM2-135M.
   ///   - keepsCodes: whether the second copy of the codes stays; if not, the packed ones must outlive this value.
   init?(
     _ matrix: ck_vq_matrix, rows: Int, main: [Float], residual: [Float]?, vectorLength: Int, isSorted: Bool,
@@ -47,18 +47,31 @@ struct CodePlanes: @unchecked Sendable {
       codes: codes.address(), band_stride: layout.bandBytes, columns: layout.paddedColumns,
       vector_length: UInt32(vectorLength), main_count: UInt32(mainCount), residual_count: UInt32(residualCount),
       main: bytes.main.address(), residual: bytes.residual?.address(), scale: bytes.unit,
-      fine_columns: residual == nil ? 0 : isSorted ? Self.fineColumns(of: layout.paddedColumns) : layout.paddedColumns,
-      fine_main: bytes.fineMain?.address(), fine_residual: bytes.fineResidual?.address(),
+      fine_columns: Self.fineColumns(
+        of: layout.paddedColumns, bits: Double(matrix.code_bits) / Double(vectorLength), hasResidual: residual != nil,
+        isSorted: isSorted, kernels: kernels),
+      fine_main: bytes.fineMain.address(), fine_residual: bytes.fineResidual?.address(),
       escapes: escapes?.view ?? ck_escapes())
     paddedColumns = layout.paddedColumns
-    memory = [bytes.main, bytes.residual as Any, bytes.fineMain as Any, bytes.fineResidual as Any, escapes as Any]
+    memory = [bytes.main, bytes.residual as Any, bytes.fineMain, bytes.fineResidual as Any, escapes as Any]
     // Without them nothing reads the planes before `withCodes()`.
     if keepsCodes { memory.append(codes) }
     self.layout = keepsCodes ? nil : layout
   }
 
-  /// A sixteenth of the columns in whole blocks of 32, one at least.
-  private static func fineColumns(of columns: Int) -> Int { max(32, (columns / 16 + 16) / 32 * 32) }
+  /// From so many bits a weight on, what rounding adds counts beside what quantization lost.
+  private static let refinedBits = 2.5
+
+  /// How many columns have fine bytes, in whole blocks of 32: of two stages a sixteenth, with many bits a weight an eighth, of one stage too where
+  /// that costs little; all of two stages where columns are not sorted.
+  private static func fineColumns(
+    of columns: Int, bits: Double, hasResidual: Bool, isSorted: Bool, kernels: ck_kernels
+  ) -> Int {
+    let isRefined = bits >= refinedBits
+    guard hasResidual || isRefined && isSorted && kernels.refines_one_stage != 0 else { return 0 }
+    guard isSorted else { return columns }
+    return max(32, (columns / (isRefined ? 8 : 16) + 16) / 32 * 32)
+  }
 
   /// The same with its codes in place.
   func withCodes() -> CodePlanes {

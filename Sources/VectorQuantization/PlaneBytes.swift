@@ -5,16 +5,16 @@ import Tensors
 /// A unit for the largest sum of all would be coarse: that is 10 or 20 times the root mean square, but of centroids that few codes name.
 /// Sums that do not fit come back at the other end (what does not fit one stage alone is clamped), and where codes name them the rest is added apart.
 ///
-/// Each stage is off by at most half a unit. What rounding leaves of two stages is kept as bytes of 128ths of a unit, for the columns where
-/// it matters most.
+/// Each stage is off by at most half a unit. What rounding leaves is kept as bytes of 128ths of a unit, for the columns where it matters
+/// most.
 struct PlaneBytes {
   /// What one unit stands for.
   let unit: Float
   /// `[vectorLength, 256]`: biased by 128, and the residual stage's, two's complement.
   let main: Tensor
   let residual: Tensor?
-  /// What rounding left of them, likewise; with two stages alone.
-  let fineMain: Tensor?
+  /// What rounding left of them, likewise.
+  let fineMain: Tensor
   let fineResidual: Tensor?
   /// The entry of each code `main | residual << mainBits` that needs one, and what they add, `[entries, vectorLength]`.
   let entries: [UInt16?]
@@ -34,7 +34,7 @@ struct PlaneBytes {
     func byte(_ sum: Int) -> Int { residual == nil ? max(-127, min(127, sum)) : Int(Int8(truncatingIfNeeded: sum)) }
     self.main = Self.table(residual == nil ? first.integers.map(byte) : first.integers, vectorLength: v, bias: 128)
     self.residual = second.map { Self.table($0.integers, vectorLength: v, bias: 0) }
-    fineMain = second.map { _ in Self.table(first.fineIntegers(unit: unit), vectorLength: v, bias: 128) }
+    fineMain = Self.table(first.fineIntegers(unit: unit), vectorLength: v, bias: 128)
     fineResidual = second.map { Self.table($0.fineIntegers(unit: unit), vectorLength: v, bias: 0) }
     var entries = [UInt16?](repeating: nil, count: usage.count)
     var rest: [Float] = []

@@ -29,7 +29,7 @@ struct CodePlanesTests {
     for shape in Self.shapes {
       withArena { arena in
         let rows = 19
-        let fixture = PlanesFixture(shape, rows: rows, arena)
+        let fixture = PlanesFixture(shape, rows: rows, variant, arena)
         let split = SplitFixture(shape, seed: UInt64(shape.vectorLength * 1000 + shape.mainCount), arena)
         let y = arena.place([Float](repeating: 2, count: rows * shape.vectorLength), offset: 1)
         withUnsafePointer(to: fixture.planes) { planes in
@@ -58,7 +58,7 @@ struct CodePlanesTests {
   func splits(variant: KernelVariant) {
     for shape in Self.shapes where shape.vectorLength % 4 != 1 {
       withArena { arena in
-        let fixture = PlanesFixture(shape, rows: 37, arena)
+        let fixture = PlanesFixture(shape, rows: 37, variant, arena)
         let split = SplitFixture(shape, seed: 5, arena)
         func run(_ ranges: [Range<Int>]) -> [Float] {
           ranges.flatMap { range in
@@ -83,7 +83,7 @@ struct CodePlanesTests {
     for shape in Self.shapes {
       withArena { arena in
         let rows = 21
-        let fixture = PlanesFixture(shape, rows: rows, arena)
+        let fixture = PlanesFixture(shape, rows: rows, variant, arena)
         let fixtures = (0..<41).map { SplitFixture(shape, seed: UInt64(31 * $0 + shape.mainCount), arena) }
         let count = rows * shape.vectorLength
         let alone = fixtures.map { own -> [Float] in
@@ -124,9 +124,18 @@ struct CodePlanesTests {
     _ fixture: PlanesFixture, _ fixtures: ArraySlice<SplitFixture>, _ lanes: ck_token_lanes, count: Int,
     _ variant: KernelVariant, _ arena: Arena
   ) -> [[Float]] {
-    // Two places for each, as where a layer has two parts.
+    // Two places for each, as where a layer has two parts; their digits lie equally far apart.
     var splits = fixtures.flatMap { [$0.split, $0.split] }
     let columns = 64 * fixtures[fixtures.startIndex].split.blocks
+    let digits = arena.place(
+      fixtures.flatMap { own in
+        (0..<columns).map { own.split.low[$0] } + (0..<columns).map { own.split.high[$0] }
+          + [Int8](repeating: 9, count: 64)
+      })
+    for index in splits.indices {
+      splits[index].low = digits + index / 2 * (2 * columns + 64)
+      splits[index].high = splits[index].low + columns
+    }
     if lanes.values != nil, variant.kernels.prefers_planes_for_prompts != 0 {
       // Of whole groups, values are read in lanes alone.
       let none = UnsafePointer(arena.place([Float](repeating: .nan, count: columns), offset: 1))
@@ -278,7 +287,7 @@ private final class SplitFixture {
     for c in 0..<shape.padded {
       split.low[c] = Int8.random(in: -127...127, using: &generator)
       // Most eights have none.
-      split.high[c] = c / 8 % 3 == 1 ? Int8.random(in: -127...127, using: &generator) : 0
+      split.high[c] = large.contains(c / 64) && c / 8 % 3 == 1 ? Int8.random(in: -127...127, using: &generator) : 0
       split.sum_low += Int32(split.low[c])
       if large.contains(c / 64) { split.sum_high += Int32(split.high[c]) }
       magnitudes += abs(Int(split.low[c]) + (large.contains(c / 64) ? 256 * Int(split.high[c]) : 0))
@@ -311,7 +320,7 @@ private struct PlanesFixture {
   private let escapeValues: [Float]
   private let padded: Int
 
-  init(_ shape: CodePlanesTests.Shape, rows: Int, _ arena: Arena) {
+  init(_ shape: CodePlanesTests.Shape, rows: Int, _ variant: KernelVariant, _ arena: Arena) {
     var generator = SeededGenerator(state: UInt64(shape.mainCount * 7 + shape.residualCount))
     padded = shape.padded
     self.rows = rows
@@ -322,10 +331,12 @@ private struct PlanesFixture {
     }
     // What both stages add up to often comes back at the other end.
     // One stage alone has no byte of 0.
-    tables = (0..<(hasResidual ? 4 : 1)).map { _ in
-      generator.bytes(shape.vectorLength * 256).map { hasResidual ? $0 : max(1, $0) }
+    tables = (0..<4).map { index in
+      let bytes = generator.bytes(shape.vectorLength * 256)
+      return hasResidual ? bytes : bytes.map { index % 2 == 0 ? max(1, $0) : 0 }
     }
-    fineFours = hasResidual ? Int.random(in: 0...(2 * shape.blocks), using: &generator) : 0
+    let isRefined = hasResidual || variant.kernels.refines_one_stage != 0 || variant.isa == CK_PORTABLE
+    fineFours = isRefined ? Int.random(in: 0...(2 * shape.blocks), using: &generator) : 0
     let isNibbles = hasResidual && shape.residualCount <= 16
     var bytes: [UInt8] = []
     let bandRows = Int(CK_BAND_ROWS)
@@ -364,7 +375,7 @@ private struct PlanesFixture {
       vector_length: UInt32(shape.vectorLength), main_count: UInt32(shape.mainCount),
       residual_count: UInt32(shape.residualCount), main: arena.place(tables[0]),
       residual: hasResidual ? UnsafePointer(arena.place(tables[1].map { Int8(bitPattern: $0) })) : nil, scale: 0.25,
-      fine_columns: 32 * fineFours, fine_main: hasResidual ? UnsafePointer(arena.place(tables[2])) : nil,
+      fine_columns: 32 * fineFours, fine_main: fineFours > 0 ? UnsafePointer(arena.place(tables[2])) : nil,
       fine_residual: hasResidual ? UnsafePointer(arena.place(tables[3].map { Int8(bitPattern: $0) })) : nil,
       escapes: stored)
   }
@@ -380,7 +391,7 @@ private struct PlanesFixture {
   func value(_ n: Int, _ c: Int, _ e: Int) -> Double {
     let (k, r) = (e * 256 + Int(codes[n * padded + c]), e * 256 + Int(residualCodes[n * padded + c]))
     func both(_ first: Int) -> Double {
-      let byte = tables[first][k] &+ (tables.count > 1 ? tables[first + 1][r] : 0)
+      let byte = tables[first][k] &+ tables[first + 1][r]
       return Double(Int(byte) - 128)
     }
     return 0.25 * both(0) + (c / 32 < fineFours ? 0.25 / 128 * both(2) : 0)

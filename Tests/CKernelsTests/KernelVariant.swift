@@ -7,7 +7,7 @@ struct KernelVariant: Sendable, CustomTestStringConvertible {
 
   /// The portable kernels and all others that this build and machine have.
   static let all: [KernelVariant] = [
-    CK_PORTABLE, CK_AVX2, CK_AVX_VNNI, CK_AVX512, CK_AVX512_VNNI, CK_AVX512_VBMI, CK_NEON, CK_NEON_DOTPROD,
+    CK_PORTABLE, CK_AVX2, CK_AVX_VNNI, CK_AVX512, CK_AVX512_VNNI, CK_AVX512_VBMI, CK_AMX, CK_NEON, CK_NEON_DOTPROD,
   ]
   .filter { ck_kernels_for($0) != nil }
   .map(KernelVariant.init)

@@ -162,7 +162,9 @@ struct ReportCommandTests {
         $0.split(separator: ",", omittingEmptySubsequences: false)
       }
       #expect(csv.count == 9)
-      #expect(csv.allSatisfy { $0.count == 16 })
+      #expect(csv.allSatisfy { $0.count == 17 })
+      #expect(csv[0].last == "instruction_set")
+      #expect(json["instruction_set"]?.stringValue.map { csv[1].last == $0[...] } == true)
       #expect(csv[0].prefix(7).joined(separator: " ") == "model model_bytes bits_per_weight threads test batch context")
       let plain = try Program.run(arguments).output
       #expect(plain.contains("| test | batch | context | tokens | tokens/s | ± | repetitions |"))

@@ -5,7 +5,7 @@ import CKernels
 let benchmarks: @Sendable () -> Void = {
   Benchmark.defaultConfiguration = .init(metrics: [.wallClock, .throughput], maxDuration: .seconds(2))
   for isa in [
-    CK_PORTABLE, CK_AVX2, CK_AVX_VNNI, CK_AVX512, CK_AVX512_VNNI, CK_AVX512_VBMI, CK_NEON, CK_NEON_DOTPROD,
+    CK_PORTABLE, CK_AVX2, CK_AVX_VNNI, CK_AVX512, CK_AVX512_VNNI, CK_AVX512_VBMI, CK_AMX, CK_NEON, CK_NEON_DOTPROD,
   ] {
     guard let table = ck_kernels_for(isa) else { continue }
     let kernels = table.pointee

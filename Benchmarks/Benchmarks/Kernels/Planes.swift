@@ -52,10 +52,14 @@ private final class PlaneMatrices {
     tables = .allocate(capacity: 2 * table)
     for i in 0..<(2 * table) { tables[i] = UInt8(truncatingIfNeeded: (i &* 0x85EB_CA6B) >> 11) }
     let residual = UnsafeRawPointer(tables + table).assumingMemoryBound(to: Int8.self)
+    // As a sorted layer has them.
+    let bits = Double(mainCount.trailingZeroBitCount + (residualCount > 0 ? residualCount.trailingZeroBitCount : 0))
+    let fineColumns =
+      residualCount > 0 ? (bits / Double(vectorLength) < 2.5 ? columns / 16 : columns / 8) : 0
     planes = ck_vq_planes(
       codes: codes, band_stride: stride, columns: columns, vector_length: UInt32(vectorLength),
       main_count: UInt32(mainCount), residual_count: UInt32(residualCount), main: tables,
-      residual: residualCount > 0 ? residual : nil, scale: 0.01, fine_columns: residualCount > 0 ? columns / 16 : 0,
+      residual: residualCount > 0 ? residual : nil, scale: 0.01, fine_columns: fineColumns,
       fine_main: tables, fine_residual: residual, escapes: ck_escapes())
     let tokens = 512
     // Two bytes a value, and the names of large blocks and of eights of columns with high digits.

@@ -26,7 +26,8 @@ typedef enum { CK_F32 = 0, CK_F16 = 1, CK_BF16 = 2, CK_I8 = 3 } ck_storage;
 
 /// Instruction sets.
 typedef enum {
-  CK_PORTABLE = 0, CK_AVX2 = 1, CK_AVX512 = 2, CK_NEON = 3, CK_AVX512_VBMI = 4, CK_NEON_DOTPROD = 5, CK_AVX_VNNI = 6, CK_AVX512_VNNI = 7
+  CK_PORTABLE = 0, CK_AVX2 = 1, CK_AVX512 = 2, CK_NEON = 3, CK_AVX512_VBMI = 4, CK_NEON_DOTPROD = 5, CK_AVX_VNNI = 6, CK_AVX512_VNNI = 7,
+  CK_AMX = 8
 } ck_isa;
 
 /// Asks for `bytes` bytes from `from` on: the processor fetches all their lines at once, where reads that wait for each other would
@@ -96,7 +97,8 @@ typedef struct {
 /// equals `main[e * 256 + k] - 128 + residual[e * 256 + r]` modulo 256; the residual table is NULL without a residual,
 /// and no code then names a byte of 0, which would stand for -128.
 ///
-/// In the first `fine_columns` columns, a multiple of 32, `w` is more by a 128th of what the fine tables give in the same way. Of every
+/// In the first `fine_columns` columns, a multiple of 32, `w` is more by a 128th of what the fine tables give in the same way; without a
+/// residual only where `refines_one_stage` says so, else there are none. Of every
 /// CK_FINE_RUN such columns, the sum of those products with the columns 0 to 3 of all blocks is rounded to a whole integer (halves upwards),
 /// and that with the columns 4 to 7.
 typedef struct {
@@ -120,7 +122,7 @@ typedef struct {
 ///
 /// `x[c] = scale * (256 * high[c] + low[c])` to within half a scale, and a whole one more where a low byte would be -128: none is, so that
 /// the product of two of them with bytes of -128 fits 16 bits. Only blocks named by `large_blocks` (`large` of them,
-/// rising) have a high byte; elsewhere `high` is not read. `sum_low` and `sum_high` are the sums of the bytes. With `is_narrow`,
+/// rising) have a high byte; elsewhere `high` is 0. `sum_low` and `sum_high` are the sums of the bytes. With `is_narrow`,
 /// the magnitudes of all integers add up to less than CK_NARROW_SUM, so that a sum of products with bytes, fine ones too, fits 32 bits.
 /// `values` are the values themselves. `high_eights` (`eights` of them, rising; room for `8 * blocks`) names those eights of columns
 /// whose high bytes are not all 0; without it they are not named, and `vq_planes_many` is not for this activation.
@@ -173,8 +175,9 @@ typedef struct {
 #define CK_TILE_COLUMNS 640
 #define CK_TILE_TOKENS 512
 
-/// Bytes that `vq_planes_many` works in: two tiles of bytes, sums of the outputs of a band, where they start, and what blocks of activations are large.
-enum { CK_PLANES_SCRATCH = 2 * 32 * CK_TILE_COLUMNS + CK_TILE_TOKENS * (2 * 128 + 12) + 64 };
+/// Bytes that `vq_planes_many` works in: looked-up bytes of 16 rows, sums of eight outputs of each, where they start, and what blocks of
+/// activations are large.
+enum { CK_PLANES_SCRATCH = 3 * 32 * CK_TILE_COLUMNS + CK_TILE_TOKENS * (8 * 64 + 8) + 4096 + 64 };
 
 /// The values of several activations with a lane for each of 16: value `c` of activation `t` is `values[t / 16 * stride + 16 * c + t % 16]`.
 typedef struct {
@@ -274,6 +277,8 @@ typedef struct {
   // The largest codebooks, in each stage, for which `vq_planes` is much faster than `vq_gemv` here, so that building planes pays; 0
   // where it never is.
   uint32_t plane_centroids;
+  // Whether fine tables are read for one stage too (portable kernels always do): where it costs little.
+  int refines_one_stage;
   // Whether prompts are multiplied faster by `vq_planes_many` than by tiles.
   int prefers_planes_for_prompts;
   // Whether a dense matrix of bytes is multiplied faster than one of 16-bit numbers here.
@@ -412,7 +417,7 @@ typedef struct {
     double *dscale, double *dshift);
 } ck_kernels;
 
-/// The best table this machine can run (environment variable VPTQ_ISA = portable|avx2|avxvnni|avx512|avx512vnni|avx512vbmi|neon|neondotprod lowers
+/// The best table this machine can run (environment variable VPTQ_ISA = portable|avx2|avxvnni|avx512|avx512vnni|avx512vbmi|amx|neon|neondotprod lowers
 /// it).
 const ck_kernels *ck_active(void);
 
@@ -422,7 +427,8 @@ const ck_kernels *CK_NULLABLE ck_kernels_for(ck_isa isa);
 /// From so many centroids on, a power of two, `search_centroids` finds the nearest one by boxes faster than `nearest_centroid` goes through
 /// all: AVX-512 does that about twice as fast as other instruction sets, and in eight dimensions few boxes can be passed over.
 static inline size_t ck_tree_centroids(const ck_kernels *kernels, size_t dimension) {
-  const int is_wide = kernels->isa == CK_AVX512 || kernels->isa == CK_AVX512_VNNI || kernels->isa == CK_AVX512_VBMI;
+  const int is_wide = kernels->isa == CK_AVX512 || kernels->isa == CK_AVX512_VNNI || kernels->isa == CK_AVX512_VBMI
+    || kernels->isa == CK_AMX;
   return is_wide && dimension >= 8 ? 8192 : 4096;
 }
 

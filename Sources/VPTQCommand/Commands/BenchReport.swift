@@ -1,3 +1,4 @@
+import CKernels
 import Checkpoints
 import Evaluation
 import JSONReader
@@ -8,6 +9,8 @@ struct BenchReport {
   let folder: ModelDirectory
   let bitsPerWeight: Double
   let threads: Int
+  /// The instruction set of the kernels (`VPTQ_ISA`).
+  let instructionSet = String(cString: ck_active().pointee.name)
   let results: [Throughput.Result]
   let time: LoadTime
   let peakMemoryBytes: Int
@@ -31,7 +34,7 @@ struct BenchReport {
   /// Everything that is one number for the whole run.
   private var summary: String {
     "\(folder.path): \(Console.size(folder.fileBytes)), \(Console.fixed(bitsPerWeight, 3)) bits per weight, "
-      + "\(threads) \(threads == 1 ? "thread" : "threads"); loaded in \(seconds(time.load)), "
+      + "\(threads) \(threads == 1 ? "thread" : "threads"), \(instructionSet); loaded in \(seconds(time.load)), "
       + "first token after \(seconds(time.firstToken)), peak memory \(Console.size(peakMemoryBytes))"
   }
 
@@ -56,7 +59,7 @@ struct BenchReport {
       [
         "model", "model_bytes", "bits_per_weight", "threads", "test", "batch", "context", "tokens",
         "mean_tokens_per_second", "stddev", "repetitions", "load_seconds", "load_stddev",
-        "time_to_first_token_seconds", "time_to_first_token_stddev", "peak_memory_bytes",
+        "time_to_first_token_seconds", "time_to_first_token_stddev", "peak_memory_bytes", "instruction_set",
       ]
     ]
       + results.map { r in
@@ -64,7 +67,7 @@ struct BenchReport {
           model, "\(folder.fileBytes)", "\(bitsPerWeight)", "\(threads)", r.test, "\(r.batch)", "\(r.context)",
           "\(r.tokens)", "\(r.tokensPerSecond.mean)", "\(r.tokensPerSecond.standardDeviation)",
           "\(r.tokensPerSecond.count)", "\(time.load.mean)", "\(time.load.standardDeviation)",
-          "\(time.firstToken.mean)", "\(time.firstToken.standardDeviation)", "\(peakMemoryBytes)",
+          "\(time.firstToken.mean)", "\(time.firstToken.standardDeviation)", "\(peakMemoryBytes)", instructionSet,
         ]
       }
   }
@@ -79,6 +82,7 @@ struct BenchReport {
     .object([
       ("model", .string(model)), ("model_bytes", .integer(folder.fileBytes)),
       ("bits_per_weight", .number(bitsPerWeight)), ("threads", .integer(threads)),
+      ("instruction_set", .string(instructionSet)),
       (
         "results",
         .array(
