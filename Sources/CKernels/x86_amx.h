@@ -41,6 +41,12 @@ typedef struct {
 } tile_shapes;
 _Static_assert(sizeof(tile_shapes) == 64, "the instruction reads 64 bytes");
 
+/// GCC takes eight bytes alone for what the instruction reads.
+AMX_INLINE void load_shapes(const tile_shapes *shapes) {
+  __asm__ volatile("" : : "r"(shapes) : "memory");
+  _tile_loadconfig(shapes);
+}
+
 /// Shapes the tiles for groups of `first` and `second` activations, which takes some 300 cycles.
 AMX_INLINE void shape_tiles(size_t first, size_t second) {
   tile_shapes shapes = {.palette = 1};
@@ -50,7 +56,7 @@ AMX_INLINE void shape_tiles(size_t first, size_t second) {
   }
   shapes.rows[SUMS_00] = shapes.rows[SUMS_01] = shapes.rows[DIGITS_0] = (uint8_t)first;
   shapes.rows[SUMS_10] = shapes.rows[SUMS_11] = shapes.rows[DIGITS_1] = (uint8_t)second;
-  _tile_loadconfig(&shapes);
+  load_shapes(&shapes);
 }
 
 /// Up to 32 activations whose digits lie `stride` bytes apart: two groups, the first of 16 if there is a second one.

@@ -65,7 +65,7 @@ AMX_INLINE void shape_digits(const token_groups *groups) {
     shapes.row_bytes[i] = 64;
     shapes.rows[i] = i == WEIGHTS_0 || i == WEIGHTS_1 ? TILE_ROWS : (uint8_t)groups->first;
   }
-  _tile_loadconfig(&shapes);
+  load_shapes(&shapes);
 }
 
 /// Writes 16 outputs, or the first `count` of them, of one activation.
