@@ -158,14 +158,6 @@ static int log2_of(size_t k) {
   return bits;
 }
 
-/// How many columns have fine bytes, as a sorted layer has them: a sixteenth, and from 2.5 bits a weight on an eighth, of one stage too where the
-/// kernels are for it.
-static size_t fine_columns(const ck_kernels *kernels, size_t v, size_t k, size_t r) {
-  const int bits = log2_of(k) + (r ? log2_of(r) : 0), is_refined = 2 * (size_t)bits >= 5 * v;
-  if (!r && !(is_refined && kernels->refines_one_stage)) return 0;
-  return is_refined ? N / 8 : N / 16;
-}
-
 /// A shape, as planes where its codebooks are small enough, else packed.
 static our_item *make_ours(const ck_kernels *kernels, size_t v, size_t k, size_t r) {
   our_item *item = calloc(1, sizeof *item);
@@ -203,7 +195,8 @@ static our_item *make_ours(const ck_kernels *kernels, size_t v, size_t k, size_t
     item->planes[m] = (ck_vq_planes){
       .codes = codes, .band_stride = stride, .columns = N, .vector_length = (uint32_t)v, .main_count = (uint32_t)k,
       .residual_count = (uint32_t)r, .main = tables,
-      .residual = r ? (const int8_t *)tables + 256 * v : NULL, .scale = 0.01f, .fine_columns = fine_columns(kernels, v, k, r),
+      .residual = r ? (const int8_t *)tables + 256 * v : NULL, .scale = 0.01f,
+      .fine_columns = ck_fine_columns(kernels, N, v, (size_t)(log2_of(k) + (r ? log2_of(r) : 0)), r > 0),
       .fine_main = tables, .fine_residual = (const int8_t *)tables + 256 * v, .escapes = own};
   }
   return item;

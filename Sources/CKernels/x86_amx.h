@@ -70,6 +70,11 @@ AMX_INLINE token_groups groups_of(size_t tokens, size_t stride) {
   return (token_groups){first, second < TILE_ROWS ? second : TILE_ROWS, stride};
 }
 
+/// Whether both digits of an activation lie so many bytes after those of another.
+static inline int lies_at(const ck_split_activation *own, const ck_split_activation *other, ptrdiff_t distance) {
+  return own->low - other->low == distance && own->high - other->high == distance;
+}
+
 AMX_INLINE void clear_sums(void) {
   _tile_zero(SUMS_00);
   _tile_zero(SUMS_01);

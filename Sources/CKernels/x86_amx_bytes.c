@@ -58,16 +58,6 @@ AMX_INLINE void add_run(
   }
 }
 
-/// Shapes the tiles for two groups; the tiles of high digits have as many rows as those of low ones, so both groups have those of the first.
-AMX_INLINE void shape_digits(const token_groups *groups) {
-  tile_shapes shapes = {.palette = 1};
-  for (int i = 0; i < 8; i++) {
-    shapes.row_bytes[i] = 64;
-    shapes.rows[i] = i == WEIGHTS_0 || i == WEIGHTS_1 ? TILE_ROWS : (uint8_t)groups->first;
-  }
-  load_shapes(&shapes);
-}
-
 /// Writes 16 outputs, or the first `count` of them, of one activation.
 AMX_INLINE void write_outputs(
   const ck_split_activation *x, __m512i low, __m512i high, const float *scales, size_t count, float *y) {
@@ -116,7 +106,7 @@ AMX_INLINE void rows_products(
 static size_t common_stride(const ck_split_activation *x, size_t tokens) {
   const ptrdiff_t stride = x[1].low - x[0].low;
   for (size_t t = 0; t < tokens; t++) {
-    if (x[t].large < x[t].blocks || x[t].low - x->low != (ptrdiff_t)t * stride || x[t].high - x->high != (ptrdiff_t)t * stride) return 0;
+    if (x[t].large < x[t].blocks || !lies_at(x + t, x, (ptrdiff_t)t * stride)) return 0;
   }
   return stride > 0 ? (size_t)stride : 0;
 }
@@ -132,7 +122,8 @@ AMX void ck_amx_gemv_bytes(
     // Two whole groups, or one group that may not be whole.
     const size_t left = tokens - t, own = left >= PAIR_TOKENS ? PAIR_TOKENS : left > TILE_ROWS ? TILE_ROWS : left;
     const token_groups groups = groups_of(own, stride);
-    shape_digits(&groups);
+    // Both digits of a group, and the sums of both, have as many rows.
+    shape_tiles(groups.first, groups.first);
     for (size_t r = first; r < last; r += TILE_ROWS) {
       rows_products(w, r, last, &groups, x + t, t == 0, y + t * y_stride + (r - first), y_stride);
     }

@@ -110,24 +110,11 @@ typedef void (*look_up_tiles_function)(
     if (both) look_up_tiles(kind, rest_kind, 2, main, residual, bands, first, last, ahead, ahead_bytes, low, high); \
     else look_up_tiles(kind, rest_kind, 1, main, residual, bands, first, last, ahead, ahead_bytes, low, high); \
   }
-#define LOOK_UPS(kind) \
-  LOOK_UP(kind, NO_RESIDUAL) \
-  LOOK_UP(kind, NIBBLES) \
-  LOOK_UP(kind, REST64) \
-  LOOK_UP(kind, REST128) \
-  LOOK_UP(kind, REST256)
-LOOK_UPS(PACKED64)
-LOOK_UPS(BYTES128)
-LOOK_UPS(BYTES256)
+FOR_ALL_KINDS(LOOK_UP)
 
-static look_up_tiles_function look_up_tiles_of(const ck_vq_planes *m) {
-#define NAMES(kind) \
-  {look_up_##kind##_NO_RESIDUAL, look_up_##kind##_NIBBLES, look_up_##kind##_REST64, look_up_##kind##_REST128, \
-   look_up_##kind##_REST256}
-  static const look_up_tiles_function functions[3][5] = {NAMES(PACKED64), NAMES(BYTES128), NAMES(BYTES256)};
-  return functions[m->main_count <= 64 ? PACKED64 : m->main_count <= 128 ? BYTES128 : BYTES256][
-    !m->residual ? NO_RESIDUAL : m->residual_count <= 16 ? NIBBLES : m->residual_count <= 64 ? REST64
-    : m->residual_count <= 128 ? REST128 : REST256];
+AMX static look_up_tiles_function look_up_tiles_of(const ck_vq_planes *m) {
+  static const look_up_tiles_function functions[3][5] = LOOK_UPS_BY_KIND;
+  return functions[main_kind_of(m)][residual_kind_of(m)];
 }
 
 /// Tiles of columns [first, first + count) of which an element is looked up.
@@ -408,8 +395,7 @@ static amx_activations run_of(const ck_split_activation *x, size_t x_stride, siz
   size_t count = 0;
   for (; count < tokens && count < CK_TILE_TOKENS; count++) {
     const ck_split_activation *own = x + count * x_stride;
-    const ptrdiff_t distance = (ptrdiff_t)count * stride;
-    if (!own->is_narrow || own->low - x->low != distance || own->high - x->high != distance) break;
+    if (!own->is_narrow || !lies_at(own, x, (ptrdiff_t)count * stride)) break;
   }
   return (amx_activations){x, x_stride, stride > 0 ? count : 0, stride > 0 ? (size_t)stride : 0};
 }

@@ -41,6 +41,16 @@ VBMI_INLINE residual_kind residual_kind_of(const ck_vq_planes *m) {
   return m->residual_count <= 64 ? REST64 : m->residual_count <= 128 ? REST128 : REST256;
 }
 
+/// `DEFINE(main kind, residual kind)` for all of them.
+#define FOR_ALL_KINDS(DEFINE) FOR_RESIDUAL_KINDS(DEFINE, PACKED64) FOR_RESIDUAL_KINDS(DEFINE, BYTES128) FOR_RESIDUAL_KINDS(DEFINE, BYTES256)
+#define FOR_RESIDUAL_KINDS(DEFINE, kind) \
+  DEFINE(kind, NO_RESIDUAL) DEFINE(kind, NIBBLES) DEFINE(kind, REST64) DEFINE(kind, REST128) DEFINE(kind, REST256)
+
+/// The functions `look_up_KIND_RESIDUAL` in the order of the kinds.
+#define LOOK_UPS_BY_KIND {LOOK_UPS_OF(PACKED64), LOOK_UPS_OF(BYTES128), LOOK_UPS_OF(BYTES256)}
+#define LOOK_UPS_OF(kind) \
+  {look_up_##kind##_NO_RESIDUAL, look_up_##kind##_NIBBLES, look_up_##kind##_REST64, look_up_##kind##_REST128, look_up_##kind##_REST256}
+
 /// One element of every centroid of a codebook, as bytes.
 typedef struct { __m512i part[4]; } byte_table;
 

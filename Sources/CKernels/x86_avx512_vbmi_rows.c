@@ -54,21 +54,10 @@ VBMI_INLINE void look_up_elements(
       if (rest_kind != NO_RESIDUAL) residual += 512; \
     } \
   }
-#define LOOK_UPS(kind) \
-  LOOK_UP(kind, NO_RESIDUAL) \
-  LOOK_UP(kind, NIBBLES) \
-  LOOK_UP(kind, REST64) \
-  LOOK_UP(kind, REST128) \
-  LOOK_UP(kind, REST256)
-LOOK_UPS(PACKED64)
-LOOK_UPS(BYTES128)
-LOOK_UPS(BYTES256)
+FOR_ALL_KINDS(LOOK_UP)
 
 VBMI look_up_function ck_vbmi_look_up(const ck_vq_planes *m) {
-#define NAMES(kind) \
-  {look_up_##kind##_NO_RESIDUAL, look_up_##kind##_NIBBLES, look_up_##kind##_REST64, look_up_##kind##_REST128, \
-   look_up_##kind##_REST256}
-  static const look_up_function functions[3][5] = {NAMES(PACKED64), NAMES(BYTES128), NAMES(BYTES256)};
+  static const look_up_function functions[3][5] = LOOK_UPS_BY_KIND;
   return functions[main_kind_of(m)][residual_kind_of(m)];
 }
 

@@ -25,7 +25,7 @@ struct CodePlanes: @unchecked Sendable {
   ///
   /// - Parameters:
   ///   - isSorted: whether columns are sorted by how much they matter, so that what rounding left is added in the first of them alone: the
-  ///     first sixteenth has 42 % of the energy of the activations of SmolLM2-135M.
+  ///     first sixteenth has 42 % of the energy of the activations of SmolLM2-135M. Unsorted, all columns of two stages have it.
   ///   - keepsCodes: whether the second copy of the codes stays; if not, the packed ones must outlive this value.
   init?(
     _ matrix: ck_vq_matrix, rows: Int, main: [Float], residual: [Float]?, vectorLength: Int, isSorted: Bool,
@@ -43,13 +43,17 @@ struct CodePlanes: @unchecked Sendable {
       main: main, residual: residual, vectorLength: vectorLength, mainBits: Int(matrix.main_bits), usage: usage)
     guard let own = CodeEscapes(bytes, codeBits: matrix.code_bits, vectorLength: vectorLength) else { return nil }
     let escapes = layout.escapes(own, vectorLength: vectorLength)
+    let hasResidual = residual != nil
+    let fineColumns =
+      isSorted
+      ? withUnsafePointer(to: kernels) {
+        ck_fine_columns($0, layout.paddedColumns, vectorLength, Int(matrix.code_bits), hasResidual ? 1 : 0)
+      } : hasResidual ? layout.paddedColumns : 0
     planes = ck_vq_planes(
       codes: codes.address(), band_stride: layout.bandBytes, columns: layout.paddedColumns,
       vector_length: UInt32(vectorLength), main_count: UInt32(mainCount), residual_count: UInt32(residualCount),
       main: bytes.main.address(), residual: bytes.residual?.address(), scale: bytes.unit,
-      fine_columns: Self.fineColumns(
-        of: layout.paddedColumns, bits: Double(matrix.code_bits) / Double(vectorLength), hasResidual: residual != nil,
-        isSorted: isSorted, kernels: kernels),
+      fine_columns: fineColumns,
       fine_main: bytes.fineMain.address(), fine_residual: bytes.fineResidual?.address(),
       escapes: escapes?.view ?? ck_escapes())
     paddedColumns = layout.paddedColumns
@@ -57,20 +61,6 @@ struct CodePlanes: @unchecked Sendable {
     // Without them nothing reads the planes before `withCodes()`.
     if keepsCodes { memory.append(codes) }
     self.layout = keepsCodes ? nil : layout
-  }
-
-  /// From so many bits a weight on, what rounding adds counts beside what quantization lost.
-  private static let refinedBits = 2.5
-
-  /// How many columns have fine bytes, in whole blocks of 32: of two stages a sixteenth, with many bits a weight an eighth, of one stage too where
-  /// that costs little; all of two stages where columns are not sorted.
-  private static func fineColumns(
-    of columns: Int, bits: Double, hasResidual: Bool, isSorted: Bool, kernels: ck_kernels
-  ) -> Int {
-    let isRefined = bits >= refinedBits
-    guard hasResidual || isRefined && isSorted && kernels.refines_one_stage != 0 else { return 0 }
-    guard isSorted else { return columns }
-    return max(32, (columns / (isRefined ? 8 : 16) + 16) / 32 * 32)
   }
 
   /// The same with its codes in place.

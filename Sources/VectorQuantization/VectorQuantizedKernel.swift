@@ -176,13 +176,13 @@ public final class VectorQuantizedKernel: Sendable {
   /// How many vector rows a task owns, in whole bands; a row's result does not depend on it.
   ///
   /// For few tokens two long runs of rows a thread: codes are fetched ahead along a run, and the second run evens out what the first
-  /// took longer. For many, as many as have sums that stay in the cache. Some kernels take two bands together.
+  /// took longer. For many, as many as have sums that stay in the cache, and an even number of bands: some kernels take two together.
   private func rowsPerTask(tokens: Int) -> Int {
     let tasks = (tokens < Self.promptTokens ? 2 : 8) * WorkerPool.shared.threadCount
     let cached = Self.cachedSums / (tokens * vectorLength)
     let bands = (vectorRows + PlaneLayout.bandRows - 1) / PlaneLayout.bandRows
     let own = max(1, min((bands + tasks - 1) / tasks, cached / PlaneLayout.bandRows))
-    return PlaneLayout.bandRows * (own + own % 2)
+    return PlaneLayout.bandRows * (tokens < Self.promptTokens ? own : own + own % 2)
   }
 
   /// About how many bytes of memory a product takes: all of them, and those that stay where the codes are left on disk.

@@ -52,10 +52,10 @@ private final class PlaneMatrices {
     tables = .allocate(capacity: 2 * table)
     for i in 0..<(2 * table) { tables[i] = UInt8(truncatingIfNeeded: (i &* 0x85EB_CA6B) >> 11) }
     let residual = UnsafeRawPointer(tables + table).assumingMemoryBound(to: Int8.self)
-    // As a sorted layer has them.
-    let bits = Double(mainCount.trailingZeroBitCount + (residualCount > 0 ? residualCount.trailingZeroBitCount : 0))
-    let fineColumns =
-      residualCount > 0 ? (bits / Double(vectorLength) < 2.5 ? columns / 16 : columns / 8) : 0
+    let codeBits = mainCount.trailingZeroBitCount + (residualCount > 0 ? residualCount.trailingZeroBitCount : 0)
+    let fineColumns = withUnsafePointer(to: kernels) {
+      ck_fine_columns($0, columns, vectorLength, codeBits, residualCount > 0 ? 1 : 0)
+    }
     planes = ck_vq_planes(
       codes: codes, band_stride: stride, columns: columns, vector_length: UInt32(vectorLength),
       main_count: UInt32(mainCount), residual_count: UInt32(residualCount), main: tables,

@@ -432,6 +432,16 @@ static inline size_t ck_tree_centroids(const ck_kernels *kernels, size_t dimensi
   return is_wide && dimension >= 8 ? 8192 : 4096;
 }
 
+/// How many of `columns` columns, sorted by how much they matter, have fine bytes, in whole blocks of 32: of two stages a sixteenth, or an eighth from
+/// 2.5 bits a weight on, where rounding counts beside what quantization lost; there of one stage too, if that costs little.
+static inline size_t ck_fine_columns(
+  const ck_kernels *kernels, size_t columns, size_t vector_length, size_t code_bits, int has_residual) {
+  const int is_refined = 2 * code_bits >= 5 * vector_length;
+  if (!has_residual && !(is_refined && kernels->refines_one_stage)) return 0;
+  const size_t share = (columns / (is_refined ? 8 : 16) + 16) / 32 * 32;
+  return share > 32 ? share : 32;
+}
+
 /// Lays a codebook of `count` centroids of `dimension` floats out for `nearest_centroid`.
 /// `blocked` has ceil(count / 16) * dimension * 16 floats, `half_norms` ceil(count / 16) * 16.
 void ck_block_codebook(const float *centroids, size_t count, size_t dimension, float *blocked, float *half_norms);

@@ -34,7 +34,7 @@ struct BenchReport {
   /// Everything that is one number for the whole run.
   private var summary: String {
     "\(folder.path): \(Console.size(folder.fileBytes)), \(Console.fixed(bitsPerWeight, 3)) bits per weight, "
-      + "\(threads) \(threads == 1 ? "thread" : "threads"), \(instructionSet); loaded in \(seconds(time.load)), "
+      + "\(threads) \(threads == 1 ? "thread" : "threads"), \(instructionSet) kernels; loaded in \(seconds(time.load)), "
       + "first token after \(seconds(time.firstToken)), peak memory \(Console.size(peakMemoryBytes))"
   }
 
