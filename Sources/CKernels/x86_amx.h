@@ -19,6 +19,9 @@ enum {
   TILE_COLUMNS = 64,
   /// Bytes of a tile.
   TILE_BYTES = 1024,
+  /// Tiles of columns that are looked up and multiplied at once, and bytes of one element in them.
+  RUN_TILES = CK_TILE_COLUMNS / TILE_COLUMNS,
+  RUN_BYTES = RUN_TILES * TILE_BYTES,
 };
 
 /// What a tile register is for: sums of two groups of activations with two tiles of weights, two tiles of activations, two of weights. The
@@ -82,7 +85,15 @@ AMX_INLINE void clear_sums(void) {
   _tile_zero(SUMS_11);
 }
 
+/// Looks up one or `both` of the elements from `e` on in blocks [first, last) of two bands, multiples of four, in the coarse or the fine tables: the
+/// bytes of the first four columns of a block at `low`, those of the others at `high`, 128 further on those of the next block, an element
+/// `RUN_BYTES` after the other. Lane 4 i + j has row 4 j + i of the bands, so that the outputs of four rows come to lie side by side.
+typedef void (*look_up_tiles_function)(
+  const ck_vq_planes *m, int is_fine, const uint8_t *const *bands, size_t e, int both, size_t first, size_t last, uint8_t *low,
+  uint8_t *high);
+
 // Kernels of the other files.
+look_up_tiles_function ck_amx_look_up(const ck_vq_planes *m);
 void ck_amx_gemv_bytes(
   const ck_byte_matrix *w, size_t first, size_t last, const ck_split_activation *x, size_t tokens, float *y, size_t y_stride);
 void ck_amx_vq_planes_many(
