@@ -17,6 +17,9 @@ package enum LinearAlgebra {
     #endif
   }()
 
+  /// What OpenBLAS calls the kernels that it multiplies with; nil where another library does.
+  package static var libraryKernels: String? { ck_openblas_core().map { String(cString: $0) } }
+
   /// `C += A · B` for `A[m, k]`, `B[k, n]`, `C[m, n]` in Float, `alpha` times the product; parallel over tiles of `C`.
   package static func multiplyAccumulate(
     alpha: Float, _ a: UnsafePointer<Float>, aStride: Int, transposed: Bool = false, _ b: UnsafePointer<Float>,

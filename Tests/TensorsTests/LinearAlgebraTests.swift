@@ -1,3 +1,5 @@
+import CKernels
+import Foundation
 import Testing
 
 @testable import Tensors
@@ -27,6 +29,16 @@ struct LinearAlgebraTests {
       }
     }
   }
+
+  #if os(Linux) && arch(x86_64)
+    @Test("The library's kernels have vectors of the machine's kind, however new the processor is")
+    func libraryKernels() throws {
+      let isNamed = ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"] != nil
+      guard !isNamed, ck_kernels_for(CK_AVX2) != nil else { return }
+      let name = try #require(LinearAlgebra.libraryKernels).lowercased()
+      #expect(["haswell", "zen", "skylakex", "cooperlake", "sapphirerapids", "excavator"].contains(name))
+    }
+  #endif
 
   @Test("A matrix that is not positive definite has no factor")
   func notPositiveDefinite() {

@@ -449,6 +449,10 @@ void ck_block_codebook(const float *centroids, size_t count, size_t dimension, f
 /// Gives freed memory that the allocator has kept back to the system, where it can.
 void ck_release_free_memory(void);
 
+/// What OpenBLAS calls the kernels that it uses, or NULL where there is no OpenBLAS. Where the library took the processor for one without
+/// AVX2 although it has it, others were chosen when the program was loaded, unless OPENBLAS_CORETYPE names some.
+const char *CK_NULLABLE ck_openblas_core(void);
+
 /// What a search allows for rounding, relative to the squared norms of vector and centroid.
 float ck_search_margin(size_t dimension);
 
