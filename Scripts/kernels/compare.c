@@ -1,4 +1,4 @@
-// Compares every kernel of one instruction set with the portable one:  compare neon|avx2|avxvnni|avx512|avx512vnni|avx512vbmi
+// Compares every kernel of one instruction set with the portable one:  compare neon|avx2|avxvnni|avx512|avx512vnni|avx512vbmi|amx
 // (integer products: compare_integers.c)
 //
 // Odd sizes, starts off any alignment, every code width and vector length, with and without residual codebook.
@@ -536,6 +536,36 @@ static void columns(const ck_kernels *p, const ck_kernels *k, size_t length, int
   release(s), release(t), release(u), release(v);
 }
 
+/// alpha A B of factors rounded to bfloat16, of matrices and transposes, written or added.
+static void rounded_products(const ck_kernels *p, const ck_kernels *k, size_t m, size_t n, size_t depth) {
+  for (int form = 0; form < 8; form++) {
+    const int is_left = form & 1, is_right = form >> 1 & 1, is_adding = form >> 2;
+    const size_t a_rows = is_left ? depth : m, a_columns = is_left ? m : depth;
+    const size_t b_rows = is_right ? n : depth, b_columns = is_right ? depth : n;
+    const size_t a_stride = a_columns + form, b_stride = b_columns + 3, c_stride = n + 1, c_count = (m - 1) * c_stride + n;
+    float *a = floats((a_rows - 1) * a_stride + a_columns, m), *b = floats((b_rows - 1) * b_stride + b_columns, n);
+    float *expected = floats(c_count, 1), *actual = copy(expected, c_count, 2);
+    float *scratch = buffer((m + n + 64) * CK_PRODUCT_DEPTH / 2 * sizeof(float), 4);
+    p->product_bf16(a, a_stride, is_left, b, b_stride, is_right, 0.5f, expected, c_stride, m, n, depth, is_adding, scratch);
+    k->product_bf16(a, a_stride, is_left, b, b_stride, is_right, 0.5f, actual, c_stride, m, n, depth, is_adding, scratch);
+    size_t wrong = 0;
+    for (size_t i = 0; i < c_count; i++) {
+      // What lies between rows of results stays as it was.
+      const double bound = i % c_stride == n ? 0 : 2e-6 * (double)depth + 1e-6;
+      wrong += !near(expected[i], actual[i], bound);
+    }
+    check(
+      wrong == 0 && guard_intact(actual, c_count * sizeof(float))
+        && guard_intact(scratch, (m + n + 64) * CK_PRODUCT_DEPTH / 2 * sizeof(float)),
+      "product_bf16", m * 1000 + n, depth, (size_t)form);
+    release(a);
+    release(b);
+    release(expected);
+    release(actual);
+    release(scratch);
+  }
+}
+
 int main(int argc, char **argv) {
   static const char *const names[] = {"portable", "avx2", "avx512", "neon", "avx512vbmi", "neondotprod", "avxvnni", "avx512vnni", "amx"};
   int isa = -1;
@@ -576,6 +606,10 @@ int main(int argc, char **argv) {
   }
   for (size_t s = 0; s < SIZES; s++) {
     for (size_t odd = 0; odd < 4; odd++) gradients(p, k, sizes[s], odd);
+  }
+  static const size_t sides[] = {1, 5, 16, 17, 32, 33, 50}, depths[] = {1, 2, 31, 32, 33, 257, CK_PRODUCT_DEPTH, CK_PRODUCT_DEPTH + 1, 1000};
+  for (size_t i = 0; i < 7; i++) {
+    for (size_t d = 0; d < 9; d++) rounded_products(p, k, sides[i], sides[(i + d) % 7], depths[d]);
   }
   for (size_t length = 1; length <= 17; length++) {
     for (int has_residual = 0; has_residual < 2; has_residual++) columns(p, k, length, has_residual);

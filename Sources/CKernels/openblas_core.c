@@ -2,7 +2,6 @@
 // oldest processor with 64 bits: on a Xeon of the Emerald Rapids kind, OpenBLAS 0.3.21 multiplies at less than a quarter of the
 // speed of its own AVX-512 kernels. Then the choice is made again here, by what instructions the processor has.
 
-#define _GNU_SOURCE
 #include "ckernels.h"
 
 #if defined(__linux__) && defined(__x86_64__)

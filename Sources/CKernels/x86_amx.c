@@ -1,4 +1,4 @@
-// AMX: tiles of bytes for several activations; everything else is that of AVX-512 with byte permutes.
+// AMX: tiles of bytes for several activations, tiles of bfloat16 for products of that precision; everything else is that of AVX-512 with byte permutes.
 
 #include "tables.h"
 
@@ -20,6 +20,13 @@ __attribute__((target("xsave"))) static int has_tiles(void) {
   return (_xgetbv(0) & TILE_STATE) == TILE_STATE;
 }
 
+/// Whether tiles of bfloat16 can be multiplied too.
+static int has_bf16_tiles(void) {
+  enum { AMX_BF16 = 1 << 22 };
+  unsigned a, b, c, d;
+  return __builtin_cpu_supports("avx512bf16") && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & AMX_BF16);
+}
+
 /// Asks Linux to let this process use tiles: their state is large, so that it is not for every process.
 static int may_use_tiles(void) {
   enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 };
@@ -36,6 +43,10 @@ static void fill_table(void) {
   table.name = "amx";
   table.gemv_bytes = ck_amx_gemv_bytes;
   table.vq_planes_many = ck_amx_vq_planes_many;
+  if (has_bf16_tiles()) {
+    table.prefers_bf16 = 1;
+    table.product_bf16 = ck_amx_product_bf16;
+  }
   is_available = 1;
 }
 

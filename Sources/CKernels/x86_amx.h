@@ -99,5 +99,8 @@ void ck_amx_gemv_bytes(
 void ck_amx_vq_planes_many(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, size_t x_stride, size_t tokens,
   ck_token_lanes lanes, float *y, size_t y_stride, void *scratch);
+void ck_amx_product_bf16(
+  const float *a, size_t a_stride, int a_transposed, const float *b, size_t b_stride, int b_transposed, float alpha,
+  float *c, size_t c_stride, size_t m, size_t n, size_t k, int adding, void *scratch);
 
 #endif
