@@ -1,9 +1,14 @@
 import Benchmark
 import CKernels
+import Foundation
 
 /// Every kernel on every instruction set this machine has, side by side, so that figures read as ratios of one run.
 let benchmarks: @Sendable () -> Void = {
-  Benchmark.defaultConfiguration = .init(metrics: [.wallClock, .throughput], maxDuration: .seconds(2))
+  // `Scripts/benchmark --smoke` only asks whether they run.
+  let isSmoke = ProcessInfo.processInfo.environment["VPTQ_BENCHMARK_SMOKE"] != nil
+  Benchmark.defaultConfiguration = .init(
+    metrics: [.wallClock, .throughput], warmupIterations: isSmoke ? 0 : 1, maxDuration: .seconds(2),
+    maxIterations: isSmoke ? 1 : 10_000)
   for isa in [
     CK_PORTABLE, CK_AVX2, CK_AVX_VNNI, CK_AVX512, CK_AVX512_VNNI, CK_AVX512_VBMI, CK_AMX, CK_NEON, CK_NEON_DOTPROD,
   ] {

@@ -39,22 +39,26 @@ final class WindowPass {
     precondition(tokens.count == rows)
     let embedded = model.embed(tokens)
     hidden[0].base.update(from: embedded, count: embedded.count)
-    for index in model.blocks.indices {
-      apply(index, into: hidden[index + 1].base)
-      onBlock()
+    ScratchMemory.shared.keeping {
+      for index in model.blocks.indices {
+        apply(index, into: hidden[index + 1].base)
+        onBlock()
+      }
     }
     return UnsafePointer(hidden[model.blocks.count].base)
   }
 
   /// Turns the gradient of what `forward` returned into gradients of the parameters; `gradient` is overwritten.
   func backward(_ gradient: UnsafeMutablePointer<Float>) {
-    for index in model.blocks.indices.reversed() {
-      if !keepsTapes { apply(index, into: output.base) }
-      let block = model.blocks[index]
-      block.backPropagate(
-        gradient, hidden: hidden[index].base, rows: rows, angles: angles[block.rotary], model.parameters,
-        tape: tape(index))
-      onBlock()
+    ScratchMemory.shared.keeping {
+      for index in model.blocks.indices.reversed() {
+        if !keepsTapes { apply(index, into: output.base) }
+        let block = model.blocks[index]
+        block.backPropagate(
+          gradient, hidden: hidden[index].base, rows: rows, angles: angles[block.rotary], model.parameters,
+          tape: tape(index))
+        onBlock()
+      }
     }
   }
 
