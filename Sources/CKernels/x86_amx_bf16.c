@@ -32,16 +32,13 @@ typedef struct {
   int across;
 } operand;
 
-/// The first `count` lanes.
-BF16_INLINE __mmask16 lanes_up_to(size_t count) { return count >= 16 ? 0xFFFF : (__mmask16)((1u << count) - 1); }
-
 /// Writes a square of up to 16 rows and 32 factors of each: rows of pairs, or their transpose. What does not exist is zero.
 BF16_INLINE void pack_square(operand x, size_t rows, size_t depth, int is_transpose, uint8_t *square) {
   __m512 pairs[SQUARE];
   for (size_t i = 0; i < SQUARE; i++) pairs[i] = _mm512_setzero_ps();
   if (x.across) {
     // Row q has pair q of 16 rows.
-    const __mmask16 lanes = lanes_up_to(rows);
+    const __mmask16 lanes = lanes_below(rows);
     for (size_t q = 0; 2 * q < depth && q < SQUARE; q++) {
       const float *low = x.base + 2 * q * x.stride;
       const __m512 even = _mm512_maskz_loadu_ps(lanes, low);
@@ -51,7 +48,7 @@ BF16_INLINE void pack_square(operand x, size_t rows, size_t depth, int is_transp
       pairs[q] = _mm512_castsi512_ps(_mm512_or_si512(first, second));
     }
   } else {
-    const __mmask16 low = lanes_up_to(depth), high = lanes_up_to(depth > 16 ? depth - 16 : 0);
+    const __mmask16 low = lanes_below(depth), high = lanes_below(depth > 16 ? depth - 16 : 0);
     for (size_t i = 0; i < rows && i < SQUARE; i++) {
       const float *line = x.base + i * x.stride;
       const __m512 first = _mm512_maskz_loadu_ps(low, line), second = _mm512_maskz_loadu_ps(high, line + 16);
@@ -95,7 +92,7 @@ BF16_INLINE void multiply_squares(
 /// c (+)= alpha * sums, of up to 16 rows and columns.
 BF16_INLINE void write_square(
   const float *sums, float alpha, float *c, size_t c_stride, size_t rows, size_t columns, int adding) {
-  const __mmask16 lanes = lanes_up_to(columns);
+  const __mmask16 lanes = lanes_below(columns);
   const __m512 factor = _mm512_set1_ps(alpha);
   for (size_t i = 0; i < rows && i < SQUARE; i++, c += c_stride) {
     const __m512 before = adding ? _mm512_maskz_loadu_ps(lanes, c) : _mm512_setzero_ps();

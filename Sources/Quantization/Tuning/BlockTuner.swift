@@ -45,10 +45,12 @@ final class BlockTuner {
       try onStep(journal)
       let step = journal.losses.count - firstStep
       var loss = 0.0
-      for window in 0..<options.windowsPerStep {
-        let draw = UInt64((index * options.steps + step) * options.windowsPerStep + window)
-        let window = Int(random.uniform(at: draw) * Double(options.blockWindows))
-        loss += try addGradient(window, from: before, to: targets)
+      try ScratchMemory.shared.keeping {
+        for window in 0..<options.windowsPerStep {
+          let draw = UInt64((index * options.steps + step) * options.windowsPerStep + window)
+          let window = Int(random.uniform(at: draw) * Double(options.blockWindows))
+          loss += try addGradient(window, from: before, to: targets)
+        }
       }
       try journal.step(loss: loss / Double(options.windowsPerStep), schedule: step, range: block.range)
     }

@@ -44,6 +44,13 @@ final class GroupPass {
     report: (Double) throws -> Void
   ) throws {
     precondition(windows.count <= capacity)
+    try ScratchMemory.shared.keeping { try runBlocks(windows, loss: loss, report: report) }
+  }
+
+  private func runBlocks(
+    _ windows: ArraySlice<[Int]>, loss: (_ window: Int, UnsafeMutablePointer<Float>) -> Void,
+    report: (Double) throws -> Void
+  ) throws {
     let steps = Double(3 * model.blocks.count * windows.count)
     var done = 0.0
     func tick(_ count: Double) throws {
