@@ -1,3 +1,4 @@
+import CKernels
 import Foundation
 import Synchronization
 
@@ -46,16 +47,17 @@ final class WorkerCrew: @unchecked Sendable {
       nextIndex.store(0, ordering: .relaxed)
       generation.add(1, ordering: .sequentiallyConsistent)
       if sleepers.load(ordering: .sequentiallyConsistent) > 0 {
+        // Whoever looks for a loop in vain has the lock until it sleeps; who wakes needs it.
         wake.lock()
-        wake.broadcast()
         wake.unlock()
+        wake.broadcast()
       }
       runIterations(body, count)
       generation.add(1, ordering: .sequentiallyConsistent)
       var spins = 0
       while activeWorkers.load(ordering: .sequentiallyConsistent) > 0 {
         spins += 1
-        if spins > 1000 { sched_yield() }
+        if spins > 100 { sched_yield() } else { ck_pause() }
       }
       self.body = nil
     }
@@ -91,12 +93,33 @@ final class WorkerCrew: @unchecked Sendable {
     }
   }
 
-  /// Waits until `generation` is odd and not `seen`, first in a short spin, then asleep; nil once dismissed.
-  private func waitForOpenLoop(after seen: Int) -> Int? {
-    for _ in 0..<20_000 {
-      let current = generation.load(ordering: .acquiring)
-      if current & 1 == 1, current != seen { return current }
+  /// How long a worker looks for the next loop before it sleeps: longer than other threads take for their last part of a loop, and than what lies
+  /// between two loops of a token. To be woken takes as long as many loops, and the system then often puts a worker beside the thread that woke it,
+  /// on the same processor.
+  private static let patience = Duration.milliseconds(1)
+
+  /// Looks for a loop that is open and not `seen`, until it gets tired; others that want the processor go first.
+  private func lookForOpenLoop(after seen: Int) -> Int? {
+    var tired: ContinuousClock.Instant?
+    while true {
+      for _ in 0..<256 {
+        let current = generation.load(ordering: .acquiring)
+        if current & 1 == 1, current != seen { return current }
+        ck_pause()
+      }
+      let now = ContinuousClock.now
+      guard let end = tired else {
+        tired = now + Self.patience
+        continue
+      }
+      if now > end { return nil }
+      sched_yield()
     }
+  }
+
+  /// Waits until `generation` is odd and not `seen`, first awake, then asleep; nil once dismissed.
+  private func waitForOpenLoop(after seen: Int) -> Int? {
+    if let open = lookForOpenLoop(after: seen) { return open }
     wake.lock()
     defer { wake.unlock() }
     sleepers.add(1, ordering: .sequentiallyConsistent)
