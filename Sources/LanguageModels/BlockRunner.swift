@@ -59,10 +59,13 @@ package final class BlockRunner {
     private let caches: [KeyValueCache]
     private let tokens: [Int]
     private let rotaries: [RotaryEmbedding]
+    /// Of the residual stream.
+    private let width: Int
 
     fileprivate init(_ runner: BlockRunner, block: TransformerBlock, index: Int) {
       self.block = block
       rotaries = runner.rotaries
+      width = runner.configuration.hiddenSize
       tokens = [Int](repeating: 0, count: runner.length)
       caches = (0..<BlockRunner.windowsPerPass).map { _ in
         let cache = KeyValueCache([runner.configuration.blocks[index]], capacity: runner.length)
@@ -77,7 +80,10 @@ package final class BlockRunner {
       _ states: UnsafeMutablePointer<Float>, windows: Int, observe: InputObserver?
     ) {
       let segments = caches[..<windows].map { Segment(tokens: tokens, cache: $0) }
-      block.apply(states, layout: BatchLayout(segments, rotaries: rotaries), layer: 0, observe: observe)
+      let layout = BatchLayout(segments, rotaries: rotaries)
+      ResidualStream.run(states, rows: layout.rows, width: width) {
+        block.apply(&$0, layout: layout, layer: 0, observe: observe)
+      }
     }
   }
 }

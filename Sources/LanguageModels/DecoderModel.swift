@@ -106,7 +106,9 @@ public struct DecoderModel: CausalLanguageModel {
       whole.flatMap(\.tokens), embedding, scale: configuration.embeddingScale, isMapped: !readsRowsAlone)
     hidden.withUnsafeMutableBufferPointer { buffer in
       guard let base = buffer.baseAddress else { return }
-      for (layer, block) in blocks.enumerated() { block.apply(base, layout: layout, layer: layer) }
+      ResidualStream.run(base, rows: layout.rows, width: configuration.hiddenSize) { stream in
+        for (layer, block) in blocks.enumerated() { block.apply(&stream, layout: layout, layer: layer) }
+      }
     }
     for segment in whole { segment.cache.advance(by: segment.tokens) }
     if layout.rows == segments.reduce(0, { $0 + $1.tokens.count }) { return hidden }
@@ -192,11 +194,13 @@ public struct DecoderModel: CausalLanguageModel {
       withScratch(count: rows.count * width) { normalized in
         hidden.withUnsafeBufferPointer { hidden in
           guard let base = hidden.baseAddress else { return }
-          for (index, row) in rows.enumerated() {
-            finalNorm.apply(base + row * width, tokens: 1, into: normalized + index * width)
+          let inputs = InputRows(normalized, count: rows.count) { range in
+            for index in range {
+              finalNorm.apply(base + rows[index] * width, tokens: 1, into: normalized + index * width)
+            }
           }
+          head.apply(inputs, grouping: grouping, into: logits)
         }
-        head.apply(normalized, tokens: rows.count, grouping: grouping, into: logits)
       }
       if let cap = configuration.logitSoftCap { ck_active().pointee.soft_cap(logits, initialized, cap) }
     }

@@ -1,5 +1,5 @@
 import CKernels
-import Tensors
+package import Tensors
 
 /// The run-time form of a vector-quantized layer: packed codes with float32 tables, for products `y = x Wᵀ + b`.
 ///
@@ -30,9 +30,6 @@ public final class VectorQuantizedKernel: Sendable {
 
   /// From so many tokens on, tasks are kept small enough for their sums to stay in the cache.
   private static let promptTokens = 16
-
-  /// Activations that share a register, a lane for each.
-  private static let laneCount = 16
 
   /// Sums that a task may keep, so that they stay in the second-level cache.
   private static let cachedSums = 1 << 16
@@ -72,113 +69,127 @@ public final class VectorQuantizedKernel: Sendable {
   /// As `multiply`, with the path chosen by the caller.
   package func multiply(_ x: UnsafePointer<Float>, tokens: Int, into y: UnsafeMutablePointer<Float>, byTiles: Bool) {
     guard tokens > 0 else { return }
-    withScratch(count: tokens) { offsets in
-      guard byTiles, !hasPlanes || ck_active().pointee.prefers_planes_for_prompts == 0 else {
-        multiplyDirectly(x, tokens: tokens, offsets: offsets, into: y)
-        return
-      }
-      withScratch(count: tokens * inFeatures) { stored in
-        parallelFor(tokens) { token in
-          offsets[token] = input.apply(x + token * inFeatures, into: stored + token * inFeatures)
-        }
-        multiplyByTiles(stored, tokens: tokens, into: y)
-      }
-      parallelFor(tokens) { token in
-        output.apply(y + token * outFeatures, outputs: 0..<outFeatures, offset: offsets[token])
-      }
+    withLoops(x, tokens: tokens, into: y, byTiles: byTiles) {
+      ProductLoops.run(tokens: tokens, prepares: $0, prepare: $1, taskCount: $2, run: $3)
+    }
+  }
+
+  /// Runs `body` with the product as loops, which are good for as long as `body` runs.
+  ///
+  /// - Parameter share: which share of all weights that are multiplied in the same loops this matrix has; its tasks are as large as the others'.
+  package func withLoops(
+    _ x: UnsafePointer<Float>, tokens: Int, into y: UnsafeMutablePointer<Float>, byTiles: Bool, share: Double = 1,
+    _ body: ProductLoops.Body
+  ) {
+    if !byTiles || hasPlanes && ck_active().pointee.prefers_planes_for_prompts != 0 {
+      withDirectLoops(x, tokens: tokens, into: y, share: share, body)
+    } else {
+      withTileLoops(x, tokens: tokens, into: y, body)
     }
     withExtendedLifetime(self) {}
   }
 
-  /// Puts activations in storage order, as integers and whole groups of them with a lane for each, and multiplies them.
-  ///
-  /// - Parameter offsets: gets what `ActivationTransform` says of each.
-  private func multiplyDirectly(
-    _ x: UnsafePointer<Float>, tokens: Int, offsets: UnsafeMutablePointer<Float>, into y: UnsafeMutablePointer<Float>
+  /// Activations are put in storage order, as integers and whole groups of them with a lane for each, and multiplied with the codes.
+  private func withDirectLoops(
+    _ x: UnsafePointer<Float>, tokens: Int, into y: UnsafeMutablePointer<Float>, share: Double,
+    _ body: ProductLoops.Body
   ) {
     let kernels = ck_active().pointee
     let parts = keepsCodes ? self.parts : self.parts.map { $0.withCodes() }
-    let groups = kernels.prefers_planes_for_prompts != 0 && hasPlanes ? tokens / Self.laneCount : 0
-    let grouped = groups * Self.laneCount
+    let laneCount = ProductLoops.laneCount
+    let usesLanes = kernels.prefers_planes_for_prompts != 0 && hasPlanes
+    let grouped = usesLanes ? tokens / laneCount * laneCount : 0
     // Values by token are kept of those without lanes, or of all where something reads them.
-    let readsLanesAlone = vectorLength <= Self.laneCount && parts.allSatisfy { $0.planes != nil }
+    let readsLanesAlone = vectorLength <= laneCount && parts.allSatisfy { $0.planes != nil }
     let firstKept = readsLanesAlone ? grouped : 0
     let line = 64 / MemoryLayout<Float>.size
     let splitLines = (SplitActivations.byteCount(tokens: tokens, parts: parts) + 63) / 64
-    withScratch(count: splitLines * line + grouped * inFeatures) { memory in
-      let splits = SplitActivations(tokens: tokens, parts: parts, in: memory)
-      let lanes = memory + splitLines * line
-      withScratch(count: (tokens - firstKept) * inFeatures) { kept in
-        parallelFor(groups + tokens - grouped) { index in
-          guard index < groups else {
-            let token = grouped + index - groups
+    let offsetLines = (tokens + line - 1) / line
+    withScratch(count: (offsetLines + splitLines) * line + (grouped + tokens - firstKept) * inFeatures) { offsets in
+      let splits = SplitActivations(tokens: tokens, parts: parts, in: offsets + offsetLines * line)
+      let lanes = offsets + (offsetLines + splitLines) * line
+      let kept = lanes + grouped * inFeatures
+      let prepared = PreparedTokens(
+        count: tokens, parts: parts, offsets: offsets, splits: splits,
+        lanes: ck_token_lanes(values: grouped > 0 ? UnsafePointer(lanes) : nil, stride: laneCount * inFeatures),
+        kept: kept)
+      let rowsPerTask = rowsPerTask(tokens: tokens, share: share)
+      func prepare(_ range: Range<Int>) {
+        guard range.upperBound <= grouped else {
+          for token in range {
             let target = kept + (token - firstKept) * inFeatures
             offsets[token] = input.apply(x + token * inFeatures, into: target)
             splits?.fill(token: token, with: target, kernels: kernels)
-            return
           }
-          let first = index * Self.laneCount
-          withScratch(count: readsLanesAlone ? Self.laneCount * inFeatures : 0) { aside in
-            let rows = readsLanesAlone ? aside : kept + first * inFeatures
-            input.apply(
-              x + first * inFeatures, into: rows, lanes: lanes + first * inFeatures, offsets: offsets + first)
-            for token in 0..<Self.laneCount {
-              splits?.fill(token: first + token, with: rows + token * inFeatures, kernels: kernels)
-            }
+          return
+        }
+        let first = range.lowerBound
+        withScratch(count: readsLanesAlone ? laneCount * inFeatures : 0) { aside in
+          let rows = readsLanesAlone ? aside : kept + first * inFeatures
+          input.apply(
+            x + first * inFeatures, into: rows, lanes: lanes + first * inFeatures, offsets: offsets + first)
+          for token in 0..<laneCount {
+            splits?.fill(token: first + token, with: rows + token * inFeatures, kernels: kernels)
           }
         }
-        let ownLanes = ck_token_lanes(
-          values: groups > 0 ? UnsafePointer(lanes) : nil, stride: Self.laneCount * inFeatures)
-        multiplyPrepared(
-          kept, lanes: ownLanes, splits: splits, parts: parts, tokens: tokens, offsets: offsets, into: y)
+      }
+      body(true, prepare, (vectorRows + rowsPerTask - 1) / rowsPerTask) { task in
+        multiply(
+          prepared, rows: (task * rowsPerTask)..<min((task + 1) * rowsPerTask, vectorRows), kernels: kernels, into: y)
       }
     }
   }
 
-  /// Each task owns whole vector rows of the main codes; of outlier vectors that cross its border it keeps its share.
-  ///
-  /// - Parameter x: activations in storage order, of all tokens if some part takes no integers.
-  private func multiplyPrepared(
-    _ x: UnsafePointer<Float>, lanes: ck_token_lanes, splits: SplitActivations?, parts: [VectorQuantizedPart],
-    tokens: Int, offsets: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>
+  /// Tokens as products straight from the codes take them.
+  private struct PreparedTokens {
+    let count: Int
+    let parts: [VectorQuantizedPart]
+    /// What `ActivationTransform` says of each.
+    let offsets: UnsafePointer<Float>
+    let splits: SplitActivations?
+    let lanes: ck_token_lanes
+    /// In storage order, of all tokens if some part takes no integers.
+    let kept: UnsafePointer<Float>
+  }
+
+  /// A task's outputs: those of whole vector rows of the main codes; of outlier vectors that cross its border it keeps its share.
+  private func multiply(
+    _ x: PreparedTokens, rows: Range<Int>, kernels: ck_kernels, into y: UnsafeMutablePointer<Float>
   ) {
-    let kernels = ck_active().pointee
-    let rowsPerTask = rowsPerTask(tokens: tokens)
-    parallelFor((vectorRows + rowsPerTask - 1) / rowsPerTask) { task in
-      let rows = (task * rowsPerTask)..<min((task + 1) * rowsPerTask, vectorRows)
-      let outputs = (rows.lowerBound * vectorLength)..<min(rows.upperBound * vectorLength, outFeatures)
-      let width = rows.count * vectorLength
-      withScratch(count: tokens * width) { sums in
-        sums.update(repeating: 0, count: tokens * width)
-        for (index, part) in parts.enumerated() {
-          if let splits, let split = splits.split(token: 0, part: index) {
-            part.accumulate(
-              split, stride: parts.count, tokens: tokens,
-              lanes: ck_token_lanes(
-                values: lanes.values.map { $0 + Self.laneCount * part.firstColumn }, stride: lanes.stride),
-              outputs: outputs, into: sums, sumStride: width, kernels: kernels)
-            continue
-          }
-          for token in 0..<tokens {
-            part.accumulate(
-              x + token * inFeatures + part.firstColumn, outputs: outputs, into: sums + token * width, kernels: kernels)
-          }
+    let outputs = (rows.lowerBound * vectorLength)..<min(rows.upperBound * vectorLength, outFeatures)
+    let width = rows.count * vectorLength
+    withScratch(count: x.count * width) { sums in
+      sums.update(repeating: 0, count: x.count * width)
+      for (index, part) in x.parts.enumerated() {
+        if let splits = x.splits, let split = splits.split(token: 0, part: index) {
+          part.accumulate(
+            split, stride: x.parts.count, tokens: x.count,
+            lanes: ck_token_lanes(
+              values: x.lanes.values.map { $0 + ProductLoops.laneCount * part.firstColumn }, stride: x.lanes.stride),
+            outputs: outputs, into: sums, sumStride: width, kernels: kernels)
+          continue
         }
-        for token in 0..<tokens {
-          let target = y + token * outFeatures + outputs.lowerBound
-          target.update(from: sums + token * width, count: outputs.count)
-          output.apply(target, outputs: outputs, offset: offsets[token])
+        for token in 0..<x.count {
+          part.accumulate(
+            x.kept + token * inFeatures + part.firstColumn, outputs: outputs, into: sums + token * width,
+            kernels: kernels)
         }
+      }
+      for token in 0..<x.count {
+        let target = y + token * outFeatures + outputs.lowerBound
+        target.update(from: sums + token * width, count: outputs.count)
+        output.apply(target, outputs: outputs, offset: x.offsets[token])
       }
     }
   }
 
   /// How many vector rows a task owns, in whole bands; a row's result does not depend on it.
   ///
-  /// For few tokens two long runs of rows a thread: codes are fetched ahead along a run, and the second run evens out what the first
-  /// took longer. For many, as many as have sums that stay in the cache, and an even number of bands: some kernels take two together.
-  private func rowsPerTask(tokens: Int) -> Int {
-    let tasks = (tokens < Self.promptTokens ? 2 : 8) * WorkerPool.shared.threadCount
+  /// For few tokens two long runs of rows a thread, `share` of which are of this matrix: codes are fetched ahead along a run, and the second run evens
+  /// out what the first took longer. For many, as many as have sums that stay in the cache, and an even number of bands: some kernels take two together.
+  private func rowsPerTask(tokens: Int, share: Double) -> Int {
+    let wanted = Double((tokens < Self.promptTokens ? 2 : 8) * WorkerPool.shared.threadCount)
+    let tasks = max(1, Int((share * wanted).rounded(.up)))
     let cached = Self.cachedSums / (tokens * vectorLength)
     let bands = (vectorRows + PlaneLayout.bandRows - 1) / PlaneLayout.bandRows
     let own = max(1, min((bands + tasks - 1) / tasks, cached / PlaneLayout.bandRows))
@@ -206,16 +217,32 @@ public final class VectorQuantizedKernel: Sendable {
     return (planes + (kernels.prefers_planes_for_prompts != 0 ? 0 : packed) + tables, tables)
   }
 
-  private func multiplyByTiles(_ x: UnsafePointer<Float>, tokens: Int, into y: UnsafeMutablePointer<Float>) {
+  private func withTileLoops(
+    _ x: UnsafePointer<Float>, tokens: Int, into y: UnsafeMutablePointer<Float>, _ body: ProductLoops.Body
+  ) {
     let kernels = ck_active().pointee
-    PanelProduct.run(x, tokens: tokens, rows: outFeatures, columns: inFeatures, into: y) {
-      first, rows, start, end, panel in
-      for part in parts {
-        let low = max(start, part.firstColumn), high = min(end, part.firstColumn + part.columnCount)
-        guard low < high else { continue }
-        part.fill(
-          panel + (low - start) * Int(CK_PANEL), outputs: first..<(first + rows),
-          columns: (low - part.firstColumn)..<(high - part.firstColumn), kernels: kernels)
+    withScratch(count: tokens * (inFeatures + 1)) { stored in
+      let offsets = stored + tokens * inFeatures
+      let panels = PanelProduct(stored, tokens: tokens, rows: outFeatures, columns: inFeatures, into: y)
+      func prepare(_ range: Range<Int>) {
+        for token in range {
+          offsets[token] = input.apply(x + token * inFeatures, into: stored + token * inFeatures)
+        }
+      }
+      body(true, prepare, panels.count) { index in
+        panels.run(index) { first, rows, start, end, panel in
+          for part in parts {
+            let low = max(start, part.firstColumn), high = min(end, part.firstColumn + part.columnCount)
+            guard low < high else { continue }
+            part.fill(
+              panel + (low - start) * Int(CK_PANEL), outputs: first..<(first + rows),
+              columns: (low - part.firstColumn)..<(high - part.firstColumn), kernels: kernels)
+          }
+        }
+        let outputs = panels.outputs(index)
+        for token in 0..<tokens {
+          output.apply(y + token * outFeatures + outputs.lowerBound, outputs: outputs, offset: offsets[token])
+        }
       }
     }
   }

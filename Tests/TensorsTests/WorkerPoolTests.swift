@@ -1,3 +1,4 @@
+import Foundation
 import Synchronization
 import Testing
 
@@ -26,6 +27,23 @@ struct WorkerPoolTests {
       pool.parallelFor(5) { sum.add($0, ordering: .relaxed) }
     }
     #expect(sum.load(ordering: .relaxed) == 50_000)
+  }
+
+  @Test("Workers that have gone to sleep come back for the next loop")
+  func sleepers() {
+    let pool = WorkerPool(threadCount: 2)
+    for _ in 0..<20 {
+      let deadline = ContinuousClock.now + .seconds(60)
+      // Longer than a worker looks for work.
+      usleep(5000)
+      let begun = Atomic<Int>(0)
+      pool.parallelFor(2) { _ in
+        begun.add(1, ordering: .relaxed)
+        // Both indices at once, so that each has a thread.
+        while begun.load(ordering: .relaxed) < 2, ContinuousClock.now < deadline { sched_yield() }
+      }
+      #expect(ContinuousClock.now < deadline)
+    }
   }
 
   @Test("A loop inside a loop runs to its end")

@@ -166,6 +166,56 @@ import Testing
     }
   }
 
+  /// Layers whose loops are run together give what each gives alone, whatever share of the work is said to be theirs.
+  @Test(arguments: [1, 3, 9, 35])
+  func sharedLoops(tokens: Int) throws {
+    let layers = try [
+      Recipe(out: 322, inputs: 300, v: 4, k: 256, norm: .input),
+      Recipe(out: 70, inputs: 300, v: 8, k: 4096, norm: .output),
+    ].map { try make($0, seed: 9).layer }
+    var stream = Stream(10)
+    let x = stream.floats(tokens * 300)
+    for isExact in [false, true] {
+      for byTiles in [false, true] {
+        let (a, b) = (
+          VectorQuantizedKernel(layers[0], isExact: isExact), VectorQuantizedKernel(layers[1], isExact: isExact)
+        )
+        var (alone, together) = ([[Float]](), [[Float]]())
+        for kernel in [a, b] {
+          alone.append([Float](repeating: .nan, count: tokens * kernel.outFeatures))
+          together.append(alone[alone.count - 1])
+        }
+        x.withUnsafeBufferPointer { x in
+          guard let x = x.baseAddress else { return }
+          for (index, kernel) in [a, b].enumerated() {
+            alone[index].withUnsafeMutableBufferPointer { y in
+              if let y = y.baseAddress { kernel.multiply(x, tokens: tokens, into: y, byTiles: byTiles) }
+            }
+          }
+          var (first, second) = (together[0], together[1])
+          first.withUnsafeMutableBufferPointer { first in
+            second.withUnsafeMutableBufferPointer { second in
+              guard let first = first.baseAddress, let second = second.baseAddress else { return }
+              a.withLoops(x, tokens: tokens, into: first, byTiles: byTiles, share: 0.8) { _, prepareA, countA, runA in
+                b.withLoops(x, tokens: tokens, into: second, byTiles: byTiles, share: 0.2) {
+                  _, prepareB, countB, runB in
+                  ProductLoops.run(
+                    tokens: tokens, prepares: true,
+                    prepare: {
+                      prepareA($0)
+                      prepareB($0)
+                    }, taskCount: countA + countB, run: { $0 < countA ? runA($0) : runB($0 - countA) })
+                }
+              }
+            }
+          }
+          together = [first, second]
+        }
+        #expect(alone == together && alone.allSatisfy { $0.allSatisfy(\.isFinite) })
+      }
+    }
+  }
+
   /// The same values at any thread count, bit for bit.
   @Test func threadsDoNotMatter() throws {
     let contents = try make(Self.recipes[3], seed: 5)

@@ -5,7 +5,7 @@ import Tensors
 protocol Attention: Sendable {
   /// Writes `y[rows, hiddenSize]` from the normalised `x[rows, hiddenSize]`, and extends the caches of `layout`.
   func apply(
-    _ x: UnsafePointer<Float>, layout: BatchLayout, layer: Int, into y: UnsafeMutablePointer<Float>,
+    _ x: InputRows, layout: BatchLayout, layer: Int, into y: UnsafeMutablePointer<Float>,
     observe: InputObserver?)
 }
 
@@ -29,24 +29,18 @@ struct GroupedAttention: Attention {
   let mix: AttentionMix
 
   func apply(
-    _ x: UnsafePointer<Float>, layout: BatchLayout, layer: Int, into y: UnsafeMutablePointer<Float>,
+    _ x: InputRows, layout: BatchLayout, layer: Int, into y: UnsafeMutablePointer<Float>,
     observe: InputObserver?
   ) {
     let rows = layout.rows
     let dimension = mix.keyDimension
     let (queryWidth, keyWidth) = (mix.headCount * dimension, mix.keyValueHeadCount * dimension)
-    observe?(.attention, x, rows)
     withScratch(count: rows * (2 * queryWidth + 2 * keyWidth)) { q in
       let k = q + rows * queryWidth
       let v = k + rows * keyWidth
       let mixed = v + rows * keyWidth
-      project(x, rows: rows, layout.grouping, q, k, v)
-      if let headNorms {
-        headNorms.query.apply(q, tokens: rows * mix.headCount, into: q)
-        headNorms.key.apply(k, tokens: rows * mix.keyValueHeadCount, into: k)
-      }
-      turn(q, k, layout)
-      store(k, v, layout: layout, layer: layer)
+      project(x.told(.attention, observe), layout.grouping, q, k, v)
+      finish(q, k, v, layout: layout, layer: layer)
       mix.apply(q, layout: layout, layer: layer, into: mixed)
       observe?(.attentionOutput, mixed, rows)
       output.apply(mixed, tokens: rows, grouping: layout.grouping, into: y)
@@ -54,21 +48,19 @@ struct GroupedAttention: Attention {
   }
 
   private func project(
-    _ x: UnsafePointer<Float>, rows: Int, _ grouping: TokenGrouping, _ q: UnsafeMutablePointer<Float>,
-    _ k: UnsafeMutablePointer<Float>, _ v: UnsafeMutablePointer<Float>
+    _ x: InputRows, _ grouping: TokenGrouping, _ q: UnsafeMutablePointer<Float>, _ k: UnsafeMutablePointer<Float>,
+    _ v: UnsafeMutablePointer<Float>
   ) {
     switch projections {
     case .separate(let query, let key, let value):
-      query.apply(x, tokens: rows, grouping: grouping, into: q)
-      key.apply(x, tokens: rows, grouping: grouping, into: k)
-      value.apply(x, tokens: rows, grouping: grouping, into: v)
+      LinearProducts((query, q), (key, k), (value, v)).apply(x, grouping: grouping)
     case .fused(let all):
       let (queryWidth, keyWidth) = (
         mix.headCount * mix.keyDimension, mix.keyValueHeadCount * mix.keyDimension
       )
-      withScratch(count: rows * all.outFeatures) { stacked in
-        all.apply(x, tokens: rows, grouping: grouping, into: stacked)
-        for row in 0..<rows {
+      withScratch(count: x.count * all.outFeatures) { stacked in
+        all.apply(x, grouping: grouping, into: stacked)
+        for row in 0..<x.count {
           let line = stacked + row * all.outFeatures
           (q + row * queryWidth).update(from: line, count: queryWidth)
           (k + row * keyWidth).update(from: line + queryWidth, count: keyWidth)
@@ -78,31 +70,27 @@ struct GroupedAttention: Attention {
     }
   }
 
-  private func turn(_ q: UnsafeMutablePointer<Float>, _ k: UnsafeMutablePointer<Float>, _ layout: BatchLayout) {
+  /// Norms and turns queries and keys, and keeps the new keys and values behind the old ones.
+  private func finish(
+    _ q: UnsafeMutablePointer<Float>, _ k: UnsafeMutablePointer<Float>, _ v: UnsafePointer<Float>, layout: BatchLayout,
+    layer: Int
+  ) {
     let kernels = ck_active().pointee
-    let dimension = mix.keyDimension
-    layout.withAngles(rotary) { half, cosine, sine in
-      for row in 0..<layout.rows {
-        let (c, s) = (cosine + row * half, sine + row * half)
-        kernels.rotary(q + row * mix.headCount * dimension, mix.headCount, dimension, half, c, s)
-        kernels.rotary(k + row * mix.keyValueHeadCount * dimension, mix.keyValueHeadCount, dimension, half, c, s)
-      }
-    }
-  }
-
-  /// Keeps the new keys and values behind the old ones.
-  private func store(_ k: UnsafePointer<Float>, _ v: UnsafePointer<Float>, layout: BatchLayout, layer: Int) {
-    let dimension = mix.keyDimension
-    let width = mix.keyValueHeadCount * dimension
-    for span in layout.spans {
-      let block = span.cache.block(layer)
-      for head in 0..<mix.keyValueHeadCount {
-        let keys = block.keys(head: head)
-        let values = block.values(head: head)
-        for row in 0..<span.count {
-          let offset = (span.firstRow + row) * width + head * dimension
-          keys.store(k + offset, at: span.firstPosition + row)
-          values.store(v + offset, at: span.firstPosition + row)
+    let (dimension, heads, groups) = (mix.keyDimension, mix.headCount, mix.keyValueHeadCount)
+    let blocks = layout.spans.map { $0.cache.block(layer) }
+    layout.withAngles(rotary) { angles in
+      layout.forRows { span, row in
+        let (q, k, v) = (q + row * heads * dimension, k + row * groups * dimension, v + row * groups * dimension)
+        headNorms?.query.apply(q, tokens: heads, into: q)
+        headNorms?.key.apply(k, tokens: groups, into: k)
+        if let (half, cosine, sine) = angles(row) {
+          kernels.rotary(q, heads, dimension, half, cosine, sine)
+          kernels.rotary(k, groups, dimension, half, cosine, sine)
+        }
+        let block = blocks[span], position = layout.position(row, in: span)
+        for group in 0..<groups {
+          block.keys(head: group).store(k + group * dimension, at: position)
+          block.values(head: group).store(v + group * dimension, at: position)
         }
       }
     }

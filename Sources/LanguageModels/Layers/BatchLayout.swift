@@ -1,3 +1,5 @@
+import Tensors
+
 /// How the rows of one forward pass belong to sequences: all tokens of all segments stacked.
 struct BatchLayout {
   /// One segment's rows.
@@ -53,16 +55,34 @@ struct BatchLayout {
     }
   }
 
-  /// Runs `body` with the angles of one rotary embedding.
-  func withAngles(
-    _ rotary: Int, _ body: (_ half: Int, _ cosine: UnsafePointer<Float>, _ sine: UnsafePointer<Float>) -> Void
-  ) {
+  /// A row's angles: how many pairs are turned, and their cosines and sines.
+  typealias RowAngles = (half: Int, cosine: UnsafePointer<Float>, sine: UnsafePointer<Float>)
+
+  /// Runs `body` with what says a row's angles for one rotary embedding, nil where it turns nothing.
+  func withAngles(_ rotary: Int, _ body: ((_ row: Int) -> RowAngles?) -> Void) {
     let entry = angles[rotary]
     entry.cosine.withUnsafeBufferPointer { cosine in
       entry.sine.withUnsafeBufferPointer { sine in
-        guard let cosine = cosine.baseAddress, let sine = sine.baseAddress else { return }
-        body(entry.half, cosine, sine)
+        body { row in
+          guard entry.half > 0, let cosine = cosine.baseAddress, let sine = sine.baseAddress else { return nil }
+          return (entry.half, cosine + row * entry.half, sine + row * entry.half)
+        }
       }
     }
+  }
+
+  /// The position of a row of span `span` within its sequence.
+  func position(_ row: Int, in span: Int) -> Int { spans[span].firstPosition + row - spans[span].firstRow }
+
+  /// Runs `body` for every row, with the number of its span; of more than a few, on all threads.
+  func forRows(_ body: (_ span: Int, _ row: Int) -> Void) {
+    func run(_ range: Range<Int>) {
+      guard var span = spans.lastIndex(where: { $0.firstRow <= range.lowerBound && $0.count > 0 }) else { return }
+      for row in range {
+        while row >= spans[span].firstRow + spans[span].count { span += 1 }
+        body(span, row)
+      }
+    }
+    if rows < 4 { run(0..<rows) } else { ProductLoops.forRanges(tokens: rows, run) }
   }
 }

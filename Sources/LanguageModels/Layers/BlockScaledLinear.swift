@@ -14,23 +14,27 @@ struct BlockScaledLinear: Linear {
   var storedBytes: Int { weight.shape.elementCount + 4 * scales.values.count + 2 * (bias?.count ?? 0) }
 
   /// By tiles however few tokens there are.
-  func apply(
-    _ x: UnsafePointer<Float>, tokens: Int, grouping: TokenGrouping, into y: UnsafeMutablePointer<Float>
+  func withLoops(
+    _ x: UnsafePointer<Float>, tokens: Int, grouping: TokenGrouping, into y: UnsafeMutablePointer<Float>, share: Double,
+    _ body: ProductLoops.Body
   ) {
-    let (rows, columns) = (outFeatures, inFeatures)
+    let columns = inFeatures
     let width = Int(CK_PANEL)
+    let panels = PanelProduct(x, tokens: tokens, rows: outFeatures, columns: columns, into: y)
     weight.withUnsafeBytes { bytes in
-      PanelProduct.run(x, tokens: tokens, rows: rows, columns: columns, into: y) { first, count, start, end, panel in
-        for row in 0..<count {
-          scales.decode(bytes, row: first + row, columns: start..<end, stride: columns) { column, value in
-            panel[(column - start) * width + row] = value
+      body(false, { _ in }, panels.count) { index in
+        panels.run(index) { first, count, start, end, panel in
+          for row in 0..<count {
+            scales.decode(bytes, row: first + row, columns: start..<end, stride: columns) { column, value in
+              panel[(column - start) * width + row] = value
+            }
+          }
+          for row in count..<width {
+            for column in 0..<(end - start) { panel[column * width + row] = 0 }
           }
         }
-        for row in count..<width {
-          for column in 0..<(end - start) { panel[column * width + row] = 0 }
-        }
+        bias?.add(panels.outputs(index), to: y, tokens: tokens)
       }
     }
-    if let bias { DenseLinear.add(bias, to: y, tokens: tokens) }
   }
 }

@@ -46,52 +46,41 @@ final class ByteLinear: Linear, @unchecked Sendable {
   var outFeatures: Int { dense.outFeatures }
   var storedBytes: Int { dense.storedBytes }
 
-  func apply(_ x: UnsafePointer<Float>, tokens: Int, grouping: TokenGrouping, into y: UnsafeMutablePointer<Float>) {
+  func withLoops(
+    _ x: UnsafePointer<Float>, tokens: Int, grouping: TokenGrouping, into y: UnsafeMutablePointer<Float>, share: Double,
+    _ body: ProductLoops.Body
+  ) {
     let matrix = ready()
-    guard tokens > 0, var view = matrix.view else { return }
+    guard let view = matrix.view else { return }
     let kernels = ck_active().pointee
-    let rows = outFeatures
+    let (rows, columns) = (outFeatures, matrix.columns)
     // Rows that stay in the second-level cache while all tokens are multiplied with them.
-    let chunk = max(16, (1 << 18) / (8 * matrix.columns.eights) / 16 * 16)
-    withDigits(x, tokens: tokens, columns: matrix.columns, kernels: kernels) { digits in
-      withUnsafePointer(to: &view) { view in
-        parallelFor((rows + chunk - 1) / chunk) { index in
-          let first = index * chunk
-          kernels.gemv_bytes(view, first, min(first + chunk, rows), digits, tokens, y + first, rows)
+    let chunk = max(16, (1 << 18) / (8 * columns.eights) / 16 * 16)
+    let blocks = columns.blocks, splitBytes = MemoryLayout<ck_split_activation>.stride
+    ScratchMemory.shared.with(byteCount: tokens * (130 * blocks + splitBytes)) { memory in
+      let digits = memory.bindMemory(to: Int8.self, capacity: tokens * blocks * 128)
+      let splits = (memory + tokens * blocks * 128).bindMemory(to: ck_split_activation.self, capacity: tokens)
+      let large = (memory + tokens * (blocks * 128 + splitBytes)).bindMemory(to: UInt16.self, capacity: tokens * blocks)
+      func prepare(_ range: Range<Int>) {
+        for token in range {
+          let own = digits + token * blocks * 128
+          (splits + token).initialize(
+            to: ck_split_activation(
+              values: x, low: own, high: own + blocks * 64, large_blocks: large + token * blocks, high_eights: nil,
+              blocks: blocks, large: 0, eights: 0, scale: 0, sum_low: 0, sum_high: 0, is_narrow: 0))
+          withScratch(count: columns.extendedCount) { extended in
+            columns.extend(x + token * columns.columns, into: extended)
+            kernels.split_activation(extended, columns.extendedCount, 0, splits + token)
+          }
         }
       }
-    }
-    if let bias = dense.bias { DenseLinear.add(bias, to: y, tokens: tokens) }
-    withExtendedLifetime(matrix) {}
-  }
-
-  /// The tokens' activations in two bytes a value.
-  private func withDigits(
-    _ x: UnsafePointer<Float>, tokens: Int, columns: FineColumns, kernels: ck_kernels,
-    _ body: (UnsafePointer<ck_split_activation>) -> Void
-  ) {
-    let blocks = columns.blocks
-    let bytes = UnsafeMutableRawPointer.allocate(byteCount: tokens * blocks * 130, alignment: 64)
-    let splits = UnsafeMutablePointer<ck_split_activation>.allocate(capacity: tokens)
-    defer {
-      bytes.deallocate()
-      splits.deallocate()
-    }
-    let digits = bytes.bindMemory(to: Int8.self, capacity: tokens * blocks * 128)
-    let large = (bytes + tokens * blocks * 128).bindMemory(to: UInt16.self, capacity: tokens * blocks)
-    withScratch(count: columns.extendedCount) { extended in
-      for token in 0..<tokens {
-        let own = digits + token * blocks * 128
-        (splits + token).initialize(
-          to: ck_split_activation(
-            values: x, low: own, high: own + blocks * 64, large_blocks: large + token * blocks, high_eights: nil,
-            blocks: blocks, large: 0, eights: 0,
-            scale: 0, sum_low: 0, sum_high: 0, is_narrow: 0))
-        columns.extend(x + token * columns.columns, into: extended)
-        kernels.split_activation(extended, columns.extendedCount, 0, splits + token)
+      body(true, prepare, (rows + chunk - 1) / chunk) { index in
+        let first = index * chunk, end = min(first + chunk, rows)
+        withUnsafePointer(to: view) { kernels.gemv_bytes($0, first, end, splits, tokens, y + first, rows) }
+        dense.bias?.add(first..<end, to: y, tokens: tokens)
       }
     }
-    body(splits)
+    withExtendedLifetime(matrix) {}
   }
 
   private func ready() -> Matrix {

@@ -30,52 +30,64 @@ public struct DenseLinear: Linear {
   /// Bytes of the stored weight and bias.
   public var storedBytes: Int { (weight.shape.elementCount + (bias?.count ?? 0)) * weight.dtype.byteCount }
 
-  /// Computes `y = x Wᵀ + b`; a single token streams the weight once, several share unpacked tiles of it.
-  public func apply(
-    _ x: UnsafePointer<Float>, tokens: Int, grouping: TokenGrouping, into y: UnsafeMutablePointer<Float>
+  /// The loops of `y = x Wᵀ + b`; a single token streams the weight once, several share unpacked tiles of it.
+  public func withLoops(
+    _ x: UnsafePointer<Float>, tokens: Int, grouping: TokenGrouping, into y: UnsafeMutablePointer<Float>, share: Double,
+    _ body: ProductLoops.Body
   ) {
-    guard let base = weight.baseAddress, tokens > 0 else { return }
-    if !grouping.usesTiles(tokens: tokens, limit: 2) {
-      multiplyVectors(base, x, tokens: tokens, into: y)
+    guard let base = weight.baseAddress else { return }
+    if grouping.usesTiles(tokens: tokens, limit: 2) {
+      withTileLoops(base, x, tokens: tokens, into: y, body)
     } else {
-      multiplyTiles(base, x, tokens: tokens, into: y)
+      withVectorLoops(base, x, tokens: tokens, into: y, body)
     }
-    if let bias { Self.add(bias, to: y, tokens: tokens) }
   }
 
   /// Each token by itself; a chunk of rows serves all of them while it is in the cache.
-  private func multiplyVectors(
-    _ base: UnsafeRawPointer, _ x: UnsafePointer<Float>, tokens: Int, into y: UnsafeMutablePointer<Float>
+  private func withVectorLoops(
+    _ base: UnsafeRawPointer, _ x: UnsafePointer<Float>, tokens: Int, into y: UnsafeMutablePointer<Float>,
+    _ body: ProductLoops.Body
   ) {
     let kernels = ck_active().pointee
     let (rows, columns) = (outFeatures, inFeatures)
     let chunk = max(16, (1 << 17) / max(columns, 1) / 16 * 16)
     let rowBytes = columns * weight.dtype.byteCount
-    parallelFor((rows + chunk - 1) / chunk) { index in
-      let first = index * chunk
+    body(false, { _ in }, (rows + chunk - 1) / chunk) { index in
+      let first = index * chunk, count = min(chunk, rows - first)
       for token in 0..<tokens {
         kernels.gemv(
-          base + first * rowBytes, storage, min(chunk, rows - first), columns, x + token * columns,
-          y + token * rows + first)
+          base + first * rowBytes, storage, count, columns, x + token * columns, y + token * rows + first)
       }
+      bias?.add(first..<(first + count), to: y, tokens: tokens)
     }
   }
 
-  private func multiplyTiles(
-    _ base: UnsafeRawPointer, _ x: UnsafePointer<Float>, tokens: Int, into y: UnsafeMutablePointer<Float>
+  private func withTileLoops(
+    _ base: UnsafeRawPointer, _ x: UnsafePointer<Float>, tokens: Int, into y: UnsafeMutablePointer<Float>,
+    _ body: ProductLoops.Body
   ) {
     let kernels = ck_active().pointee
-    let (rows, columns) = (outFeatures, inFeatures)
-    PanelProduct.run(x, tokens: tokens, rows: rows, columns: columns, into: y) { first, count, start, end, panel in
-      let offset = (first * columns + start) * weight.dtype.byteCount
-      kernels.pack_panel(base + offset, storage, columns, count, end - start, panel)
+    let columns = inFeatures
+    let panels = PanelProduct(x, tokens: tokens, rows: outFeatures, columns: columns, into: y)
+    body(false, { _ in }, panels.count) { index in
+      panels.run(index) { first, count, start, end, panel in
+        let offset = (first * columns + start) * weight.dtype.byteCount
+        kernels.pack_panel(base + offset, storage, columns, count, end - start, panel)
+      }
+      bias?.add(panels.outputs(index), to: y, tokens: tokens)
     }
   }
+}
 
-  static func add(_ bias: [Float], to y: UnsafeMutablePointer<Float>, tokens: Int) {
+extension [Float] {
+  /// Adds this bias to outputs `outputs` of `y[tokens, count]`.
+  func add(_ outputs: Range<Int>, to y: UnsafeMutablePointer<Float>, tokens: Int) {
     let kernels = ck_active().pointee
-    for token in 0..<tokens {
-      kernels.axpy(1, bias, y + token * bias.count, bias.count)
+    withUnsafeBufferPointer { bias in
+      guard let base = bias.baseAddress else { return }
+      for token in 0..<tokens {
+        kernels.axpy(1, base + outputs.lowerBound, y + token * count + outputs.lowerBound, outputs.count)
+      }
     }
   }
 }

@@ -11,12 +11,12 @@ struct ExpertFeedForward: FeedForward {
   let sharedGate: (any Linear)?
 
   func apply(
-    _ x: UnsafePointer<Float>, rows: Int, grouping: TokenGrouping, into y: UnsafeMutablePointer<Float>,
-    observe: InputObserver?
+    _ x: InputRows, grouping: TokenGrouping, into y: UnsafeMutablePointer<Float>, observe: InputObserver?
   ) {
-    let width = router.linear.inFeatures
+    let (width, rows) = (router.linear.inFeatures, x.count)
+    // The router and the experts all need them, and they may be made of what is in `y`.
+    let x = x.made().told(.feedForward, observe).values
     y.update(repeating: 0, count: rows * width)
-    observe?(.feedForward, x, rows)
     // The shared expert reads the same input, which is told once.
     if let shared { addShared(shared, x, rows: rows, grouping: grouping, width: width, to: y, observe: observe) }
     // Tokens are gathered expert by expert, so that each matrix is read once for all of its tokens.
@@ -33,7 +33,7 @@ struct ExpertFeedForward: FeedForward {
         for (line, token) in chosen.enumerated() {
           (gathered + line * width).update(from: x + token.row * width, count: width)
         }
-        expert.apply(gathered, rows: chosen.count, grouping: grouping, into: outputs, observe: observe)
+        expert.apply(InputRows(gathered, count: chosen.count), grouping: grouping, into: outputs, observe: observe)
         for (line, token) in chosen.enumerated() {
           kernels.axpy(token.weight, outputs + line * width, y + token.row * width, width)
         }
@@ -48,7 +48,7 @@ struct ExpertFeedForward: FeedForward {
     let kernels = ck_active().pointee
     withScratch(count: rows * (width + 1)) { output in
       let gates = output + rows * width
-      shared.apply(x, rows: rows, grouping: grouping, into: output) { input, values, count in
+      shared.apply(InputRows(x, count: rows), grouping: grouping, into: output) { input, values, count in
         if input != .feedForward { observe?(input, values, count) }
       }
       sharedGate?.apply(x, tokens: rows, grouping: grouping, into: gates)

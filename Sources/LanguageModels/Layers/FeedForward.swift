@@ -4,9 +4,7 @@ import Tensors
 /// The feed-forward part of one block.
 protocol FeedForward: Sendable {
   /// Writes `y[rows, hiddenSize]` from the normalised `x[rows, hiddenSize]`.
-  func apply(
-    _ x: UnsafePointer<Float>, rows: Int, grouping: TokenGrouping, into y: UnsafeMutablePointer<Float>,
-    observe: InputObserver?)
+  func apply(_ x: InputRows, grouping: TokenGrouping, into y: UnsafeMutablePointer<Float>, observe: InputObserver?)
 }
 
 /// A gated feed-forward layer: `down(activation(gate(x)) · up(x))`.
@@ -28,43 +26,48 @@ struct GatedFeedForward: FeedForward {
   let output: LinearInput
 
   func apply(
-    _ x: UnsafePointer<Float>, rows: Int, grouping: TokenGrouping, into y: UnsafeMutablePointer<Float>,
-    observe: InputObserver?
+    _ x: InputRows, grouping: TokenGrouping, into y: UnsafeMutablePointer<Float>, observe: InputObserver?
   ) {
-    observe?(input, x, rows)
-    let width = down.inFeatures
-    switch inputs {
-    case .separate(let gate, let up):
-      withScratch(count: rows * width) { gated in
-        // Memory that `down` takes anew.
+    let x = x.told(input, observe)
+    let (rows, width) = (x.count, down.inFeatures)
+    func lower(_ gated: InputRows) { down.apply(gated.told(output, observe), grouping: grouping, into: y) }
+    // Of a prompt, `down` takes the memory of what was gated.
+    let isPrompt = rows >= ProductLoops.laneCount
+    withScratch(count: rows * width) { gated in
+      switch inputs {
+      case .separate(let gate, let up):
         withScratch(count: rows * width) { raised in
-          gate.apply(x, tokens: rows, grouping: grouping, into: gated)
-          up.apply(x, tokens: rows, grouping: grouping, into: raised)
-          activate(gated, raised, rows: rows, stride: width, into: gated)
+          LinearProducts((gate, gated), (up, raised)).apply(x, grouping: grouping)
+          let products = self.products(gated, raised, rows: rows, stride: width, into: gated)
+          if isPrompt { _ = products.made() } else { lower(products) }
         }
-        lower(gated, rows: rows, grouping: grouping, into: y, observe: observe)
-      }
-    case .fused(let both):
-      withScratch(count: 2 * rows * width) { gated in
-        // Rows hold gate and up side by side; the products then close ranks, front to back.
-        both.apply(x, tokens: rows, grouping: grouping, into: gated)
-        for row in 0..<rows {
-          let line = gated + row * 2 * width
-          multiply(line, line + width, into: line)
-          if row > 0 { (gated + row * width).update(from: line, count: width) }
+      case .fused(let both):
+        withScratch(count: 2 * rows * width) { stacked in
+          both.apply(x, grouping: grouping, into: stacked)
+          let products = self.products(stacked, stacked + width, rows: rows, stride: 2 * width, into: gated)
+          if isPrompt { _ = products.made() } else { lower(products) }
         }
-        lower(gated, rows: rows, grouping: grouping, into: y, observe: observe)
       }
+      if isPrompt { lower(InputRows(gated, count: rows)) }
     }
   }
 
-  /// `down(gated)`.
-  private func lower(
-    _ gated: UnsafePointer<Float>, rows: Int, grouping: TokenGrouping, into y: UnsafeMutablePointer<Float>,
-    observe: InputObserver?
-  ) {
-    observe?(output, gated, rows)
-    down.apply(gated, tokens: rows, grouping: grouping, into: y)
+  /// `activation(gate) · up`, row by row; rows of gate and up are `stride` apart.
+  private func products(
+    _ gate: UnsafePointer<Float>, _ up: UnsafePointer<Float>, rows: Int, stride: Int,
+    into y: UnsafeMutablePointer<Float>
+  ) -> InputRows {
+    let kernels = ck_active().pointee
+    let (width, activation) = (down.inFeatures, activation)
+    return InputRows(y, count: rows) { range in
+      for row in range {
+        let (gate, up, y) = (gate + row * stride, up + row * stride, y + row * width)
+        switch activation {
+        case .silu: kernels.silu_multiply(gate, up, y, width)
+        case .gelu: kernels.gelu_multiply(gate, up, y, width)
+        }
+      }
+    }
   }
 
   /// Asks for those matrices that are on disk.
@@ -76,26 +79,5 @@ struct GatedFeedForward: FeedForward {
     case .fused(let both): both.readAhead()
     }
     down.readAhead()
-  }
-
-  private func activate(
-    _ gate: UnsafePointer<Float>, _ up: UnsafePointer<Float>, rows: Int, stride: Int,
-    into y: UnsafeMutablePointer<Float>
-  ) {
-    if rows < 4 {
-      for row in 0..<rows { multiply(gate + row * stride, up + row * stride, into: y + row * stride) }
-    } else {
-      parallelFor(rows) { row in multiply(gate + row * stride, up + row * stride, into: y + row * stride) }
-    }
-  }
-
-  private func multiply(
-    _ gate: UnsafePointer<Float>, _ up: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>
-  ) {
-    let kernels = ck_active().pointee
-    switch activation {
-    case .silu: kernels.silu_multiply(gate, up, y, down.inFeatures)
-    case .gelu: kernels.gelu_multiply(gate, up, y, down.inFeatures)
-    }
   }
 }

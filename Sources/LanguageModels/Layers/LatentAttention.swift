@@ -30,14 +30,14 @@ struct LatentAttention: Attention {
   let mix: AttentionMix
 
   func apply(
-    _ x: UnsafePointer<Float>, layout: BatchLayout, layer: Int, into y: UnsafeMutablePointer<Float>,
+    _ x: InputRows, layout: BatchLayout, layer: Int, into y: UnsafeMutablePointer<Float>,
     observe: InputObserver?
   ) {
     let c = configuration
     let (rows, heads) = (layout.rows, mix.headCount)
     let (rank, keyWidth, plain) = (c.keyValueRank, mix.keyDimension, c.plainDimension)
     let queryWidth = heads * (plain + c.rotaryDimension)
-    observe?(.attention, x, rows)
+    let x = x.told(.attention, observe)
     withScratch(
       count: rows * (queryWidth + keyWidth + heads * (keyWidth + rank + c.valueDimension)) + rows * rank
     ) { q in
@@ -46,8 +46,7 @@ struct LatentAttention: Attention {
       let latent = absorbed + rows * heads * keyWidth
       let values = latent + rows * heads * rank
       let normalized = values + rows * heads * c.valueDimension
-      makeQueries(x, rows: rows, layout.grouping, into: q, observe: observe)
-      compress.apply(x, tokens: rows, grouping: layout.grouping, into: key)
+      project(x, layout.grouping, into: q, key, observe: observe)
       for row in 0..<rows {
         latentNorm.apply(key + row * keyWidth, tokens: 1, into: normalized + row * rank)
         (key + row * keyWidth).update(from: normalized + row * rank, count: rank)
@@ -66,19 +65,21 @@ struct LatentAttention: Attention {
     }
   }
 
-  private func makeQueries(
-    _ x: UnsafePointer<Float>, rows: Int, _ grouping: TokenGrouping, into q: UnsafeMutablePointer<Float>,
+  /// Queries, and what keys and values are made from.
+  private func project(
+    _ x: InputRows, _ grouping: TokenGrouping, into q: UnsafeMutablePointer<Float>, _ key: UnsafeMutablePointer<Float>,
     observe: InputObserver?
   ) {
     switch query {
     case .direct(let linear):
-      linear.apply(x, tokens: rows, grouping: grouping, into: q)
+      LinearProducts((linear, q), (compress, key)).apply(x, grouping: grouping)
     case .latent(let down, let norm, let up):
-      withScratch(count: rows * down.outFeatures) { latent in
-        down.apply(x, tokens: rows, grouping: grouping, into: latent)
-        norm.apply(latent, tokens: rows, into: latent)
-        observe?(.queryLatent, latent, rows)
-        up.apply(latent, tokens: rows, grouping: grouping, into: q)
+      withScratch(count: x.count * down.outFeatures) { latent in
+        LinearProducts((down, latent), (compress, key)).apply(x, grouping: grouping)
+        let normalized = InputRows(latent, count: x.count) { range in
+          for row in range { norm.apply(row, of: latent, into: latent) }
+        }
+        up.apply(normalized.told(.queryLatent, observe), grouping: grouping, into: q)
       }
     }
   }
@@ -137,21 +138,22 @@ struct LatentAttention: Attention {
     let kernels = ck_active().pointee
     let (heads, width, rank) = (mix.headCount, mix.keyDimension, configuration.keyValueRank)
     let dimension = configuration.rotaryDimension
-    layout.withAngles(rotary) { half, cosine, sine in
-      withScratch(count: dimension) { pairs in
-        func turn(_ part: UnsafeMutablePointer<Float>, _ row: Int) {
-          if configuration.isInterleaved {
-            for index in 0..<(dimension / 2) {
-              pairs[index] = part[2 * index]
-              pairs[dimension / 2 + index] = part[2 * index + 1]
+    layout.withAngles(rotary) { angles in
+      layout.forRows { _, row in
+        guard let (half, cosine, sine) = angles(row) else { return }
+        withScratch(count: dimension) { pairs in
+          func turn(_ part: UnsafeMutablePointer<Float>) {
+            if configuration.isInterleaved {
+              for index in 0..<(dimension / 2) {
+                pairs[index] = part[2 * index]
+                pairs[dimension / 2 + index] = part[2 * index + 1]
+              }
+              part.update(from: pairs, count: dimension)
             }
-            part.update(from: pairs, count: dimension)
+            kernels.rotary(part, 1, dimension, half, cosine, sine)
           }
-          kernels.rotary(part, 1, dimension, half, cosine + row * half, sine + row * half)
-        }
-        for row in 0..<layout.rows {
-          for head in 0..<heads { turn(absorbed + (row * heads + head) * width + rank, row) }
-          turn(key + row * width + rank, row)
+          for head in 0..<heads { turn(absorbed + (row * heads + head) * width + rank) }
+          turn(key + row * width + rank)
         }
       }
     }

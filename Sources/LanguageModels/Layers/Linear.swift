@@ -1,3 +1,5 @@
+public import Tensors
+
 /// A matrix of a model: `y = x Wᵀ + b`, whatever form the weight is kept in.
 public protocol Linear: Sendable {
   /// Width of the input.
@@ -7,15 +9,66 @@ public protocol Linear: Sendable {
   /// Bytes of the weight as they lie in the checkpoint.
   var storedBytes: Int { get }
 
-  /// Computes `y[tokens, outFeatures]` from `x[tokens, inFeatures]`, both row-major.
-  func apply(
-    _ x: UnsafePointer<Float>, tokens: Int, grouping: TokenGrouping, into y: UnsafeMutablePointer<Float>)
+  /// Runs `body` with the loops of `y[tokens, outFeatures]` from `x[tokens, inFeatures]`, both row-major. The loops are good for as long as `body`
+  /// runs, which runs them once; until then `x` need not be there.
+  ///
+  /// - Parameter share: which share of all weights that are multiplied in the same loops this matrix has.
+  func withLoops(
+    _ x: UnsafePointer<Float>, tokens: Int, grouping: TokenGrouping, into y: UnsafeMutablePointer<Float>, share: Double,
+    _ body: ProductLoops.Body)
 }
 
 extension Linear {
   /// Computes `y[tokens, outFeatures]` from `x[tokens, inFeatures]` in whichever way is fastest.
   public func apply(_ x: UnsafePointer<Float>, tokens: Int, into y: UnsafeMutablePointer<Float>) {
     apply(x, tokens: tokens, grouping: .fastest, into: y)
+  }
+
+  /// Computes `y[tokens, outFeatures]` from `x[tokens, inFeatures]`, both row-major.
+  public func apply(
+    _ x: UnsafePointer<Float>, tokens: Int, grouping: TokenGrouping, into y: UnsafeMutablePointer<Float>
+  ) {
+    apply(InputRows(x, count: tokens), grouping: grouping, into: y)
+  }
+
+  /// The same from rows that may still have to be made.
+  func apply(_ x: InputRows, grouping: TokenGrouping, into y: UnsafeMutablePointer<Float>) {
+    guard x.count > 0 else { return }
+    withLoops(x.values, tokens: x.count, grouping: grouping, into: y, share: 1) {
+      ProductLoops.run(tokens: x.count, make: x.make, prepares: $0, prepare: $1, taskCount: $2, run: $3)
+    }
+  }
+}
+
+/// Matrices that read the same input, each with where its output goes, are multiplied in the same loops.
+struct LinearProducts {
+  let products: [(linear: any Linear, output: UnsafeMutablePointer<Float>)]
+
+  init(_ products: (linear: any Linear, output: UnsafeMutablePointer<Float>)...) { self.products = products }
+
+  func apply(_ x: InputRows, grouping: TokenGrouping) {
+    guard x.count > 0 else { return }
+    let outputs = products.reduce(0) { $0 + $1.linear.outFeatures }
+    func collect(
+      _ index: Int, _ prepares: Bool, _ prepare: (Range<Int>) -> Void, _ taskCount: Int, _ run: (Int) -> Void
+    ) {
+      guard index < products.count else {
+        return ProductLoops.run(
+          tokens: x.count, make: x.make, prepares: prepares, prepare: prepare, taskCount: taskCount, run: run)
+      }
+      let (linear, output) = products[index]
+      linear.withLoops(
+        x.values, tokens: x.count, grouping: grouping, into: output, share: Double(linear.outFeatures) / Double(outputs)
+      ) { ownPrepares, ownPrepare, ownCount, ownRun in
+        collect(
+          index + 1, prepares || ownPrepares,
+          { range in
+            prepare(range)
+            ownPrepare(range)
+          }, taskCount + ownCount, { task in task < taskCount ? run(task) : ownRun(task - taskCount) })
+      }
+    }
+    collect(0, false, { _ in }, 0, { _ in })
   }
 }
 

@@ -1,5 +1,5 @@
 import Foundation
-import Tensors
+public import Tensors
 public import VectorQuantization
 
 /// A vector-quantized matrix as a layer of a model; its codes stay packed and mapped.
@@ -35,12 +35,13 @@ public final class QuantizedLinear: Linear, @unchecked Sendable {
     storedBytes = layer.storedBits.total / 8
   }
 
-  /// Computes `y = x Wᵀ + b` from the packed codes.
-  public func apply(
-    _ x: UnsafePointer<Float>, tokens: Int, grouping: TokenGrouping, into y: UnsafeMutablePointer<Float>
+  /// The loops of `y = x Wᵀ + b` from the packed codes.
+  public func withLoops(
+    _ x: UnsafePointer<Float>, tokens: Int, grouping: TokenGrouping, into y: UnsafeMutablePointer<Float>, share: Double,
+    _ body: ProductLoops.Body
   ) {
     let byTiles = grouping.usesTiles(tokens: tokens, limit: VectorQuantizedKernel.directTokenLimit)
-    ready().multiply(x, tokens: tokens, into: y, byTiles: byTiles)
+    ready().withLoops(x, tokens: tokens, into: y, byTiles: byTiles, share: share, body)
   }
 
   /// Makes the run-time form, if that has not happened yet.

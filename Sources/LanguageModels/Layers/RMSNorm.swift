@@ -6,9 +6,11 @@ struct RMSNorm: Sendable {
   let epsilon: Float
 
   func apply(_ x: UnsafePointer<Float>, tokens: Int, into y: UnsafeMutablePointer<Float>) {
-    let kernels = ck_active().pointee
-    for token in 0..<tokens {
-      kernels.rms_norm(x + token * weight.count, weight, epsilon, weight.count, y + token * weight.count)
-    }
+    for token in 0..<tokens { apply(token, of: x, into: y) }
+  }
+
+  /// The norm of row `token` alone.
+  func apply(_ token: Int, of x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>) {
+    ck_active().pointee.rms_norm(x + token * weight.count, weight, epsilon, weight.count, y + token * weight.count)
   }
 }

@@ -96,9 +96,12 @@ struct StreamedLinear: Linear {
   var outFeatures: Int { linear.outFeatures }
   var storedBytes: Int { linear.storedBytes }
 
-  func apply(_ x: UnsafePointer<Float>, tokens: Int, grouping: TokenGrouping, into y: UnsafeMutablePointer<Float>) {
+  func withLoops(
+    _ x: UnsafePointer<Float>, tokens: Int, grouping: TokenGrouping, into y: UnsafeMutablePointer<Float>, share: Double,
+    _ body: ProductLoops.Body
+  ) {
     if let index { stream.begin(index) }
-    linear.apply(x, tokens: tokens, grouping: grouping, into: y)
+    linear.withLoops(x, tokens: tokens, grouping: grouping, into: y, share: share, body)
     if let index { stream.end(index) }
   }
 
