@@ -5,7 +5,7 @@ import Tensors
 ///
 /// Codes stay as they are stored. Tables take a quarter of what they take in float32: 4096 centroids of eight elements fit the
 /// first-level cache, 65536 the second-level one.
-struct CodeBytes: @unchecked Sendable {
+final class CodeBytes: @unchecked Sendable {
   /// Columns with those that pad an activation to whole blocks.
   let paddedColumns: Int
   private let codes: ck_vq_bytes

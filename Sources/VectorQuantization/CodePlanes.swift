@@ -4,13 +4,14 @@ import Tensors
 /// The codes of one part in the order of the integer kernel, with its codebooks as int8 (see `ck_vq_planes`).
 ///
 /// A second copy of the codes, made once at load: it takes 6 or 8 bits for a main code and 4 or 8 for a residual one. An
-/// element of a centroid is off by at most half a unit of `PlaneBytes`, in each stage; sums are exact.
-struct CodePlanes: @unchecked Sendable {
+/// element of a centroid is off by at most half a unit of `PlaneBytes`, in each stage; sums are exact. An object with the kernel's view at an address of
+/// its own, so that a task copies and counts nothing.
+final class CodePlanes: @unchecked Sendable {
   /// Columns with those that pad a row to whole registers; they hold code 0 and meet activations of 0.
   let paddedColumns: Int
-  private var planes: ck_vq_planes
+  private let planes: UnsafeMutablePointer<ck_vq_planes>
   /// What the pointers in `planes` lead into.
-  private var memory: [Any]
+  private let memory: [Any]
   /// How codes get into this order each time they are needed; nil where they are kept.
   private let layout: PlaneLayout?
 
@@ -49,28 +50,36 @@ struct CodePlanes: @unchecked Sendable {
       ? withUnsafePointer(to: kernels) {
         ck_fine_columns($0, layout.paddedColumns, vectorLength, Int(matrix.code_bits), hasResidual ? 1 : 0)
       } : hasResidual ? layout.paddedColumns : 0
-    planes = ck_vq_planes(
-      codes: codes.address(), band_stride: layout.bandBytes, columns: layout.paddedColumns,
-      vector_length: UInt32(vectorLength), main_count: UInt32(mainCount), residual_count: UInt32(residualCount),
-      main: bytes.main.address(), residual: bytes.residual?.address(), scale: bytes.unit,
-      fine_columns: fineColumns,
-      fine_main: bytes.fineMain.address(), fine_residual: bytes.fineResidual?.address(),
-      escapes: escapes?.view ?? ck_escapes())
+    planes = .allocate(capacity: 1)
+    planes.initialize(
+      to: ck_vq_planes(
+        codes: codes.address(), band_stride: layout.bandBytes, columns: layout.paddedColumns,
+        vector_length: UInt32(vectorLength), main_count: UInt32(mainCount), residual_count: UInt32(residualCount),
+        main: bytes.main.address(), residual: bytes.residual?.address(), scale: bytes.unit,
+        fine_columns: fineColumns,
+        fine_main: bytes.fineMain.address(), fine_residual: bytes.fineResidual?.address(),
+        escapes: escapes?.view ?? ck_escapes()))
     paddedColumns = layout.paddedColumns
-    memory = [bytes.main, bytes.residual as Any, bytes.fineMain, bytes.fineResidual as Any, escapes as Any]
-    // Without them nothing reads the planes before `withCodes()`.
-    if keepsCodes { memory.append(codes) }
+    // Without codes nothing reads the planes before `withCodes()`.
+    memory =
+      [bytes.main, bytes.residual as Any, bytes.fineMain, bytes.fineResidual as Any, escapes as Any]
+      + (keepsCodes ? [codes] : [])
     self.layout = keepsCodes ? nil : layout
   }
+
+  private init(_ other: CodePlanes, codes: Tensor) {
+    planes = .allocate(capacity: 1)
+    planes.initialize(to: other.planes.pointee)
+    planes.pointee.codes = codes.address()
+    (paddedColumns, memory, layout) = (other.paddedColumns, other.memory + [codes], nil)
+  }
+
+  deinit { planes.deallocate() }
 
   /// The same with its codes in place.
   func withCodes() -> CodePlanes {
     guard let layout else { return self }
-    var whole = self
-    let codes = layout.codesAlone()
-    whole.planes.codes = codes.address()
-    whole.memory.append(codes)
-    return whole
+    return CodePlanes(self, codes: layout.codesAlone())
   }
 
   /// Adds the products of vector rows `rows`, which begin with a band, with `tokens` activations, `stride` apart, to sums that are `sumStride` apart.
@@ -80,15 +89,13 @@ struct CodePlanes: @unchecked Sendable {
     _ splits: UnsafePointer<ck_split_activation>, stride: Int, tokens: Int, lanes: ck_token_lanes, rows: Range<Int>,
     into sums: UnsafeMutablePointer<Float>, sumStride: Int, kernels: ck_kernels
   ) {
-    withUnsafePointer(to: planes) { planes in
-      guard tokens > 1 else {
-        kernels.vq_planes(planes, rows.lowerBound, rows.upperBound, splits, sums)
-        return
-      }
-      withScratch(count: Int(CK_PLANES_SCRATCH) / MemoryLayout<Float>.size) {
-        kernels.vq_planes_many(
-          planes, rows.lowerBound, rows.upperBound, splits, stride, tokens, lanes, sums, sumStride, $0)
-      }
+    guard tokens > 1 else {
+      kernels.vq_planes(planes, rows.lowerBound, rows.upperBound, splits, sums)
+      return
+    }
+    withScratch(count: Int(CK_PLANES_SCRATCH) / MemoryLayout<Float>.size) {
+      kernels.vq_planes_many(
+        planes, rows.lowerBound, rows.upperBound, splits, stride, tokens, lanes, sums, sumStride, $0)
     }
   }
 }

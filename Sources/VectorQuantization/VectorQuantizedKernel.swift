@@ -6,7 +6,7 @@ package import Tensors
 /// Permutation and input-side affine step are applied to the activations, once per token (format section 7). With small
 /// codebooks, integers are multiplied. Else a few tokens are multiplied straight from the codes; many tokens share tiles of
 /// dequantized outputs.
-public final class VectorQuantizedKernel: Sendable {
+public final class VectorQuantizedKernel: @unchecked Sendable {
   /// Width of the input.
   public let inFeatures: Int
   /// Width of the output.
@@ -14,6 +14,8 @@ public final class VectorQuantizedKernel: Sendable {
 
   /// Outlier columns first, then one part per group, in storage order.
   let parts: [VectorQuantizedPart]
+  /// The same, as products take them where codes are kept.
+  private let sharedParts: [Unmanaged<VectorQuantizedPart>]
   let input: ActivationTransform
   let output: OutputTransform
   private let vectorLength: Int
@@ -52,6 +54,7 @@ public final class VectorQuantizedKernel: Sendable {
       parts.append(VectorQuantizedPart(group: group, of: layer, isExact: isExact, keepsCodes: keepsCodes))
     }
     self.parts = parts
+    sharedParts = parts.map { Unmanaged.passUnretained($0) }
     self.keepsCodes = keepsCodes
     hasPlanes = parts.suffix(settings.groupCount).allSatisfy { $0.planes != nil }
     // Planes replace the codes for any number of tokens.
@@ -94,13 +97,25 @@ public final class VectorQuantizedKernel: Sendable {
     _ x: UnsafePointer<Float>, tokens: Int, into y: UnsafeMutablePointer<Float>, share: Double,
     _ body: ProductLoops.Body
   ) {
-    let kernels = ck_active().pointee
     let parts = keepsCodes ? self.parts : self.parts.map { $0.withCodes() }
+    let shared = keepsCodes ? sharedParts : parts.map { Unmanaged.passUnretained($0) }
+    shared.withUnsafeBufferPointer {
+      withDirectLoops($0, x, tokens: tokens, into: y, share: share, body)
+    }
+    withExtendedLifetime(parts) {}
+  }
+
+  private func withDirectLoops(
+    _ parts: SharedParts, _ x: UnsafePointer<Float>, tokens: Int, into y: UnsafeMutablePointer<Float>, share: Double,
+    _ body: ProductLoops.Body
+  ) {
+    let kernels = ck_active().pointee
     let laneCount = ProductLoops.laneCount
     let usesLanes = kernels.prefers_planes_for_prompts != 0 && hasPlanes
     let grouped = usesLanes ? tokens / laneCount * laneCount : 0
     // Values by token are kept of those without lanes, or of all where something reads them.
-    let readsLanesAlone = vectorLength <= laneCount && parts.allSatisfy { $0.planes != nil }
+    let readsLanesAlone =
+      vectorLength <= laneCount && parts.allSatisfy { $0._withUnsafeGuaranteedRef { $0.planes != nil } }
     let firstKept = readsLanesAlone ? grouped : 0
     let line = 64 / MemoryLayout<Float>.size
     let splitLines = (SplitActivations.byteCount(tokens: tokens, parts: parts) + 63) / 64
@@ -143,7 +158,7 @@ public final class VectorQuantizedKernel: Sendable {
   /// Tokens as products straight from the codes take them.
   private struct PreparedTokens {
     let count: Int
-    let parts: [VectorQuantizedPart]
+    let parts: SharedParts
     /// What `ActivationTransform` says of each.
     let offsets: UnsafePointer<Float>
     let splits: SplitActivations?
@@ -160,19 +175,21 @@ public final class VectorQuantizedKernel: Sendable {
     let width = rows.count * vectorLength
     withScratch(count: x.count * width) { sums in
       sums.update(repeating: 0, count: x.count * width)
-      for (index, part) in x.parts.enumerated() {
-        if let splits = x.splits, let split = splits.split(token: 0, part: index) {
-          part.accumulate(
-            split, stride: x.parts.count, tokens: x.count,
-            lanes: ck_token_lanes(
-              values: x.lanes.values.map { $0 + ProductLoops.laneCount * part.firstColumn }, stride: x.lanes.stride),
-            outputs: outputs, into: sums, sumStride: width, kernels: kernels)
-          continue
-        }
-        for token in 0..<x.count {
-          part.accumulate(
-            x.kept + token * inFeatures + part.firstColumn, outputs: outputs, into: sums + token * width,
-            kernels: kernels)
+      for index in 0..<x.parts.count {
+        x.parts[index]._withUnsafeGuaranteedRef { part in
+          if let splits = x.splits, part.paddedColumns > 0 {
+            part.accumulate(
+              splits.split(token: 0, part: index), stride: x.parts.count, tokens: x.count,
+              lanes: ck_token_lanes(
+                values: x.lanes.values.map { $0 + ProductLoops.laneCount * part.firstColumn }, stride: x.lanes.stride),
+              outputs: outputs, into: sums, sumStride: width, kernels: kernels)
+            return
+          }
+          for token in 0..<x.count {
+            part.accumulate(
+              x.kept + token * inFeatures + part.firstColumn, outputs: outputs, into: sums + token * width,
+              kernels: kernels)
+          }
         }
       }
       for token in 0..<x.count {

@@ -9,6 +9,8 @@ final class VectorQuantizedPart: @unchecked Sendable {
   let firstColumn: Int
   /// How many columns it has.
   let columnCount: Int
+  /// Columns of an activation as integers for this part, 0 where it takes no integers.
+  let paddedColumns: Int
   /// The same codes for the integer kernel, where it is of use and allowed.
   let planes: CodePlanes?
   /// Large codebooks as int8, likewise.
@@ -92,6 +94,7 @@ final class VectorQuantizedPart: @unchecked Sendable {
       codes: codes, offset: offset, rowBytes: rowBytes, columns: columnCount, codeBits: codeBits, mainBits: mainBits,
       vectorLength: vectorLength, tables: tables)
     (planes, bytes) = integers?(floats.codesAlone) ?? (nil, nil)
+    paddedColumns = planes?.paddedColumns ?? bytes?.paddedColumns ?? 0
     // Where integers serve every product the tables are never made.
     if planes == nil { floats.withMatrix { _ in } }
   }
@@ -99,7 +102,7 @@ final class VectorQuantizedPart: @unchecked Sendable {
   private init(_ other: VectorQuantizedPart, planes: CodePlanes?) {
     self.planes = planes
     (firstColumn, columnCount, bytes) = (other.firstColumn, other.columnCount, other.bytes)
-    (vectorLength, floats) = (other.vectorLength, other.floats)
+    (vectorLength, floats, paddedColumns) = (other.vectorLength, other.floats, other.paddedColumns)
   }
 
   /// The same with all forms of its codes in place.
@@ -126,9 +129,6 @@ final class VectorQuantizedPart: @unchecked Sendable {
       }
     }
   }
-
-  /// Columns of an activation as integers for this part, 0 where it takes no integers.
-  var paddedColumns: Int { planes?.paddedColumns ?? bytes?.paddedColumns ?? 0 }
 
   /// As `accumulate` for several activations that were split for this part, `stride` apart, into sums `sumStride` apart.
   func accumulate(
