@@ -51,7 +51,13 @@ struct EvaluateCommandTests {
     try inFolder { folder in
       let text = ["--perplexity", try text(in: folder), "--context", "64"]
       let stored = folder + "/logits"
-      #expect(try Program.run(["evaluate", model, "--store-logits", stored] + text).status == 0)
+      // The second time in place of the file that is there.
+      for _ in 0..<2 {
+        let run = try Program.run(["evaluate", model, "--store-logits", stored] + text)
+        #expect(run.status == 0, "\(run.errors)")
+        #expect(FileManager.default.fileExists(atPath: stored))
+        #expect(!FileManager.default.fileExists(atPath: stored + ".partial"))
+      }
       for option in [["--kl-against", model], ["--reference-logits", stored]] {
         let run = try Program.run(["evaluate", model, "--json"] + option + text)
         #expect(run.status == 0, "\(run.errors)")

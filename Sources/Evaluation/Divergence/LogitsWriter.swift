@@ -85,18 +85,15 @@ final class LogitsWriter {
   /// Forgets the rows of a window that was not finished.
   func abandonWindow() { rows = [] }
 
-  /// Gives the file its name.
+  /// Gives the file its name, in place of one that has it.
   func finish() throws {
     do {
       try file.close()
-      let (from, to) = (URL(fileURLWithPath: partial), URL(fileURLWithPath: path))
-      if FileManager.default.fileExists(atPath: path) {
-        _ = try FileManager.default.replaceItemAt(to, withItemAt: from)
-      } else {
-        try FileManager.default.moveItem(at: from, to: to)
-      }
     } catch {
       throw EvaluationError(.cannotWrite, "cannot write \(path): \(error.localizedDescription)")
+    }
+    guard rename(partial, path) == 0 else {
+      throw EvaluationError(.cannotWrite, "cannot write \(path): \(String(cString: strerror(errno)))")
     }
   }
 }
