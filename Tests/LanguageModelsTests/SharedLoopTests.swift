@@ -31,7 +31,8 @@ struct SharedLoopTests {
   }
 
   @Test(
-    "Several matrices give together what each gives alone, of rows that are made once", arguments: [1, 2, 3, 9, 37])
+    "Several matrices give together what each gives alone, of rows that are made once",
+    arguments: [1, 2, 3, 9, 37, 1400])
   func together(tokens: Int) throws {
     let matrices = try matrices()
     let x = numbers(tokens * 96, stream: 4)

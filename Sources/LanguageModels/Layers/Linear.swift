@@ -40,14 +40,24 @@ extension Linear {
   }
 }
 
-/// Matrices that read the same input, each with where its output goes, are multiplied in the same loops.
+/// Matrices that read the same input, each with where its output goes, are multiplied in the same loops; those of a long prompt one after the other, since
+/// each keeps the input in a form of its own for as long as its loops last.
 struct LinearProducts {
   let products: [(linear: any Linear, output: UnsafeMutablePointer<Float>)]
+
+  /// The most numbers of input that matrices keep together: a mebibyte or less in each form.
+  private static let sharedNumbers = 1 << 17
 
   init(_ products: (linear: any Linear, output: UnsafeMutablePointer<Float>)...) { self.products = products }
 
   func apply(_ x: InputRows, grouping: TokenGrouping) {
-    guard x.count > 0 else { return }
+    guard x.count > 0, let first = products.first else { return }
+    if x.count * first.linear.inFeatures > Self.sharedNumbers {
+      first.linear.apply(x, grouping: grouping, into: first.output)
+      let made = InputRows(x.values, count: x.count)
+      for (linear, output) in products.dropFirst() { linear.apply(made, grouping: grouping, into: output) }
+      return
+    }
     let outputs = products.reduce(0) { $0 + $1.linear.outFeatures }
     func collect(
       _ index: Int, _ prepares: Bool, _ prepare: (Range<Int>) -> Void, _ taskCount: Int, _ run: (Int) -> Void
