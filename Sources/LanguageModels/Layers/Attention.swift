@@ -3,7 +3,7 @@ import Tensors
 
 /// The attention of one block, whatever its projections.
 protocol Attention: Sendable {
-  /// Writes `y[rows, hiddenSize]` from the normalised `x[rows, hiddenSize]`, and extends the caches of `layout`.
+  /// Writes `y[rows, hiddenSize]` from the normalised `x[rows, hiddenSize]`, which may lie in `y` (it is written last), and extends the caches of `layout`.
   func apply(
     _ x: InputRows, layout: BatchLayout, layer: Int, into y: UnsafeMutablePointer<Float>,
     observe: InputObserver?)

@@ -14,9 +14,19 @@ struct ExpertFeedForward: FeedForward {
     _ x: InputRows, grouping: TokenGrouping, into y: UnsafeMutablePointer<Float>, observe: InputObserver?
   ) {
     let (width, rows) = (router.linear.inFeatures, x.count)
-    // The router and the experts all need them, and they may be made of what is in `y`.
+    // The router and the experts all need them until the end, so that they cannot stay in `y`.
     let x = x.made().told(.feedForward, observe).values
-    y.update(repeating: 0, count: rows * width)
+    withScratch(count: rows * width) { inputs in
+      inputs.update(from: x, count: rows * width)
+      y.update(repeating: 0, count: rows * width)
+      addExperts(inputs, rows: rows, grouping: grouping, width: width, to: y, observe: observe)
+    }
+  }
+
+  private func addExperts(
+    _ x: UnsafePointer<Float>, rows: Int, grouping: TokenGrouping, width: Int, to y: UnsafeMutablePointer<Float>,
+    observe: InputObserver?
+  ) {
     // The shared expert reads the same input, which is told once.
     if let shared { addShared(shared, x, rows: rows, grouping: grouping, width: width, to: y, observe: observe) }
     // Tokens are gathered expert by expert, so that each matrix is read once for all of its tokens.

@@ -3,7 +3,7 @@ import Tensors
 
 /// The feed-forward part of one block.
 protocol FeedForward: Sendable {
-  /// Writes `y[rows, hiddenSize]` from the normalised `x[rows, hiddenSize]`.
+  /// Writes `y[rows, hiddenSize]` from the normalised `x[rows, hiddenSize]`, which may lie in `y`: it is written last.
   func apply(_ x: InputRows, grouping: TokenGrouping, into y: UnsafeMutablePointer<Float>, observe: InputObserver?)
 }
 

@@ -4,9 +4,8 @@ import Tensors
 /// The residual stream of a pass, `[rows, width]`, and the update that a layer made of it last, which is added when the next layer reads the row.
 struct ResidualStream {
   private let hidden: UnsafeMutablePointer<Float>
-  /// Where a layer's update goes once it has read all rows.
+  /// Where a layer's update goes once it has read all rows, which lie there before.
   let update: UnsafeMutablePointer<Float>
-  private let normalized: UnsafeMutablePointer<Float>
   private let rows: Int
   private let width: Int
   private var hasUpdate = false
@@ -17,9 +16,8 @@ struct ResidualStream {
   static func run(
     _ hidden: UnsafeMutablePointer<Float>, rows: Int, width: Int, _ body: (inout ResidualStream) -> Void
   ) {
-    withScratch(count: 2 * rows * width) { update in
-      var stream = ResidualStream(
-        hidden: hidden, update: update, normalized: update + rows * width, rows: rows, width: width)
+    withScratch(count: rows * width) { update in
+      var stream = ResidualStream(hidden: hidden, update: update, rows: rows, width: width)
       body(&stream)
       let done = stream
       ProductLoops.forRanges(tokens: rows) { done.addUpdate($0) }
@@ -27,24 +25,22 @@ struct ResidualStream {
   }
 
   private init(
-    hidden: UnsafeMutablePointer<Float>, update: UnsafeMutablePointer<Float>, normalized: UnsafeMutablePointer<Float>,
-    rows: Int, width: Int
+    hidden: UnsafeMutablePointer<Float>, update: UnsafeMutablePointer<Float>, rows: Int, width: Int
   ) {
     self.hidden = hidden
     self.update = update
-    self.normalized = normalized
     self.rows = rows
     self.width = width
   }
 
-  /// The rows that a layer reads, and then writes to `update`, whose norm is `updateNorm`.
+  /// The rows that a layer reads before it writes to `update`, which is where they lie; `updateNorm` is a norm of what it writes.
   mutating func read(_ norm: RMSNorm, updateNorm: RMSNorm?) -> InputRows {
     let before = self
     hasUpdate = true
     self.updateNorm = updateNorm
-    return InputRows(normalized, count: rows) { range in
+    return InputRows(update, count: rows) { range in
       before.addUpdate(range)
-      for row in range { norm.apply(row, of: before.hidden, into: before.normalized) }
+      for row in range { norm.apply(row, of: before.hidden, into: before.update) }
     }
   }
 
