@@ -30,6 +30,14 @@ final class WorkerCrew: @unchecked Sendable {
     wake.unlock()
   }
 
+  /// Sets how many threads a loop has from now on, the submitter's included.
+  func setLimit(_ threads: Int) {
+    wake.lock()
+    limit.store(threads, ordering: .relaxed)
+    wake.unlock()
+    wake.broadcast()
+  }
+
   func run(_ count: Int, _ body: (Int) -> Void) {
     let threads = min(limit.load(ordering: .relaxed), count)
     guard threads > 1, submission.try() else {
@@ -47,7 +55,7 @@ final class WorkerCrew: @unchecked Sendable {
       nextIndex.store(0, ordering: .relaxed)
       generation.add(1, ordering: .sequentiallyConsistent)
       if sleepers.load(ordering: .sequentiallyConsistent) > 0 {
-        // Whoever looks for a loop in vain has the lock until it sleeps; who wakes needs it.
+        // A worker that found no loop has the lock until it sleeps; one that wakes takes it, so that it is free by then.
         wake.lock()
         wake.unlock()
         wake.broadcast()
@@ -81,6 +89,7 @@ final class WorkerCrew: @unchecked Sendable {
   private func workerLoop(number: Int) {
     var seen = 0
     while true {
+      waitUntilWanted(number)
       guard let open = waitForOpenLoop(after: seen) else { return }
       seen = open
       activeWorkers.add(1, ordering: .sequentiallyConsistent)
@@ -90,6 +99,16 @@ final class WorkerCrew: @unchecked Sendable {
         runIterations(body, count)
       }
       activeWorkers.subtract(1, ordering: .sequentiallyConsistent)
+    }
+  }
+
+  /// Workers beyond the limit sleep until it is raised; they are not among the sleepers that a loop wakes.
+  private func waitUntilWanted(_ number: Int) {
+    guard number >= limit.load(ordering: .relaxed) - 1 else { return }
+    wake.lock()
+    defer { wake.unlock() }
+    while number >= limit.load(ordering: .relaxed) - 1, !dismissed.load(ordering: .sequentiallyConsistent) {
+      wake.wait()
     }
   }
 

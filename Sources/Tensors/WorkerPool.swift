@@ -24,7 +24,7 @@ public final class WorkerPool: Sendable {
   /// How many threads a loop uses, the caller's included. Setting it takes effect at the next loop.
   public var threadCount: Int {
     get { crew.limit.load(ordering: .relaxed) }
-    set { crew.limit.store(max(1, newValue), ordering: .relaxed) }
+    set { crew.setLimit(max(1, newValue)) }
   }
 
   /// Runs `body` for every index in `0..<count`, in any order and on any thread, and returns when all are done.

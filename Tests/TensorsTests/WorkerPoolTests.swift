@@ -29,6 +29,30 @@ struct WorkerPoolTests {
     #expect(sum.load(ordering: .relaxed) == 50_000)
   }
 
+  @Test("Workers beyond a lower limit stay away, and come back when it is raised")
+  func limits() {
+    let pool = WorkerPool(threadCount: 4)
+    for limit in [4, 2, 1, 3, 4] {
+      pool.threadCount = limit
+      for _ in 0..<10 {
+        let deadline = ContinuousClock.now + .seconds(60)
+        let begun = Atomic<Int>(0)
+        let inside = Atomic<Int>(0)
+        let most = Atomic<Int>(0)
+        pool.parallelFor(2 * limit) { index in
+          most.max(inside.add(1, ordering: .relaxed).newValue, ordering: .relaxed)
+          begun.add(1, ordering: .relaxed)
+          // The first so many at once, so that each has a thread.
+          while index < limit, begun.load(ordering: .relaxed) < limit, ContinuousClock.now < deadline { sched_yield() }
+          inside.subtract(1, ordering: .relaxed)
+        }
+        #expect(ContinuousClock.now < deadline)
+        let threads = most.load(ordering: .relaxed)
+        #expect(threads == limit)
+      }
+    }
+  }
+
   @Test("Workers that have gone to sleep come back for the next loop")
   func sleepers() {
     let pool = WorkerPool(threadCount: 2)

@@ -33,19 +33,18 @@ struct GatedFeedForward: FeedForward {
     func lower(_ gated: InputRows) { down.apply(gated.told(output, observe), grouping: grouping, into: y) }
     // Of a prompt, `down` takes the memory of what was gated.
     let isPrompt = rows >= ProductLoops.laneCount
+    func finish(_ gated: InputRows) { if isPrompt { _ = gated.made() } else { lower(gated) } }
     withScratch(count: rows * width) { gated in
       switch inputs {
       case .separate(let gate, let up):
         withScratch(count: rows * width) { raised in
           LinearProducts((gate, gated), (up, raised)).apply(x, grouping: grouping)
-          let products = self.products(gated, raised, rows: rows, stride: width, into: gated)
-          if isPrompt { _ = products.made() } else { lower(products) }
+          finish(products(gated, raised, rows: rows, stride: width, into: gated))
         }
       case .fused(let both):
         withScratch(count: 2 * rows * width) { stacked in
           both.apply(x, grouping: grouping, into: stacked)
-          let products = self.products(stacked, stacked + width, rows: rows, stride: 2 * width, into: gated)
-          if isPrompt { _ = products.made() } else { lower(products) }
+          finish(products(stacked, stacked + width, rows: rows, stride: 2 * width, into: gated))
         }
       }
       if isPrompt { lower(InputRows(gated, count: rows)) }
