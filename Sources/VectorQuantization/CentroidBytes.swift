@@ -43,8 +43,8 @@ struct CentroidBytes {
 
   static func peak(_ values: some Sequence<Float>) -> Float { values.reduce(0) { max($0, abs($1)) } }
 
-  /// The least value, to one part in 256 of the largest, such that at most `clampedShare` of all uses lie beyond it.
-  static func limit(_ peaks: [Float], usage: [Int]) -> Float {
+  /// The least value, to one part in 256 of the largest, such that at most `share` of all uses lie beyond it.
+  static func limit(_ peaks: [Float], usage: [Int], share: Double = clampedShare) -> Float {
     let largest = peaks.max() ?? 0
     let bins = 256
     var uses = [Int](repeating: 0, count: bins + 1)
@@ -52,7 +52,7 @@ struct CentroidBytes {
     for (peak, count) in zip(peaks, usage) where count > 0 {
       uses[Int((peak / largest * Float(bins)).rounded(.up))] += count
     }
-    var allowed = Int(Double(usage.reduce(0, +)) * clampedShare)
+    var allowed = Int(Double(usage.reduce(0, +)) * share)
     var bin = bins
     while bin > 1, uses[bin] <= allowed {
       allowed -= uses[bin]

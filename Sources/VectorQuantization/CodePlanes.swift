@@ -46,10 +46,12 @@ final class CodePlanes: @unchecked Sendable {
     let escapes = layout.escapes(own, vectorLength: vectorLength)
     let hasResidual = residual != nil
     let fineColumns =
-      isSorted
-      ? withUnsafePointer(to: kernels) {
-        ck_fine_columns($0, layout.paddedColumns, vectorLength, Int(matrix.code_bits), hasResidual ? 1 : 0)
-      } : hasResidual ? layout.paddedColumns : 0
+      bytes.isExact
+      ? 0
+      : isSorted
+        ? withUnsafePointer(to: kernels) {
+          ck_fine_columns($0, layout.paddedColumns, vectorLength, Int(matrix.code_bits), hasResidual ? 1 : 0)
+        } : hasResidual ? layout.paddedColumns : 0
     planes = .allocate(capacity: 1)
     planes.initialize(
       to: ck_vq_planes(

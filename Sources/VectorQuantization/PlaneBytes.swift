@@ -10,6 +10,8 @@ import Tensors
 struct PlaneBytes {
   /// What one unit stands for.
   let unit: Float
+  /// Whether the centroids are whole units, so that nothing is left of them.
+  let isExact: Bool
   /// `[vectorLength, 256]`: biased by 128, and the residual stage's, two's complement.
   let main: Tensor
   let residual: Tensor?
@@ -24,9 +26,11 @@ struct PlaneBytes {
   init(main: [Float], residual: [Float]?, vectorLength: Int, mainBits: Int, usage: [Int]) {
     let v = vectorLength
     let peaks = Self.peaks(main, residual ?? [Float](repeating: 0, count: v), v, mainBits: mainBits, usage: usage)
+    let common = CommonUnit.find(main + (residual ?? []), peaks: peaks, usage: usage)
     // The roundings of two stages may add up to a whole unit.
-    let limit = CentroidBytes.limit(peaks, usage: usage)
-    let unit = CentroidBytes.unit(limit, steps: residual == nil ? 127 : 126)
+    let limit = common.map { $0 * CommonUnit.steps } ?? CentroidBytes.limit(peaks, usage: usage)
+    let unit = common ?? CentroidBytes.unit(limit, steps: residual == nil ? 127 : 126)
+    isExact = common != nil
     let first = RoundedStage(main, vectorLength: v, unit: unit)
     let second = residual.map { RoundedStage($0, vectorLength: v, unit: unit) }
     self.unit = unit
@@ -81,7 +85,7 @@ struct PlaneBytes {
   }
 
   /// The largest element of the sum that each code names; 0 for codes that do not occur.
-  private static func peaks(
+  static func peaks(
     _ main: [Float], _ residual: [Float], _ vectorLength: Int, mainBits: Int, usage: [Int]
   ) -> [Float] {
     let (count, mainCount) = (1 << mainBits, main.count / vectorLength)

@@ -36,6 +36,8 @@ package enum MatrixQuantizer {
       if recipe.leastSquaresSteps > 0 { search.fitCentroids(step: "descent") }
     }
 
+    if !initial.isExact, recipe.roundsCentroids { search.roundCentroids() }
+
     var result = QuantizedMatrix(
       layout: layout, storageType: recipe.storageType, codebooks: search.best.codebooks, codes: search.best.codes,
       permutation: prepared.permutation, isPermuted: recipe.permute, normalization: prepared.normalization)

@@ -13,6 +13,7 @@ extension QuantizationRecipe {
       ("joint_rounds", .integer(jointRounds)), ("beam_width", .integer(beamWidth)), ("feedback", .bool(feedback)),
       ("refit_rounds", .integer(refitRounds)), ("least_squares_steps", .integer(leastSquaresSteps)),
       ("descent_rounds", .integer(descentRounds)), ("sample", .integer(sample)),
+      ("whole_units", .bool(wholeUnits)),
       ("seed", .string(String(seed))),
     ])
   }
@@ -36,5 +37,7 @@ extension QuantizationRecipe {
     (kMeansIterations, self.jointRounds, beamWidth, self.feedback) = (iterations, jointRounds, beam, feedback)
     (refitRounds, leastSquaresSteps, descentRounds) = (refits, steps, descents)
     (self.sample, self.seed) = (sample, seed)
+    // Jobs of earlier programs go on as they began.
+    wholeUnits = json["whole_units"]?.boolValue ?? false
   }
 }

@@ -2,7 +2,7 @@ extension QuantizationRecipe {
   /// Sets a step of the recipe by name, as `--set NAME=VALUE` does: for ablations and for effort.
   ///
   /// Numbers: `damping`, `kmeans-iterations`, `sample`, `joint-rounds`, `beam-width`, `refit-rounds`, `least-squares-steps`,
-  /// `descent-rounds`; `on` or `off`: `normalize`, `permute`, `feedback`. Ranges are checked by `validate()`.
+  /// `descent-rounds`; `on` or `off`: `normalize`, `permute`, `feedback`, `whole-units`. Ranges are checked by `validate()`.
   ///
   /// - Throws: `QuantizationError` (`invalidRecipe`) that names the setting, what is known, or the kind of value.
   public mutating func set(_ name: String, to value: String) throws {
@@ -14,6 +14,7 @@ extension QuantizationRecipe {
     ]
     let switches: [(String, WritableKeyPath<Self, Bool>)] = [
       ("normalize", \.normalize), ("permute", \.permute), ("feedback", \.feedback),
+      ("whole-units", \.wholeUnits),
     ]
     func refuse(_ kind: String) -> QuantizationError {
       QuantizationError(.invalidRecipe, "setting \(name) needs \(kind), not \"\(value)\"")

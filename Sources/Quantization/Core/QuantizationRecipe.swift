@@ -1,4 +1,5 @@
 public import Tensors
+import VectorQuantization
 
 /// How one weight matrix is quantized: the shape of its codes and the effort spent on finding them.
 ///
@@ -41,6 +42,9 @@ public struct QuantizationRecipe: Sendable, Equatable {
   public var leastSquaresSteps = 10
   /// Rounds of coordinate descent on the codes, each followed by a least-squares fit.
   public var descentRounds = 3
+  /// Whether centroids of small codebooks end as whole multiples of one unit, which integer kernels multiply as they are stored; a last descent
+  /// makes up for the rounding. Larger codebooks, of more than 256 entries in a stage, keep what was fitted.
+  public var wholeUnits = true
   /// Vectors per centroid that Lloyd iterations (with a last one on all vectors) and least squares work on, at least 1.
   ///
   /// Matrices with more are sampled; what is chosen with the centroids is chosen for all vectors.
@@ -60,6 +64,11 @@ public struct QuantizationRecipe: Sendable, Equatable {
   /// Bits of codes per weight, without codebooks, scales and permutation.
   public var codeBitsPerWeight: Double {
     Double(mainBits + residualBits) / Double(max(vectorLength, 1))
+  }
+
+  /// Whether `wholeUnits` is on and its codebooks are small enough for it.
+  var roundsCentroids: Bool {
+    wholeUnits && max(centroidCount, residualCentroidCount) <= CommonUnit.largestCodebook
   }
 
   private var mainBits: Int { centroidCount > 0 ? centroidCount.trailingZeroBitCount : 0 }

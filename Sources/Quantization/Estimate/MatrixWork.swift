@@ -28,6 +28,7 @@ struct MatrixWork {
     addPasses()
     addLeastSquares()
     addDescent()
+    addWholeUnits()
   }
 
   /// A product of the metric with a matrix of the weights' size.
@@ -99,9 +100,18 @@ struct MatrixWork {
   }
 
   private mutating func addDescent() {
-    for _ in 0..<recipe.descentRounds {
-      shared += vectors * search.codes + 2 * product
-      addColumnUpdates()
-    }
+    for _ in 0..<recipe.descentRounds { addRound() }
+  }
+
+  private mutating func addRound() {
+    shared += vectors * search.codes + 2 * product
+    addColumnUpdates()
+  }
+
+  /// The loss of rounded centroids and, where there are such rounds, one of descent; what tells which centroids meet in a row is little beside it.
+  private mutating func addWholeUnits() {
+    guard recipe.roundsCentroids else { return }
+    shared += product
+    if recipe.descentRounds > 0 { addRound() }
   }
 }

@@ -26,9 +26,11 @@ extension TunedMatrix {
           Self.unit(layer.centroids.floats(group: group), codes, settings.vectorLength)
         ))
     }
-    let table = Self.add(layer.centroids, "centroids.weight", layer, units: groups.map(\.unit), &collection)
+    let wholeUnits = groups.enumerated().map { Self.wholeUnit(layer, group: $0, $1.codes, $1.residualCodes) }
+    let table = Self.add(
+      layer.centroids, "centroids.weight", layer, units: groups.map(\.unit), wholeUnits: wholeUnits, &collection)
     let residualTable = layer.residualCentroids.map {
-      Self.add($0, "res_centroids.weight", layer, units: groups.map(\.unit), &collection)
+      Self.add($0, "res_centroids.weight", layer, units: groups.map(\.unit), wholeUnits: wholeUnits, &collection)
     }
     func share(_ range: Range<Int>, _ group: Int) -> Range<Int> {
       let count = range.count / settings.groupCount
@@ -67,12 +69,27 @@ extension TunedMatrix {
 
   private static func add(
     _ book: Codebook, _ name: String, _ layer: VectorQuantizedLinear, units: [Float],
-    _ collection: inout TunedParameters.Collection
+    wholeUnits: [Float?] = [nil], _ collection: inout TunedParameters.Collection
   ) -> Range<Int> {
     let size = book.count * book.vectorLength
     return collection.add(
       "\(layer.module).\(name)", (0..<book.groupCount).flatMap(book.floats), like: book.tensor,
-      unit: units.flatMap { [Float](repeating: $0, count: size) })
+      unit: units.flatMap { [Float](repeating: $0, count: size) }, wholeUnits: wholeUnits)
+  }
+
+  /// The unit of a group's centroids, where the quantizer rounded them to one.
+  private static func wholeUnit(
+    _ layer: VectorQuantizedLinear, group: Int, _ codes: [UInt16], _ residualCodes: [UInt16]
+  ) -> Float? {
+    let (settings, residual) = (layer.settings, layer.residualCentroids?.floats(group: group))
+    guard max(settings.centroidCount, settings.residualCentroidCount) <= CommonUnit.largestCodebook else { return nil }
+    var usage = [Int](repeating: 0, count: 1 << settings.codeBits)
+    for (index, code) in codes.enumerated() {
+      usage[Int(code) | (residual == nil ? 0 : Int(residualCodes[index]) << settings.mainBits)] += 1
+    }
+    return CommonUnit.find(
+      main: layer.centroids.floats(group: group), residual: residual, vectorLength: settings.vectorLength,
+      mainBits: settings.mainBits, usage: usage)
   }
 
   /// `codes[rows, columns]` as `[columns, rows]`.

@@ -8,13 +8,24 @@ struct TunedTensor {
   /// The type it is stored in.
   let dtype: DType
   let range: Range<Int>
+  /// Its equal shares that keep to whole multiples of a number (`CommonUnit`), with that number; nil for others.
+  let wholeUnits: [Float?]
+
+  /// Ranges of at most `count` values that are rounded alike.
+  fileprivate func pieces(of count: Int) -> [(range: Range<Int>, wholeUnit: Float?)] {
+    let share = range.count / max(1, wholeUnits.count)
+    return wholeUnits.enumerated().flatMap { index, unit in
+      let end = range.lowerBound + (index + 1) * share
+      return stride(from: end - share, to: end, by: count).map { ($0..<min($0 + count, end), unit) }
+    }
+  }
 }
 
 /// All tuned values as one long vector: `value = round(base + unit · position)`.
 ///
 /// Positions start at 0 and are what Adam moves; a unit says how much one step of them means to a value, so that one rate
 /// serves codebooks, scales and norms. Values are rounded to the type they are stored in, at every step: what is measured
-/// is what will be written. The gradient passes the rounding as if it were not there.
+/// is what will be written. Centroids in whole units stay so. The gradient passes the rounding as if it were not there.
 final class TunedParameters {
   let tensors: [TunedTensor]
   private let base: FloatBuffer
@@ -53,17 +64,18 @@ final class TunedParameters {
   /// Sets the values of the tensors in a range (all unless given) from the positions.
   func update(_ range: Range<Int>? = nil) {
     let pieces = tensors.filter { range?.contains($0.range.lowerBound) ?? true }.flatMap { tensor in
-      stride(from: tensor.range.lowerBound, to: tensor.range.upperBound, by: Self.chunk).map {
-        (range: $0..<min($0 + Self.chunk, tensor.range.upperBound), dtype: tensor.dtype)
-      }
+      tensor.pieces(of: Self.chunk).map { (range: $0.range, wholeUnit: $0.wholeUnit, dtype: tensor.dtype) }
     }
     parallelFor(pieces.count) { index in
-      let (range, dtype) = pieces[index]
+      let (range, wholeUnit, dtype) = pieces[index]
       let target = UnsafeMutableBufferPointer(start: values.base + range.lowerBound, count: range.count)
       let limit: Float = dtype == .float16 ? 65504 : 0x1.FEp127
       for i in 0..<range.count {
         let at = range.lowerBound + i
         target[i] = min(max(base.base[at] + unit.base[at] * positions.base[at], -limit), limit)
+      }
+      if let wholeUnit {
+        for i in 0..<range.count { target[i] = wholeUnit * (target[i] / wholeUnit).rounded() }
       }
       FloatConversion.round(target, to: dtype)
     }
@@ -119,10 +131,15 @@ extension TunedParameters {
     var count: Int { base.count }
 
     /// Adds a tensor of `values` with their units; returns where they lie.
-    mutating func add(_ name: String, _ values: [Float], like tensor: Tensor, unit units: [Float]) -> Range<Int> {
+    ///
+    /// - Parameter wholeUnits: for each of as many equal shares of it, of what its values stay whole multiples.
+    mutating func add(
+      _ name: String, _ values: [Float], like tensor: Tensor, unit units: [Float], wholeUnits: [Float?] = [nil]
+    ) -> Range<Int> {
       precondition(values.count == units.count)
       let range = base.count..<(base.count + values.count)
-      tensors.append(TunedTensor(name: name, shape: tensor.shape, dtype: tensor.dtype, range: range))
+      tensors.append(
+        TunedTensor(name: name, shape: tensor.shape, dtype: tensor.dtype, range: range, wholeUnits: wholeUnits))
       base += values
       unit += units
       return range

@@ -50,7 +50,7 @@ struct RecipeOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "A step of the recipe: damping, kmeans-iterations, sample, joint-rounds, beam-width, refit-rounds, least-squares-steps, descent-rounds, normalize, permute or feedback; repeatable.",
+      "A step of the recipe: damping, kmeans-iterations, sample, joint-rounds, beam-width, refit-rounds, least-squares-steps, descent-rounds, normalize, permute, feedback or whole-units; repeatable.",
       valueName: "name=value"))
   var set: [String] = []
 

@@ -1,3 +1,4 @@
+import JSONReader
 import Testing
 
 @testable import Quantization
@@ -55,6 +56,20 @@ struct QuantizationRecipeTests {
     #expect(recipe.damping == 0.05)
     #expect(recipe.descentRounds == 7)
     #expect(!recipe.permute)
+    try recipe.set("whole-units", to: "off")
+    #expect(!recipe.wholeUnits)
+  }
+
+  @Test("A recipe is read back as written; one of a program before whole units goes on without them")
+  func json() throws {
+    var recipe = QuantizationRecipe(vectorLength: 8, centroidCount: 256)
+    (recipe.seed, recipe.sample, recipe.damping) = (7, 100, 0.25)
+    #expect(QuantizationRecipe(recipe.json) == recipe)
+    let members = try #require(recipe.json.objectValue).filter { $0.key != "whole_units" }
+    let before = try #require(QuantizationRecipe(.object(members.map { ($0.key, $0.value) })))
+    #expect(!before.wholeUnits)
+    recipe.wholeUnits = false
+    #expect(before == recipe)
   }
 
   @Test(

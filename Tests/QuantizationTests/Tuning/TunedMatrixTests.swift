@@ -89,4 +89,27 @@ struct TunedMatrixTests {
       #expect(abs(above - below - Double(parameters.gradient.base[index])) < 1e-5, "\(index)")
     }
   }
+
+  @Test(
+    "Centroids in whole units stay so while they move, each group in its own; others are rounded to their type alone")
+  func wholeUnits() {
+    var collection = TunedParameters.Collection()
+    let units: [Float?] = [0.125, nil, 0.375]
+    let like = Tensor([Float](repeating: 0, count: 12), shape: [12], dtype: .float16)
+    let base = units.flatMap { unit in [1, -3, 40, 127].map { $0 * (unit ?? 0.01) } }
+    let range = collection.add(
+      "m.centroids.weight", base, like: like, unit: [Float](repeating: 0.1, count: 12), wholeUnits: units)
+    let parameters = TunedParameters(collection)
+    for index in 0..<12 { parameters.positions.base[range.lowerBound + index] = 1.7 * Float(index) - 3.1 }
+    parameters.update()
+    for index in 0..<12 {
+      let (moved, value) = (base[index] + 0.1 * (1.7 * Float(index) - 3.1), parameters.values.base[index])
+      if let unit = units[index / 4] {
+        #expect(value == unit * (moved / unit).rounded())
+      } else {
+        #expect(abs(value - moved) <= abs(moved) * 0x1p-11)
+        #expect((value / 0.01).rounded() * 0.01 != value)
+      }
+    }
+  }
 }
