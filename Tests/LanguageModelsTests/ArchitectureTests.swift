@@ -60,6 +60,38 @@ struct ArchitectureTests {
     #expect(try largestDifference(values, fixture.logitsInPieces) < Self.tolerance)
   }
 
+  /// Rows go one by one where threads have some each and none is much longer (`AttentionMix.goesByRow`); with lengths that differ they do not.
+  @Test("Sequences that decode together give what each gives alone, of one length or of several", arguments: cases)
+  func decodingTogether(name: String) throws {
+    let fixture = try ArchitectureFixture(name)
+    let threads = WorkerPool.shared.threadCount
+    defer { WorkerPool.shared.threadCount = threads }
+    WorkerPool.shared.threadCount = 2
+    try withModel(fixture) { model in
+      for lengths in [[5, 6, 7, 5, 6], [13, 13, 13, 13], [2, 3, 19, 2, 1, 2]] {
+        func caches() throws -> [KeyValueCache] {
+          try lengths.enumerated().map { index, length in
+            let cache = model.makeCache(capacity: 24)
+            let prompt = (0..<length).map { fixture.prompt[(index + $0) % fixture.prompt.count] }
+            _ = try model.forward([Segment(tokens: prompt, cache: cache)], logits: .none, grouping: .alone)
+            return cache
+          }
+        }
+        let (shared, own) = (try caches(), try caches())
+        for step in 0..<2 {
+          let next = lengths.indices.map { fixture.prompt[(step + 3 * $0) % fixture.prompt.count] }
+          let together = try model.forward(
+            zip(next, shared).map { Segment(tokens: [$0], cache: $1) }, logits: .last, grouping: .alone)
+          for (index, cache) in own.enumerated() {
+            let alone = try model.forward(
+              [Segment(tokens: [next[index]], cache: cache)], logits: .last, grouping: .alone)
+            #expect(Array(together.row(index)) == alone.values, "\(lengths), step \(step), sequence \(index)")
+          }
+        }
+      }
+    }
+  }
+
   @Test("Once a prompt in pieces has outgrown the trained length, its logits are those of the prompt in one piece")
   func piecesAcrossTrainedLength() throws {
     let fixture = try ArchitectureFixture(Self.crossing)

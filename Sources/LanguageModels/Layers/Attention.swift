@@ -40,10 +40,30 @@ struct GroupedAttention: Attention {
       let v = k + rows * keyWidth
       let mixed = v + rows * keyWidth
       project(x.told(.attention, observe), layout.grouping, q, k, v)
-      finish(q, k, v, layout: layout, layer: layer)
-      mix.apply(q, layout: layout, layer: layer, into: mixed)
-      observe?(.attentionOutput, mixed, rows)
-      output.apply(mixed, tokens: rows, grouping: layout.grouping, into: y)
+      let blocks = layout.spans.map { $0.cache.block(layer) }
+      layout.withAngles(rotary) { angles in
+        func write(_ mixed: InputRows) {
+          output.apply(mixed.told(.attentionOutput, observe), grouping: layout.grouping, into: y)
+        }
+        func finish(_ span: Int, _ row: Int) {
+          self.finish(row, q, k, v, angles: angles(row), block: blocks[span], at: layout.position(row, in: span))
+        }
+        guard mix.goesByRow(layout) else {
+          layout.forRows(finish)
+          mix.apply(q, layout: layout, layer: layer, into: mixed)
+          return write(InputRows(mixed, count: rows))
+        }
+        // Each span is a row.
+        let attended = InputRows(mixed, count: rows) { range in
+          for row in range {
+            let position = layout.position(row, in: row)
+            mix.prefetchKeys(of: 0, blocks[row], position: position)
+            finish(row, row)
+            mix.mix(row: row, position: position, blocks[row], q, into: mixed)
+          }
+        }
+        write(attended)
+      }
     }
   }
 
@@ -70,29 +90,23 @@ struct GroupedAttention: Attention {
     }
   }
 
-  /// Norms and turns queries and keys, and keeps the new keys and values behind the old ones.
+  /// Norms and turns a row's queries and keys, and keeps its keys and values behind the old ones.
   private func finish(
-    _ q: UnsafeMutablePointer<Float>, _ k: UnsafeMutablePointer<Float>, _ v: UnsafePointer<Float>, layout: BatchLayout,
-    layer: Int
+    _ row: Int, _ q: UnsafeMutablePointer<Float>, _ k: UnsafeMutablePointer<Float>, _ v: UnsafePointer<Float>,
+    angles: BatchLayout.RowAngles?, block: CachedBlock, at position: Int
   ) {
     let kernels = ck_active().pointee
     let (dimension, heads, groups) = (mix.keyDimension, mix.headCount, mix.keyValueHeadCount)
-    let blocks = layout.spans.map { $0.cache.block(layer) }
-    layout.withAngles(rotary) { angles in
-      layout.forRows { span, row in
-        let (q, k, v) = (q + row * heads * dimension, k + row * groups * dimension, v + row * groups * dimension)
-        headNorms?.query.apply(q, tokens: heads, into: q)
-        headNorms?.key.apply(k, tokens: groups, into: k)
-        if let (half, cosine, sine) = angles(row) {
-          kernels.rotary(q, heads, dimension, half, cosine, sine)
-          kernels.rotary(k, groups, dimension, half, cosine, sine)
-        }
-        let block = blocks[span], position = layout.position(row, in: span)
-        for group in 0..<groups {
-          block.keys(head: group).store(k + group * dimension, at: position)
-          block.values(head: group).store(v + group * dimension, at: position)
-        }
-      }
+    let (q, k, v) = (q + row * heads * dimension, k + row * groups * dimension, v + row * groups * dimension)
+    headNorms?.query.apply(q, tokens: heads, into: q)
+    headNorms?.key.apply(k, tokens: groups, into: k)
+    if let (half, cosine, sine) = angles {
+      kernels.rotary(q, heads, dimension, half, cosine, sine)
+      kernels.rotary(k, groups, dimension, half, cosine, sine)
+    }
+    for group in 0..<groups {
+      block.keys(head: group).store(k + group * dimension, at: position)
+      block.values(head: group).store(v + group * dimension, at: position)
     }
   }
 }

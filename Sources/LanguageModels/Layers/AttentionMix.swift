@@ -71,6 +71,44 @@ struct AttentionMix: Sendable {
     }
   }
 
+  /// Whether rows are best mixed one by one, each by the thread that goes on with it: of so few sequences that tokens are not prepared in groups, of which every
+  /// thread has some and none is much longer than the others.
+  func goesByRow(_ layout: BatchLayout) -> Bool {
+    let parts = 2 * WorkerPool.shared.threadCount
+    guard layout.rows >= parts, layout.rows < ProductLoops.laneCount, layout.spans.count == layout.rows else {
+      return false
+    }
+    var (longest, all) = (0, 0)
+    for row in 0..<layout.rows {
+      let position = layout.position(row, in: row)
+      let visible = position + 1 - firstVisible(position)
+      (longest, all) = (max(longest, visible), all + visible)
+    }
+    return parts * longest <= all
+  }
+
+  /// Mixes for all heads of a row that is a sequence's only new token, at `position`.
+  func mix(
+    row: Int, position: Int, _ block: CachedBlock, _ q: UnsafePointer<Float>, into mixed: UnsafeMutablePointer<Float>
+  ) {
+    let groupSize = headCount / keyValueHeadCount
+    for group in 0..<keyValueHeadCount {
+      for head in stride(from: 0, to: groupSize, by: Self.headBlock) {
+        let task = Task(
+          block: block, firstRow: row, firstPosition: position, group: group, head: group * groupSize + head,
+          heads: min(Self.headBlock, groupSize - head), first: 0, count: 1)
+        mixOne(task, row: 0, q, into: mixed)
+      }
+      if group + 1 < keyValueHeadCount { prefetchKeys(of: group + 1, block, position: position) }
+    }
+  }
+
+  /// Asks memory for the first keys that a token at `position` sees.
+  func prefetchKeys(of group: Int, _ block: CachedBlock, position: Int) {
+    let first = firstVisible(position)
+    block.keys(head: group).from(first).prefetch(count: position + 1 - first)
+  }
+
   private func run(
     _ tasks: [Task], _ index: Int, _ q: UnsafePointer<Float>, _ grouping: TokenGrouping,
     into mixed: UnsafeMutablePointer<Float>
@@ -84,9 +122,7 @@ struct AttentionMix: Sendable {
     // Other sequences' keys are seldom in a cache.
     guard index + 1 < tasks.count else { return }
     let next = tasks[index + 1]
-    let first = firstVisible(next.firstPosition + next.first)
-    next.block.keys(head: next.group).from(first)
-      .prefetch(count: next.firstPosition + next.first + 1 - first)
+    prefetchKeys(of: next.group, next.block, position: next.firstPosition + next.first)
   }
 
   /// The first position that a token at `position` sees.

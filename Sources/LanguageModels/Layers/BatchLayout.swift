@@ -58,8 +58,8 @@ struct BatchLayout {
   /// A row's angles: how many pairs are turned, and their cosines and sines.
   typealias RowAngles = (half: Int, cosine: UnsafePointer<Float>, sine: UnsafePointer<Float>)
 
-  /// Runs `body` with what says a row's angles for one rotary embedding, nil where it turns nothing.
-  func withAngles(_ rotary: Int, _ body: ((_ row: Int) -> RowAngles?) -> Void) {
+  /// Runs `body` with what says a row's angles for one rotary embedding, nil where it turns nothing; good until it returns.
+  func withAngles(_ rotary: Int, _ body: (@escaping (_ row: Int) -> RowAngles?) -> Void) {
     let entry = angles[rotary]
     entry.cosine.withUnsafeBufferPointer { cosine in
       entry.sine.withUnsafeBufferPointer { sine in
