@@ -23,21 +23,24 @@ struct EstimateTests {
   func counts() {
     let recipe = QuantizationRecipe(vectorLength: 8, centroidCount: 256, residualCentroidCount: 256)
     let (product, vectors) = (8192.0, 64.0)
-    // 2 for the final error, 1 + 3 losses of passes, 4 fits of 11 and a loss, 3 descents and losses, whole units and a descent after them.
-    let products: Double = 2 + 4 + 4 * 12 + 3 * 2 + 1 + 2
+    // 2 for the final error, 1 + 3 losses of passes, 4 fits of 11 and a loss, 3 descents and losses.
+    let products: Double = 2 + 4 + 4 * 12 + 3 * 2
     #expect(work(recipe, product: 1).shared == products * product)
-    // 3 passes with feedback and 4 descents, each half a product behind blocks and 64 updates a column.
-    #expect(work(recipe, chunkProduct: 1).shared == 7 * product / 2)
+    // 3 passes with feedback and 3 descents, each half a product behind blocks and 64 updates a column.
+    #expect(work(recipe, chunkProduct: 1).shared == 6 * product / 2)
     let updates: Double = 16 * 64 * 32
-    #expect(work(recipe, update: 1).shared == 7 * updates)
+    #expect(work(recipe, update: 1).shared == 6 * updates)
     #expect(work(recipe, factor: 1).alone - work(recipe).alone == 4096)
     #expect(work(recipe, factor: 1).preparation == 4096)
     // 12 iterations and the codes behind which the residuals are; 12 iterations on these.
     #expect(work(recipe, search: (1, 0, 0, 0)).shared == 13 * vectors)
     #expect(work(recipe, search: (0, 1, 0, 0)).shared == 12 * vectors)
-    // 2 joint rounds, 1 + 3 passes, 2 refits of 2 rounds, 4 descents.
-    let choices: Double = 2 + 4 + 4 + 4
+    // 2 joint rounds, 1 + 3 passes, 2 refits of 2 rounds, 3 descents.
+    let choices: Double = 2 + 4 + 4 + 3
     #expect(work(recipe, search: (0, 0, 1, 0)).shared == choices * vectors)
+    var whole = recipe
+    whole.wholeUnits = true
+    #expect(work(whole, product: 1).shared == (products + 1) * product)
     var sampled = recipe
     sampled.sample = 1
     sampled.centroidCount = 16

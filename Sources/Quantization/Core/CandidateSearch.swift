@@ -61,20 +61,20 @@ struct CandidateSearch {
   }
 
   /// Chooses the codes of the best candidate again by coordinate descent and keeps the outcome.
-  mutating func descend(step: String = "descent") {
+  mutating func descend() {
     var codes = best.codes
     CodeDescent(
       assigner: ColumnAssigner(layout: layout, codebooks: best.codebooks, beamWidth: recipe.beamWidth),
       metric: prepared.metric, weights: prepared.weights
     ).improve(&codes)
-    consider(best.codebooks, codes, step: step)
+    consider(best.codebooks, codes, step: "descent")
   }
 
-  /// What whole units may cost of the loss, with codes chosen for them. A few matrices that one column of huge activations rules cannot have them: bytes are too
-  /// coarse for it, and the kernels' finer bytes for such columns (`PlaneBytes`) serve them better.
+  /// What whole units may cost of the loss. A few matrices that one column of huge activations rules cannot have them: bytes are too coarse for it, and the
+  /// kernels' finer bytes for such columns (`PlaneBytes`) serve them better.
   private static let roundingTolerance = 0.005
 
-  /// Takes the centroids of the best candidate in whole units and chooses its codes again, unless that costs too much.
+  /// Takes the centroids of the best candidate in whole units, unless that costs too much.
   mutating func roundCentroids() {
     let sample = RowSample(layout, rows: rowsToFit)
     let rows = sample?.layout ?? layout
@@ -85,7 +85,6 @@ struct CandidateSearch {
     let before = best
     best.loss = .infinity
     consider(rounded.rounded(to: recipe.storageType), best.codes, step: "whole units")
-    if recipe.descentRounds > 0 { descend(step: "whole units") }
     guard best.loss > (1 + Self.roundingTolerance) * before.loss else { return }
     best = before
     steps.removeLast()

@@ -37,7 +37,7 @@ extension QuantizationRecipe {
     (kMeansIterations, self.jointRounds, beamWidth, self.feedback) = (iterations, jointRounds, beam, feedback)
     (refitRounds, leastSquaresSteps, descentRounds) = (refits, steps, descents)
     (self.sample, self.seed) = (sample, seed)
-    // Jobs of earlier programs go on as they began.
+    // Jobs of earlier programs do not say.
     wholeUnits = json["whole_units"]?.boolValue ?? false
   }
 }

@@ -42,9 +42,9 @@ public struct QuantizationRecipe: Sendable, Equatable {
   public var leastSquaresSteps = 10
   /// Rounds of coordinate descent on the codes, each followed by a least-squares fit.
   public var descentRounds = 3
-  /// Whether centroids of small codebooks end as whole multiples of one unit, which integer kernels multiply as they are stored; a last descent
-  /// makes up for the rounding. Larger codebooks, of more than 256 entries in a stage, keep what was fitted.
-  public var wholeUnits = true
+  /// Whether centroids of small codebooks end as whole multiples of one unit, which integer kernels multiply as they are stored: for speed. Larger codebooks, of
+  /// more than 256 entries in a stage, keep what was fitted.
+  public var wholeUnits = false
   /// Vectors per centroid that Lloyd iterations (with a last one on all vectors) and least squares work on, at least 1.
   ///
   /// Matrices with more are sampled; what is chosen with the centroids is chosen for all vectors.

@@ -100,18 +100,14 @@ struct MatrixWork {
   }
 
   private mutating func addDescent() {
-    for _ in 0..<recipe.descentRounds { addRound() }
+    for _ in 0..<recipe.descentRounds {
+      shared += vectors * search.codes + 2 * product
+      addColumnUpdates()
+    }
   }
 
-  private mutating func addRound() {
-    shared += vectors * search.codes + 2 * product
-    addColumnUpdates()
-  }
-
-  /// The loss of rounded centroids and, where there are such rounds, one of descent; what tells which centroids meet in a row is little beside it.
+  /// The loss of rounded centroids; what tells which centroids meet in a row is of sampled rows.
   private mutating func addWholeUnits() {
-    guard recipe.roundsCentroids else { return }
-    shared += product
-    if recipe.descentRounds > 0 { addRound() }
+    if recipe.roundsCentroids { shared += product }
   }
 }

@@ -56,14 +56,14 @@ struct QuantizationRecipeTests {
     #expect(recipe.damping == 0.05)
     #expect(recipe.descentRounds == 7)
     #expect(!recipe.permute)
-    try recipe.set("whole-units", to: "off")
-    #expect(!recipe.wholeUnits)
+    try recipe.set("whole-units", to: "on")
+    #expect(recipe.wholeUnits)
   }
 
-  @Test("A recipe is read back as written; one of a program before whole units goes on without them")
+  @Test("A recipe is read back as written; one of a program before whole units has none")
   func json() throws {
     var recipe = QuantizationRecipe(vectorLength: 8, centroidCount: 256)
-    (recipe.seed, recipe.sample, recipe.damping) = (7, 100, 0.25)
+    (recipe.seed, recipe.sample, recipe.damping, recipe.wholeUnits) = (7, 100, 0.25, true)
     #expect(QuantizationRecipe(recipe.json) == recipe)
     let members = try #require(recipe.json.objectValue).filter { $0.key != "whole_units" }
     let before = try #require(QuantizationRecipe(.object(members.map { ($0.key, $0.value) })))
