@@ -46,12 +46,7 @@ final class CodePlanes: @unchecked Sendable {
     let escapes = layout.escapes(own, vectorLength: vectorLength)
     let hasResidual = residual != nil
     let fineColumns =
-      bytes.isExact
-      ? 0
-      : isSorted
-        ? withUnsafePointer(to: kernels) {
-          ck_fine_columns($0, layout.paddedColumns, vectorLength, Int(matrix.code_bits), hasResidual ? 1 : 0)
-        } : hasResidual ? layout.paddedColumns : 0
+      bytes.isExact ? 0 : Self.fineColumns(matrix, layout, vectorLength, hasResidual, isSorted: isSorted, kernels)
     planes = .allocate(capacity: 1)
     planes.initialize(
       to: ck_vq_planes(
@@ -67,6 +62,17 @@ final class CodePlanes: @unchecked Sendable {
       [bytes.main, bytes.residual as Any, bytes.fineMain, bytes.fineResidual as Any, escapes as Any]
       + (keepsCodes ? [codes] : [])
     self.layout = keepsCodes ? nil : layout
+  }
+
+  /// In how many columns what rounding left is added.
+  private static func fineColumns(
+    _ matrix: ck_vq_matrix, _ layout: PlaneLayout, _ vectorLength: Int, _ hasResidual: Bool, isSorted: Bool,
+    _ kernels: ck_kernels
+  ) -> Int {
+    guard isSorted else { return hasResidual ? layout.paddedColumns : 0 }
+    return withUnsafePointer(to: kernels) {
+      ck_fine_columns($0, layout.paddedColumns, vectorLength, Int(matrix.code_bits), hasResidual ? 1 : 0)
+    }
   }
 
   private init(_ other: CodePlanes, codes: Tensor) {

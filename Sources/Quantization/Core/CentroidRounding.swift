@@ -46,8 +46,7 @@ struct CentroidRounding {
     for share in Self.shares {
       let unit = CommonUnit.choose(
         main: pair.main, residual: pair.residual, vectorLength: pair.v, mainBits: pair.mainCount.trailingZeroBitCount,
-        usage: codes.usage,
-        share: share, storageType: storageType)
+        usage: codes.usage, share: share, storageType: storageType)
       if let unit, unit != units.last { units.append(unit) }
     }
     let plane = NearestPlane(normal(codes, count: pair.count, group: group), count: pair.count, damping: Self.damping)
