@@ -2,8 +2,8 @@ package import Tensors
 
 /// The unit of which all elements of a layer's centroids are whole multiples, where there is one.
 ///
-/// Integer kernels then say exactly what is stored, but for activations; without such a unit they round (`PlaneBytes`). The quantizer makes codebooks
-/// like that.
+/// Integer kernels then say exactly what is stored, but for activations; without such a unit they round (`PlaneBytes`). The quantizer makes
+/// such codebooks where it is asked to.
 package enum CommonUnit {
   /// The most entries of a codebook that kernels have as bytes of one unit for both stages.
   package static let largestCodebook = 256
@@ -55,19 +55,25 @@ package enum CommonUnit {
     abs(units - units.rounded()) <= (units <= steps + 0.5 ? 0.01 : units * 0x1p-8)
   }
 
-  /// The unit with which at most `share` of the codes name a sum beyond `steps`, with so few binary digits that the stored type holds all
-  /// smaller ones exactly; nil where all is 0.
+  /// Units for centroids that are to be rounded, coarsest first: for each of the rising `shares` one with which at most that share of the codes name a sum beyond
+  /// `steps`, with so few binary digits that the stored type holds all smaller ones exactly. None where all is 0.
   ///
   /// - Parameter usage: how often each code `main | residual << mainBits` occurs.
-  package static func choose(
-    main: [Float], residual: [Float]?, vectorLength: Int, mainBits: Int, usage: [Int], share: Double, storageType: DType
-  ) -> Float? {
+  package static func choices(
+    main: [Float], residual: [Float]?, vectorLength: Int, mainBits: Int, usage: [Int], shares: [Double],
+    storageType: DType
+  ) -> [Float] {
     let rest = residual ?? [Float](repeating: 0, count: vectorLength)
     let peaks = PlaneBytes.peaks(main, rest, vectorLength, mainBits: mainBits, usage: usage)
-    let unit = CentroidBytes.unit(CentroidBytes.limit(peaks, usage: usage, share: share), steps: steps)
-    guard unit > 0 else { return nil }
     let digits = storageType == .float16 ? 4 : 1
-    let scale = Float(sign: .plus, exponent: unit.exponent - (digits - 1), significand: 1)
-    return scale * (unit / scale).rounded(.up)
+    var units: [Float] = []
+    for share in shares {
+      let least = CentroidBytes.unit(CentroidBytes.limit(peaks, usage: usage, share: share), steps: steps)
+      guard least > 0 else { continue }
+      let scale = Float(sign: .plus, exponent: least.exponent - (digits - 1), significand: 1)
+      let unit = scale * (least / scale).rounded(.up)
+      if unit != units.last { units.append(unit) }
+    }
+    return units
   }
 }

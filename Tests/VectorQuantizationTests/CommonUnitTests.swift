@@ -9,7 +9,7 @@ import Testing
 struct CommonUnitTests {
   private static let types: [DType] = [.float16, .bfloat16]
 
-  /// Numbers as codebooks have them, few of them large, in whole units of what `choose` finds for them.
+  /// Numbers as codebooks have them, few of them large, in whole units of what `choices` finds for them.
   private func whole(_ count: Int, _ length: Int, seed: UInt64, type: DType, size: Float = 0.03) throws -> (
     values: [Float], unit: Float
   ) {
@@ -19,9 +19,10 @@ struct CommonUnitTests {
       return index == 5 ? 20 * size : value
     }
     let unit = try #require(
-      CommonUnit.choose(
+      CommonUnit.choices(
         main: values, residual: nil, vectorLength: length, mainBits: count.trailingZeroBitCount,
-        usage: (0..<count).map { $0 == 5 / length ? 1 : 1000 }, share: 0.015, storageType: type))
+        usage: (0..<count).map { $0 == 5 / length ? 1 : 1000 }, shares: [0.015], storageType: type
+      ).first)
     return (FloatConversion.rounded(values.map { unit * ($0 / unit).rounded() }, to: type), unit)
   }
 
@@ -45,16 +46,18 @@ struct CommonUnitTests {
       for largest in [1.0, 1.01, 1.3, 1.999] as [Float] {
         let value = Float(sign: .plus, exponent: exponent, significand: largest)
         let unit = try #require(
-          CommonUnit.choose(
-            main: [value, -value / 3], residual: nil, vectorLength: 1, mainBits: 1, usage: [1, 1], share: 0,
-            storageType: type))
+          CommonUnit.choices(
+            main: [value, -value / 3], residual: nil, vectorLength: 1, mainBits: 1, usage: [1, 1], shares: [0],
+            storageType: type
+          ).first)
         #expect(unit * 127 >= value * 0.9999)
         #expect(unit * 127 <= value * (type == .float16 ? 1.13 : 2.01))
       }
     }
     #expect(
-      CommonUnit.choose(
-        main: [0, 0], residual: nil, vectorLength: 1, mainBits: 1, usage: [1, 1], share: 0, storageType: type) == nil)
+      CommonUnit.choices(
+        main: [0, 0], residual: nil, vectorLength: 1, mainBits: 1, usage: [1, 1], shares: [0, 0.5], storageType: type
+      ).isEmpty)
   }
 
   @Test("Codebooks in no unit have none that is of use", arguments: types)

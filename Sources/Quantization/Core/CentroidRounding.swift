@@ -22,7 +22,7 @@ struct CentroidRounding {
   /// Fixed, so that sums do not depend on the number of threads.
   private static let chunks = 8
 
-  /// The same codebooks in whole units, those of outlier columns aside, and others whose codes are too few or their elements too small to have one.
+  /// The same codebooks in whole units, those of outlier columns and of groups of zeros aside.
   ///
   /// - Parameter loss: what the rows lose with `codebooks`.
   func rounded(_ codebooks: CodebookSet, codes: ColumnCodes, loss: Double) -> CodebookSet {
@@ -42,13 +42,10 @@ struct CentroidRounding {
   }
 
   private func round(_ pair: CentroidPair, codes: GroupCodes, group: Int, budget: Double) -> [Float]? {
-    var units: [Float] = []
-    for share in Self.shares {
-      let unit = CommonUnit.choose(
-        main: pair.main, residual: pair.residual, vectorLength: pair.v, mainBits: pair.mainCount.trailingZeroBitCount,
-        usage: codes.usage, share: share, storageType: storageType)
-      if let unit, unit != units.last { units.append(unit) }
-    }
+    let units = CommonUnit.choices(
+      main: pair.main, residual: pair.residual, vectorLength: pair.v, mainBits: pair.mainCount.trailingZeroBitCount,
+      usage: codes.usage, shares: Self.shares, storageType: storageType)
+    guard !units.isEmpty else { return nil }
     let plane = NearestPlane(normal(codes, count: pair.count, group: group), count: pair.count, damping: Self.damping)
     for unit in units {
       let (values, cost) = plane.round(pair.all, unit: unit, elements: pair.v)

@@ -2,7 +2,7 @@
 ///
 /// Clustering of the normalized weights, column-wise quantization with error feedback, refits of the codebooks to the
 /// error-fed weights, a least-squares fit of the centroids, and rounds of coordinate descent on the codes. Of all candidates the one with the least loss
-/// `tr(E H Eᵀ)` is kept. The result depends on the arguments alone, not on the number of threads.
+/// `tr(E H Eᵀ)` is kept, in whole units if the recipe wants them, which may cost a little of it. The result depends on the arguments alone, not on the number of threads.
 package enum MatrixQuantizer {
   /// Quantizes `weight[outFeatures, inFeatures]` (row-major).
   ///
