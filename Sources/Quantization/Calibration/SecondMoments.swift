@@ -72,11 +72,14 @@ struct SecondMoments: SecondMomentSource {
     var values = consume sum
     let scale = 1 / Double(tokens)
     values.withUnsafeMutableBufferPointer { values in
-      for row in 0..<n {
-        for column in row..<n {
-          let value = values[row * n + column] * scale
-          values[row * n + column] = value
-          values[column * n + row] = value
+      forRowBlocks(n) { rows in
+        for row in rows {
+          for column in row..<n { values[row * n + column] *= scale }
+        }
+        for column in rows.lowerBound..<n {
+          for row in rows.lowerBound..<min(rows.upperBound, column) {
+            values[column * n + row] = values[row * n + column]
+          }
         }
       }
     }

@@ -49,16 +49,16 @@ package struct BlockedCodebook: Sendable {
     }
   }
 
-  /// The `width` nearest centroids of one vector, nearest first, of equal ones the lower index first.
+  /// For each of `count` vectors the `width` nearest centroids, nearest first, of equal ones the lower index first.
   func nearest(
-    _ vector: UnsafePointer<Float>, width: Int, indices: UnsafeMutablePointer<Int32>,
+    _ vectors: UnsafePointer<Float>, count: Int = 1, width: Int, indices: UnsafeMutablePointer<Int32>,
     scores: UnsafeMutablePointer<Float>
   ) {
     let all = ck_codebook(
       dimension: dimension, blocks: halfNorms.count / 16, blocked: blocked.base, half_norms: halfNorms.base, order: nil,
       places: nil, axes: nil, cuts: nil, block_boxes: nil, group_boxes: nil)
     search(
-      vector, count: 1, in: tree?.codebook ?? all, hints: nil, width: width, indices: indices, scores: scores)
+      vectors, count: count, in: tree?.codebook ?? all, hints: nil, width: width, indices: indices, scores: scores)
   }
 
   private func search(

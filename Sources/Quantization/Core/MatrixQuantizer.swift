@@ -80,8 +80,10 @@ package enum MatrixQuantizer {
       var result = [Float](repeating: 0, count: matrix.count)
       result.withUnsafeMutableBufferPointer { result in
         matrix.withUnsafeBufferPointer { matrix in
-          for row in 0..<outputs {
-            for column in 0..<n { result[column * outputs + row] = matrix[row * n + column] }
+          forRowBlocks(outputs) { rows in
+            for column in 0..<n {
+              for row in rows { result[column * outputs + row] = matrix[row * n + column] }
+            }
           }
         }
       }

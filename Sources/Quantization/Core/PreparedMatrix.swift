@@ -37,49 +37,84 @@ struct PreparedMatrix {
       recipe.permute
       ? (0..<n).sorted { diagonal[$0] != diagonal[$1] ? diagonal[$0] > diagonal[$1] : $0 < $1 } : Array(0..<n)
 
-    var transposed = [Float](repeating: 0, count: n * layout.stride)
-    for (column, source) in permutation.enumerated() {
-      let shift = normalization?.shift[source] ?? 0
-      let scale = normalization?.scale[source] ?? 1
-      guard scale != 0 else { continue }
-      for row in 0..<outputs {
-        transposed[column * layout.stride + row] = (weight[row * n + source] - shift) / scale
-      }
-    }
+    let scales = normalization?.scale ?? [Float](repeating: 1, count: n)
+    weights = Self.transposed(
+      weight, scales: scales, shifts: normalization?.shift, permutation: permutation, layout: layout)
 
-    var metric = [Double](repeating: 0, count: n * n)
-    for (row, i) in permutation.enumerated() {
-      let rowScale = Double(normalization?.scale[i] ?? 1)
-      if isUnweighted {
-        metric[row * n + row] = rowScale == 0 ? 0 : 1
-        continue
-      }
-      guard diagonal[i] != 0 else { continue }
-      for (column, j) in permutation.enumerated() where diagonal[j] != 0 {
-        metric[row * n + column] =
-          rowScale * Double(normalization?.scale[j] ?? 1) * 0.5 * (h[i * n + j] + h[j * n + i])
-      }
+    // The diagonal of `S H S`; without a second moment, the identity for columns that vary.
+    let stakes = permutation.map { i in
+      let scale = Double(scales[i])
+      return isUnweighted ? (scale == 0 ? 0 : 1) : diagonal[i] == 0 ? 0 : scale * scale * diagonal[i]
     }
-    let live = (0..<n).map { metric[$0 * n + $0] != 0 }
+    let live = stakes.map { $0 != 0 }
     let liveCount = live.count { $0 }
     var unit = 1.0
     if liveCount > 0 {
-      let mean = (0..<n).reduce(0.0) { $0 + metric[$1 * n + $1] } / Double(liveCount)
+      let mean = stakes.reduce(0, +) / Double(liveCount)
       guard mean > 0, mean.isFinite else {
         throw QuantizationError(
           .notPositiveDefinite, "\(name): the second moment has mean diagonal \(mean); collect the statistics again")
       }
-      for i in metric.indices { metric[i] /= mean }
       unit = mean
     }
+    let metric: [Double]
+    if isUnweighted {
+      var identity = [Double](repeating: 0, count: n * n)
+      for i in 0..<n { identity[i * n + i] = stakes[i] / unit }
+      metric = identity
+    } else {
+      metric = Self.metric(h, diagonal: diagonal, scales: scales, permutation: permutation, unit: unit)
+    }
     let upper = try Self.factor(metric, live: live, n: n, damping: recipe.damping, name: name, notices: &notices)
-    weights = transposed
     metricUnit = unit
     self.metric = metric.map(Float.init)
     factor = upper.values
     importance = (0..<n).map { live[$0] ? 1 / (upper.diagonal[$0] * upper.diagonal[$0]) : 0 }
     self.permutation = permutation
     self.normalization = normalization
+  }
+
+  /// The normalized weights in storage order, zeros in the padding and where a column is its shift.
+  private static func transposed(
+    _ weight: [Float], scales: [Float], shifts: [Float]?, permutation: [Int], layout: ColumnLayout
+  ) -> [Float] {
+    let (n, stride) = (layout.inFeatures, layout.stride)
+    var result = [Float](repeating: 0, count: n * stride)
+    result.withUnsafeMutableBufferPointer { result in
+      weight.withUnsafeBufferPointer { weight in
+        forRowBlocks(layout.outFeatures) { rows in
+          for (column, source) in permutation.enumerated() {
+            let (shift, scale) = (shifts?[source] ?? 0, scales[source])
+            guard scale != 0 else { continue }
+            for row in rows { result[column * stride + row] = (weight[row * n + source] - shift) / scale }
+          }
+        }
+      }
+    }
+    return result
+  }
+
+  /// `S H S` in storage order, in units of `unit`; zeros for inputs that were never used.
+  private static func metric(
+    _ h: [Double], diagonal: [Double], scales: [Float], permutation: [Int], unit: Double
+  ) -> [Double] {
+    let n = permutation.count
+    var result = [Double](repeating: 0, count: n * n)
+    result.withUnsafeMutableBufferPointer { result in
+      h.withUnsafeBufferPointer { h in
+        forRowBlocks(n) { rows in
+          for (column, j) in permutation.enumerated() where diagonal[j] != 0 {
+            let scale = Double(scales[j])
+            for row in rows {
+              let i = permutation[row]
+              guard diagonal[i] != 0 else { continue }
+              result[row * n + column] = Double(scales[i]) * scale * 0.5 * (h[i * n + j] + h[j * n + i]) / unit
+            }
+          }
+        }
+      }
+    }
+    return result
   }
 
   /// `U` of the damped metric, and its diagonal in full precision. Columns without a stake get the diagonal 1; damping rises tenfold, up to 10, until the

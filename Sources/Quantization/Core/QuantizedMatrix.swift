@@ -25,11 +25,13 @@ package struct QuantizedMatrix: Sendable {
     var result = [Float](repeating: 0, count: outputs * inputs)
     result.withUnsafeMutableBufferPointer { result in
       transposed.withUnsafeBufferPointer { transposed in
-        for (column, target) in permutation.enumerated() {
-          let scale = normalization?.scale[target] ?? 1
-          let shift = normalization?.shift[target] ?? 0
-          for row in 0..<outputs {
-            result[row * inputs + target] = transposed[column * layout.stride + row] * scale + shift
+        forRowBlocks(outputs) { rows in
+          for (column, target) in permutation.enumerated() {
+            let scale = normalization?.scale[target] ?? 1
+            let shift = normalization?.shift[target] ?? 0
+            for row in rows {
+              result[row * inputs + target] = transposed[column * layout.stride + row] * scale + shift
+            }
           }
         }
       }

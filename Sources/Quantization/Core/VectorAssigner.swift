@@ -1,3 +1,5 @@
+import Tensors
+
 /// Chooses main and residual centroid for vectors: greedily, over a beam of main centroids, or over all pairs.
 ///
 /// Width 1 takes the nearest main centroid `C`, then the residual centroid nearest to `x − C` (paper, Algorithm 1).
@@ -7,6 +9,8 @@
 package struct VectorAssigner: Sendable {
   /// Up to this many pairs all sums are tabulated.
   static let exhaustiveLimit = 4096
+  /// Vectors whose beams are searched at a time.
+  private static let vectorsTogether = 64
 
   package let main: BlockedCodebook
   package let residual: BlockedCodebook?
@@ -82,33 +86,48 @@ package struct VectorAssigner: Sendable {
     _ vectors: UnsafePointer<Float>, count: Int, mainCodes: UnsafeMutablePointer<Int32>, residual: BlockedCodebook,
     residualCodes: UnsafeMutablePointer<Int32>
   ) {
-    let d = main.dimension
-    var beam = [Int32](repeating: 0, count: beamWidth)
-    var scores = [Float](repeating: 0, count: beamWidth)
-    var rest = [Float](repeating: 0, count: beamWidth * d)
-    var best = [Float](repeating: 0, count: beamWidth)
-    var found = [Int32](repeating: 0, count: beamWidth)
-    for n in 0..<count {
-      let x = vectors + n * d
-      main.nearest(x, width: beamWidth, indices: &beam, scores: &scores)
+    let (d, width) = (main.dimension, beamWidth)
+    let together = min(count, Self.vectorsTogether)
+    withScratch(count: together * width * (d + 4)) { floats in
+      let rest = floats + 2 * together * width
+      let (scores, best) = (rest + together * width * d, rest + together * width * (d + 1))
+      let beam = UnsafeMutableRawPointer(floats).bindMemory(to: Int32.self, capacity: 2 * together * width)
+      let found = beam + together * width
       main.centroids.withUnsafeBufferPointer { centroids in
-        for b in 0..<beamWidth {
-          let base = Int(beam[b]) * d
-          for e in 0..<d { rest[b * d + e] = x[e] - centroids[base + e] }
+        for first in stride(from: 0, to: count, by: max(together, 1)) {
+          let own = min(together, count - first)
+          let x = vectors + first * d
+          main.nearest(x, count: own, width: width, indices: beam, scores: scores)
+          for b in 0..<own * width {
+            let (n, base) = (b / width, Int(beam[b]) * d)
+            for e in 0..<d { rest[b * d + e] = x[n * d + e] - centroids[base + e] }
+          }
+          residual.nearest(rest, count: own * width, indices: found, scores: best)
+          for n in 0..<own {
+            let winner = Self.winner(
+              of: n * width..<(n + 1) * width, beam: beam, rest: rest, scores: best, dimension: d)
+            mainCodes[first + n] = beam[winner]
+            residualCodes[first + n] = found[winner]
+          }
         }
       }
-      residual.nearest(rest, count: beamWidth, indices: &found, scores: &best)
-      var winner = 0
-      var least = Float.infinity
-      for b in 0..<beamWidth {
-        var squared: Float = 0
-        for e in 0..<d { squared += rest[b * d + e] * rest[b * d + e] }
-        let distance = 2 * best[b] + squared
-        let isLower = distance == least && beam[b] < beam[winner]
-        if distance < least || isLower { (winner, least) = (b, distance) }
-      }
-      mainCodes[n] = beam[winner]
-      residualCodes[n] = found[winner]
     }
+  }
+
+  /// Which of the candidates of a vector is nearest with its residual centroid, of equal ones that with the lowest main index.
+  private static func winner(
+    of candidates: Range<Int>, beam: UnsafePointer<Int32>, rest: UnsafePointer<Float>, scores: UnsafePointer<Float>,
+    dimension d: Int
+  ) -> Int {
+    var winner = candidates.lowerBound
+    var least = Float.infinity
+    for b in candidates {
+      var squared: Float = 0
+      for e in 0..<d { squared += rest[b * d + e] * rest[b * d + e] }
+      let distance = 2 * scores[b] + squared
+      let isLower = distance == least && beam[b] < beam[winner]
+      if distance < least || isLower { (winner, least) = (b, distance) }
+    }
+    return winner
   }
 }

@@ -46,6 +46,27 @@ struct VectorAssignerTests {
     #expect(value(few, 2) < value(few, 1))
   }
 
+  @Test("Vectors whose beams are searched together get the codes that each gets alone")
+  func together() {
+    let vectors = gaussian(150 * 8, seed: 4)
+    let assigner = VectorAssigner(
+      main: gaussian(64 * 8, seed: 5), residual: gaussian(128 * 8, seed: 6).map { $0 * 0.5 }, dimension: 8, beamWidth: 8
+    )
+    func codes(_ range: Range<Int>) -> (main: [Int32], residual: [Int32]) {
+      var main = [Int32](repeating: -1, count: range.count)
+      var residual = main
+      vectors.withUnsafeBufferPointer {
+        guard let base = $0.baseAddress else { return }
+        assigner.assign(base + 8 * range.lowerBound, count: range.count, mainCodes: &main, residualCodes: &residual)
+      }
+      return (main, residual)
+    }
+    let all = codes(0..<150)
+    let alone = (0..<150).map { codes($0..<$0 + 1) }
+    #expect(all.main == alone.flatMap(\.main) && all.residual == alone.flatMap(\.residual))
+    #expect(Set(all.main).count > 10 && codes(0..<0).main.isEmpty)
+  }
+
   @Test("A beam over all main centroids finds the pair that a plain double loop finds")
   func exhaustive() {
     let (d, k, r) = (4, 16, 512)
