@@ -23,6 +23,21 @@ static inline void ck_prefetch_position(
   ck_prefetch(ck_element(rows, storage, (p + CK_POSITIONS_AHEAD) * stride), head_dim * ck_storage_size(storage));
 }
 
+/// How far ahead of what is read in order memory is asked for more, in bytes: for the second-level cache, which can wait for more lines than the
+/// first-level one, so that memory is kept busy; nearer, for the first-level one.
+enum { CK_FAR_AHEAD = 16384, CK_NEAR_AHEAD = 4096 };
+
+/// Asks for `bytes` bytes to come to the second-level cache; of few at a time, since a processor waits for no more than some.
+static inline void ck_ask_second_level(const void *from, size_t bytes) {
+  for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch((const char *)from + i, 0, 2);
+}
+
+/// Asks for what follows the `bytes` bytes from `from` on, which are read in order.
+static inline void ck_ask_ahead(const uint8_t *from, size_t bytes) {
+  ck_ask_second_level(from + CK_FAR_AHEAD, bytes);
+  ck_prefetch(from + CK_NEAR_AHEAD, bytes);
+}
+
 const ck_kernels *ck_avx2_table(void);
 const ck_kernels *ck_avxvnni_table(void);
 const ck_kernels *ck_avx512_table(void);

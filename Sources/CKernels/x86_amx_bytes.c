@@ -17,7 +17,7 @@ enum {
 /// Sums of the products with low and with high digits, of the first group and then of the second, or of the odd tiles of a single one.
 typedef struct { _Alignas(64) int32_t of[4][TILE_ROWS * 16]; } digit_sums;
 
-/// Eights [first, first + count) of columns of two bands as tiles of four columns of 16 rows; what is `AHEAD` bytes further on is asked for if wanted.
+/// Eights [first, first + count) of columns of two bands as tiles of four columns of 16 rows; what follows is asked for if wanted.
 AMX_INLINE void order_tiles(const uint8_t *const *bands, size_t first, size_t count, int asks, uint8_t *tiles) {
   const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
   const __m512i odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
@@ -25,8 +25,8 @@ AMX_INLINE void order_tiles(const uint8_t *const *bands, size_t first, size_t co
     const uint8_t *from = bands[0] + 64 * (first + i), *other = bands[1] + 64 * (first + i);
     const __m512i own = _mm512_loadu_si512(from), next = _mm512_loadu_si512(other);
     if (asks) {
-      _mm_prefetch((const char *)from + AHEAD, _MM_HINT_T0);
-      _mm_prefetch((const char *)other + AHEAD, _MM_HINT_T0);
+      ck_ask_ahead(from, 64);
+      ck_ask_ahead(other, 64);
     }
     _mm512_store_si512(tiles, _mm512_permutex2var_epi32(own, even, next));
     _mm512_store_si512(tiles + 64, _mm512_permutex2var_epi32(own, odd, next));

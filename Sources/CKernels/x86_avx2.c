@@ -110,6 +110,10 @@ AVX2_INLINE __m128 row_dots(
   for (; k + 16 <= columns; k += 16) {
     const __m256 x0 = _mm256_loadu_ps(x + k), x1 = _mm256_loadu_ps(x + k + 8);
     for (int r = 0; r < rows; r++) {
+      // The same columns of the next four rows: half-width rows are too short for the machine's own prefetching.
+      if (rows == 4 && storage != CK_F32 && k % 32 == 0) {
+        _mm_prefetch((const char *)((const uint16_t *)w + ((size_t)r + 4) * stride + k), _MM_HINT_T0);
+      }
       even[r] = _mm256_fmadd_ps(load8(w, storage, r * stride + k), x0, even[r]);
       odd[r] = _mm256_fmadd_ps(load8(w, storage, r * stride + k + 8), x1, odd[r]);
     }

@@ -174,6 +174,7 @@ AVX2_INLINE __m256 band_product(const uint8_t *band, size_t columns, const wide_
     for (int r = 0; r < 4; r++) sums[r] = _mm256_setzero_si256();
     for (size_t c = first; c < last; c += 8) {
       const __m256i digits = _mm256_broadcastsi128_si256(_mm_load_si128((const __m128i *)(x->digits + c)));
+      ck_ask_ahead(band + 8 * c, 64);
       for (int r = 0; r < 4; r++) {
         const __m256i bytes = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(band + 8 * c + 16 * r)));
         sums[r] = _mm256_add_epi32(sums[r], _mm256_madd_epi16(bytes, digits));

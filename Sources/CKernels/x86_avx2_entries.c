@@ -138,6 +138,7 @@ AVX2_INLINE group_sums with_products(
   for (size_t f = 0; f < own->fours; f++) {
     const uint8_t *four = own->band + (own->first_four + f) * bytes_of_four(&layout);
     const four_codes codes = codes_from(m, &layout, four, &room);
+    if (row == 0) ck_ask_ahead(four, bytes_of_four(&layout));
     for (size_t i = 0; i < 4; i++) {
       const int16_t *digits[TOKENS];
       for (int t = 0; t < tokens; t++) digits[t] = own->digits->of[t] + 32 * f + 8 * i;
@@ -213,7 +214,6 @@ AVX2_INLINE void entries_pass(
     fill_pair(width, 1, m, m->fine_main + 256 * e, m->fine_residual + 256 * e, elements, &fine);
   }
   strip_digits digits;
-  const band_layout layout = layout_of(m);
   for (size_t n = first; n < last; n += CK_BAND_ROWS) {
     const uint8_t *band = m->codes + n / CK_BAND_ROWS * m->band_stride;
     const size_t rows = last - n < CK_BAND_ROWS ? last - n : CK_BAND_ROWS;
@@ -227,7 +227,6 @@ AVX2_INLINE void entries_pass(
         const size_t row = (size_t)(p * groups * rows_of_group(width));
         if (row < rows) sums[p] = with_strip(width, has_rest, groups, tokens, m, &coarse, &fine, strip, row, sums[p]);
       }
-      ck_prefetch(band + m->band_stride + c / 32 * bytes_of_four(&layout), columns / 32 * bytes_of_four(&layout));
     }
     for (int t = 0; t < tokens; t++) {
       const float unit = m->scale * x[(size_t)t * x_stride].scale;

@@ -12,9 +12,6 @@
 /// Codes that stay in the first-level cache while their elements are gone through in several passes, in bytes; one band at least.
 enum { CACHED_CODES = 16384 };
 
-/// How far ahead of codes that are gone through once the next ones are asked for, in bytes.
-enum { CODES_AHEAD = 16384 };
-
 /// The tables of up to four elements.
 typedef struct { byte_table main[4], residual[4]; } pass_tables;
 
@@ -75,9 +72,19 @@ VBMI_INLINE void add_large_four(
   }
 }
 
-/// Asks for some bytes, which memory brings meanwhile; few at a time, since a processor waits for no more than some.
-VBMI_INLINE void ask_ahead(const uint8_t *from, size_t bytes) {
-  for (size_t i = 0; i < bytes; i += 64) _mm_prefetch((const char *)from + i, _MM_HINT_T0);
+/// Pass `pass` of `passes` through codes; those of the next rows lie `next` bytes further on.
+typedef struct { size_t pass, passes, next; } code_pass;
+
+/// Asks for codes that follow the `bytes` at `from`. Each of several passes asks for its share of those of the next rows, the first for what it
+/// will read soon as well.
+VBMI_INLINE void ask_for_codes(code_pass own, const uint8_t *from, size_t bytes) {
+  if (own.passes == 1) {
+    ck_ask_ahead(from, bytes);
+    return;
+  }
+  const size_t lines = bytes / 64, first = own.pass * lines / own.passes, last = (own.pass + 1) * lines / own.passes;
+  ck_ask_second_level(from + own.next + 64 * first, 64 * (last - first));
+  if (own.pass == 0) ck_prefetch(from + CK_NEAR_AHEAD, bytes);
 }
 
 /// The products of `fours` times four blocks of a band with fine tables, rounded.
@@ -108,7 +115,7 @@ VBMI_INLINE void fine_products(
 /// Adds the products of all columns of a band, 64 at a time.
 VBMI_INLINE void add_columns(
   main_kind kind, residual_kind rest_kind, int elements, const pass_tables *tables, const uint8_t *band,
-  const ck_split_activation *x, size_t ahead, pass_sums *sums) {
+  const ck_split_activation *x, code_pass pass, pass_sums *sums) {
   const size_t four = main_bytes_of_four(kind) + rest_bytes_of_four(rest_kind);
   // One stage goes as fast as memory does.
   const int is_fast = rest_kind == NO_RESIDUAL;
@@ -116,18 +123,18 @@ VBMI_INLINE void add_columns(
   for (size_t b = 0; b < x->blocks; b++) {
     const uint8_t *from = band + 2 * b * four;
     const int8_t *low = x->low + 64 * b;
-    if (ahead) ask_ahead(from + ahead, is_fast ? four : 2 * four);
+    ask_for_codes(pass, from, is_fast ? four : 2 * four);
     if (large < end && *large == b) {
       const int8_t *high = x->high + 64 * b;
       const __m512i digits = _mm512_loadu_si512(high);
       const unsigned present = _mm512_test_epi64_mask(digits, digits);
       large++;
       add_large_four(kind, rest_kind, elements, tables, from, low, high, present, sums);
-      if (is_fast && ahead) ask_ahead(from + ahead + four, four);
+      if (is_fast) ask_for_codes(pass, from + four, four);
       add_large_four(kind, rest_kind, elements, tables, from + four, low + 32, high + 32, present >> 4, sums);
     } else {
       add_four(kind, rest_kind, elements, tables, from, low, sums);
-      if (is_fast && ahead) ask_ahead(from + ahead + four, four);
+      if (is_fast) ask_for_codes(pass, from + four, four);
       add_four(kind, rest_kind, elements, tables, from + four, low + 32, sums);
     }
   }
@@ -145,7 +152,7 @@ VBMI_INLINE void load_tables(
 /// Elements [e, e + elements) of the vector rows [first, last).
 VBMI_INLINE void element_pass(
   main_kind kind, residual_kind rest_kind, int elements, const ck_vq_planes *m, size_t first, size_t last, size_t e,
-  const ck_split_activation *x, __m512i bias, size_t ahead, float *y) {
+  const ck_split_activation *x, __m512i bias, code_pass pass, float *y) {
   pass_tables tables;
   load_tables(kind, rest_kind, elements, m->main, m->residual, e, &tables);
   for (size_t n = first; n < last; n += CK_BAND_ROWS) {
@@ -159,7 +166,7 @@ VBMI_INLINE void element_pass(
       start(&sums);
     }
     for (int i = 0; i < elements; i++) sums.sets[0][i] = _mm512_add_epi32(sums.sets[0][i], bias);
-    add_columns(kind, rest_kind, elements, &tables, band, x, ahead, &sums);
+    add_columns(kind, rest_kind, elements, &tables, band, x, pass, &sums);
     const band_outputs outputs = outputs_of(m->scale * x->scale, folded(sums.sets[0]));
     const size_t rows = last - n < CK_BAND_ROWS ? last - n : CK_BAND_ROWS;
     add_band(outputs, rows, (size_t)elements, m->vector_length, y + (n - first) * m->vector_length + e);
@@ -182,12 +189,11 @@ VBMI_INLINE void all_elements(
     float *target = y + (n - first) * v;
     for (size_t e = 0; e < v; e += together) {
       const size_t left = v - e;
-      // Of several passes, the last asks for the codes of the rows to come.
-      const size_t ahead = v <= together ? CODES_AHEAD : left <= together ? bands * m->band_stride : 0;
-      if (left >= 4) element_pass(kind, rest_kind, 4, m, n, end, e, x, bias, ahead, target);
-      else if (left == 3) element_pass(kind, rest_kind, 3, m, n, end, e, x, bias, ahead, target);
-      else if (left == 2) element_pass(kind, rest_kind, 2, m, n, end, e, x, bias, ahead, target);
-      else element_pass(kind, rest_kind, 1, m, n, end, e, x, bias, ahead, target);
+      const code_pass pass = {e / together, (v + together - 1) / together, bands * m->band_stride};
+      if (left >= 4) element_pass(kind, rest_kind, 4, m, n, end, e, x, bias, pass, target);
+      else if (left == 3) element_pass(kind, rest_kind, 3, m, n, end, e, x, bias, pass, target);
+      else if (left == 2) element_pass(kind, rest_kind, 2, m, n, end, e, x, bias, pass, target);
+      else element_pass(kind, rest_kind, 1, m, n, end, e, x, bias, pass, target);
     }
   }
 }

@@ -11,9 +11,6 @@
 #define VBMI __attribute__((TARGET))
 #define VBMI_INLINE static inline __attribute__((always_inline, TARGET))
 
-/// How far ahead of the codes or bytes that are read the next ones are asked for, in bytes: with less, memory is not kept busy.
-enum { AHEAD = 8192 };
-
 /// Asks for the escapes of rows [first, last), which are needed last, before a product: what lies beyond some is read in order.
 VBMI_INLINE void ask_for_escapes(const ck_escapes *escapes, size_t first, size_t last) {
   enum { MOST_AHEAD = 4096 };

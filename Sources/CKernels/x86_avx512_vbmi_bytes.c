@@ -37,7 +37,7 @@ VBMI_INLINE void write_rows(
 /// Adds the products of eight columns of a band from column `c` on, whose bytes are `from`.
 VBMI_INLINE void add_eight(const uint8_t *from, const ck_split_activation *x, size_t c, int is_large, digit_sums *sums) {
   const __m512i values = _mm512_loadu_si512(from);
-  _mm_prefetch((const char *)from + AHEAD, _MM_HINT_T0);
+  ck_ask_ahead(from, 64);
   sums->low = _mm512_dpbusd_epi32(sums->low, values, eight_columns(x->low + c));
   if (is_large) sums->high = _mm512_dpbusd_epi32(sums->high, values, eight_columns(x->high + c));
 }
