@@ -37,6 +37,25 @@ struct SequenceScorerTests {
     #expect(try model.forward(segments(), logits: .final([0, 0, 0])).rows == 0)
   }
 
+  @Test("The only new tokens of several sequences, grouped, have the same bits alone and in company")
+  func singleTokens() throws {
+    let model = try RecordedTasks().model
+    func segments() throws -> [Segment] {
+      // As many as there are before tokens are prepared in groups.
+      try (1..<16).map { length in
+        let cache = model.makeCache(capacity: 32)
+        let known = Segment(tokens: Array(10..<(10 + length)), cache: cache)
+        _ = try model.forward([known], logits: .last, grouping: .together)
+        return Segment(tokens: [200 + length], cache: cache)
+      }
+    }
+    let together = try model.forward(segments(), logits: .all, grouping: .together)
+    for (index, segment) in try segments().enumerated() {
+      let alone = try model.forward([segment], logits: .all, grouping: .together)
+      #expect(Array(alone.row(0)) == Array(together.row(index)))
+    }
+  }
+
   @Test("What sequences share at their beginning is computed once")
   func shared() {
     let context = Array(0..<20)

@@ -37,6 +37,11 @@ struct AttentionMix: Sendable {
     let count: Int
   }
 
+  /// Whether the queries of a head to `tokens` new tokens of a sequence are mixed together.
+  private func mixesInBlocks(_ grouping: TokenGrouping, tokens: Int) -> Bool {
+    grouping.usesTiles(tokens: tokens, limit: 3)
+  }
+
   /// Mixes for queries `q[rows, headCount · keyDimension]` into `mixed[rows, headCount · valueDimension]`.
   func apply(
     _ q: UnsafePointer<Float>, layout: BatchLayout, layer: Int, into mixed: UnsafeMutablePointer<Float>
@@ -45,7 +50,7 @@ struct AttentionMix: Sendable {
     let groupSize = headCount / keyValueHeadCount
     for span in layout.spans {
       let block = span.cache.block(layer)
-      let isBlocked = layout.grouping.usesTiles(tokens: span.count, limit: 3)
+      let isBlocked = mixesInBlocks(layout.grouping, tokens: span.count)
       // A token's heads of one group go together; so do the tokens of one head where they are many.
       let together = isBlocked ? 1 : Self.headBlock
       for group in 0..<keyValueHeadCount {
@@ -72,12 +77,12 @@ struct AttentionMix: Sendable {
   }
 
   /// Whether rows are best mixed one by one, each by the thread that goes on with it: of so few sequences that tokens are not prepared in groups, of which every
-  /// thread has some and none is much longer than the others.
+  /// thread has some and none is much longer than the others. Where a single token is mixed as many are, it is so in any company.
   func goesByRow(_ layout: BatchLayout) -> Bool {
     let parts = 2 * WorkerPool.shared.threadCount
-    guard layout.rows >= parts, layout.rows < ProductLoops.laneCount, layout.spans.count == layout.rows else {
-      return false
-    }
+    guard layout.rows >= parts, layout.rows < ProductLoops.laneCount, layout.spans.count == layout.rows,
+      !mixesInBlocks(layout.grouping, tokens: 1)
+    else { return false }
     var (longest, all) = (0, 0)
     for row in 0..<layout.rows {
       let position = layout.position(row, in: row)
@@ -114,7 +119,7 @@ struct AttentionMix: Sendable {
     into mixed: UnsafeMutablePointer<Float>
   ) {
     let task = tasks[index]
-    if task.heads == 1, grouping.usesTiles(tokens: task.count, limit: 3) {
+    if task.heads == 1, mixesInBlocks(grouping, tokens: task.count) {
       mixBlock(task, q, into: mixed)
       return
     }
