@@ -5,7 +5,9 @@
 
 #if defined(__x86_64__)
 
+#define ESCAPES_TARGET TARGET
 #include "x86_avx512_vbmi.h"
+#include "x86_escapes.h"
 
 #include <pthread.h>
 
@@ -48,7 +50,7 @@ VBMI_INLINE void add_block(
 }
 
 /// Adds the products of four blocks.
-VBMI_INLINE void add_four(
+VBMI_INLINE void add_four_blocks(
   main_kind kind, residual_kind rest_kind, int elements, const pass_tables *tables, const uint8_t *from, const int8_t *low,
   pass_sums *sums) {
   const int sets = kind == PACKED64 ? 2 : 1;
@@ -87,6 +89,29 @@ VBMI_INLINE void ask_for_codes(code_pass own, const uint8_t *from, size_t bytes)
   if (own.pass == 0) ck_prefetch(from + CK_NEAR_AHEAD, bytes);
 }
 
+/// Escapes of a band whose products are done, which begins with row `band`: entries [next, end), for outputs `y` of the rows from `first` on. They
+/// are added while the codes of the next band are multiplied: look-ups leave a processor time for them.
+typedef struct {
+  const ck_escapes *all;
+  size_t band, next, end, first;
+  const float *x;
+  float *y;
+} waiting_escapes;
+
+/// Vectors whose escapes are added so.
+VBMI_INLINE int has_waiting_escapes(const ck_vq_planes *m) {
+  return m->escapes.starts && (m->vector_length == 8 || (m->vector_length >= 2 && m->vector_length <= 4));
+}
+
+/// Adds up to `fours` times four of them, to vectors of `length` elements, with the operations of `add_escapes_of`.
+VBMI_INLINE void add_waiting(int length, waiting_escapes *waiting, size_t fours) {
+  for (; fours > 0 && waiting->next < waiting->end; fours--, waiting->next += 4) {
+    float *target = waiting->y + (size_t)length * (waiting->all->rows[waiting->next / 4] - waiting->first);
+    const four_escapes four = load_four(length, waiting->all, waiting->next);
+    store_outputs(length, target, add_four(length, &four, waiting->x, load_outputs(length, target)));
+  }
+}
+
 /// The products of `fours` times four blocks of a band with fine tables, rounded.
 VBMI_INLINE void fine_products(
   main_kind kind, residual_kind rest_kind, int elements, const pass_tables *tables, const uint8_t *band,
@@ -104,7 +129,7 @@ VBMI_INLINE void fine_products(
       if (large < end && *large == i / 2) {
         add_large_four(kind, rest_kind, elements, tables, from, x->low + 32 * i, x->high + 32 * i, 15, &own);
       } else {
-        add_four(kind, rest_kind, elements, tables, from, x->low + 32 * i, &own);
+        add_four_blocks(kind, rest_kind, elements, tables, from, x->low + 32 * i, &own);
       }
     }
     join_sets(kind, elements, &own);
@@ -112,17 +137,19 @@ VBMI_INLINE void fine_products(
   }
 }
 
-/// Adds the products of all columns of a band, 64 at a time.
+/// Adds the products of all columns of a band, 64 at a time, and meanwhile escapes of the band before.
 VBMI_INLINE void add_columns(
-  main_kind kind, residual_kind rest_kind, int elements, const pass_tables *tables, const uint8_t *band,
-  const ck_split_activation *x, code_pass pass, pass_sums *sums) {
+  main_kind kind, residual_kind rest_kind, int elements, int length, const pass_tables *tables, const uint8_t *band,
+  const ck_split_activation *x, code_pass pass, waiting_escapes *waiting, pass_sums *sums) {
   const size_t four = main_bytes_of_four(kind) + rest_bytes_of_four(rest_kind);
   // One stage goes as fast as memory does.
   const int is_fast = rest_kind == NO_RESIDUAL;
   const uint16_t *large = x->large_blocks, *end = large + x->large;
+  const size_t fours_waiting = ((waiting->end - waiting->next) / 4 + x->blocks - 1) / x->blocks;
   for (size_t b = 0; b < x->blocks; b++) {
     const uint8_t *from = band + 2 * b * four;
     const int8_t *low = x->low + 64 * b;
+    add_waiting(length, waiting, fours_waiting);
     ask_for_codes(pass, from, is_fast ? four : 2 * four);
     if (large < end && *large == b) {
       const int8_t *high = x->high + 64 * b;
@@ -133,9 +160,9 @@ VBMI_INLINE void add_columns(
       if (is_fast) ask_for_codes(pass, from + four, four);
       add_large_four(kind, rest_kind, elements, tables, from + four, low + 32, high + 32, present >> 4, sums);
     } else {
-      add_four(kind, rest_kind, elements, tables, from, low, sums);
+      add_four_blocks(kind, rest_kind, elements, tables, from, low, sums);
       if (is_fast) ask_for_codes(pass, from + four, four);
-      add_four(kind, rest_kind, elements, tables, from + four, low + 32, sums);
+      add_four_blocks(kind, rest_kind, elements, tables, from + four, low + 32, sums);
     }
   }
   join_sets(kind, elements, sums);
@@ -149,10 +176,10 @@ VBMI_INLINE void load_tables(
   }
 }
 
-/// Elements [e, e + elements) of the vector rows [first, last).
+/// Elements [e, e + elements) of the vector rows [first, last), whose vectors have `length` elements where escapes wait.
 VBMI_INLINE void element_pass(
-  main_kind kind, residual_kind rest_kind, int elements, const ck_vq_planes *m, size_t first, size_t last, size_t e,
-  const ck_split_activation *x, __m512i bias, code_pass pass, float *y) {
+  main_kind kind, residual_kind rest_kind, int elements, int length, const ck_vq_planes *m, size_t first, size_t last, size_t e,
+  const ck_split_activation *x, __m512i bias, code_pass pass, waiting_escapes *waiting, float *y) {
   pass_tables tables;
   load_tables(kind, rest_kind, elements, m->main, m->residual, e, &tables);
   for (size_t n = first; n < last; n += CK_BAND_ROWS) {
@@ -166,14 +193,18 @@ VBMI_INLINE void element_pass(
       start(&sums);
     }
     for (int i = 0; i < elements; i++) sums.sets[0][i] = _mm512_add_epi32(sums.sets[0][i], bias);
-    add_columns(kind, rest_kind, elements, &tables, band, x, pass, &sums);
+    add_columns(kind, rest_kind, elements, length, &tables, band, x, pass, waiting, &sums);
     const band_outputs outputs = outputs_of(m->scale * x->scale, folded(sums.sets[0]));
     const size_t rows = last - n < CK_BAND_ROWS ? last - n : CK_BAND_ROWS;
     add_band(outputs, rows, (size_t)elements, m->vector_length, y + (n - first) * m->vector_length + e);
+    if (e + (size_t)elements < m->vector_length || !has_waiting_escapes(m)) continue;
+    waiting->band = n;
+    waiting->end = m->escapes.starts[n + rows];
   }
 }
 
-VBMI_INLINE void all_elements(
+/// All products, and the escapes of the first rows; returns from which row on they are missing.
+VBMI_INLINE size_t all_elements(
   main_kind kind, residual_kind rest_kind, const ck_vq_planes *m, size_t first, size_t last,
   const ck_split_activation *x, float *y) {
   const size_t v = m->vector_length;
@@ -183,6 +214,8 @@ VBMI_INLINE void all_elements(
   // One of the two lanes of each row has it.
   const __m512i bias = _mm512_maskz_set1_epi32(0x5555, bias_of(x, m->fine_columns));
   const size_t cached = CACHED_CODES / m->band_stride, bands = cached > 1 ? cached : 1;
+  waiting_escapes waiting = {&m->escapes, first, 0, 0, first, x->values, y};
+  if (m->escapes.starts) waiting.next = waiting.end = m->escapes.starts[first];
   const size_t block = v <= together ? last - first : bands * CK_BAND_ROWS;
   for (size_t n = first; n < last; n += block) {
     const size_t end = last - n < block ? last : n + block;
@@ -190,18 +223,21 @@ VBMI_INLINE void all_elements(
     for (size_t e = 0; e < v; e += together) {
       const size_t left = v - e;
       const code_pass pass = {e / together, (v + together - 1) / together, bands * m->band_stride};
-      if (left >= 4) element_pass(kind, rest_kind, 4, m, n, end, e, x, bias, pass, target);
-      else if (left == 3) element_pass(kind, rest_kind, 3, m, n, end, e, x, bias, pass, target);
-      else if (left == 2) element_pass(kind, rest_kind, 2, m, n, end, e, x, bias, pass, target);
-      else element_pass(kind, rest_kind, 1, m, n, end, e, x, bias, pass, target);
+#define PASS(elements, length) element_pass(kind, rest_kind, elements, length, m, n, end, e, x, bias, pass, &waiting, target)
+      if (v == 8) PASS(4, 8);
+      else if (left >= 4) PASS(4, 4);
+      else if (left == 3) PASS(3, 3);
+      else if (left == 2) PASS(2, 2);
+      else PASS(1, 4);
     }
   }
+  return waiting.band;
 }
 
 #define WITH_RESIDUAL(rest_kind) \
-  if (kind == PACKED64) all_elements(PACKED64, rest_kind, m, first, last, x, y); \
-  else if (kind == BYTES128) all_elements(BYTES128, rest_kind, m, first, last, x, y); \
-  else all_elements(BYTES256, rest_kind, m, first, last, x, y)
+  if (kind == PACKED64) complete = all_elements(PACKED64, rest_kind, m, first, last, x, y); \
+  else if (kind == BYTES128) complete = all_elements(BYTES128, rest_kind, m, first, last, x, y); \
+  else complete = all_elements(BYTES256, rest_kind, m, first, last, x, y)
 
 VBMI static void vq_planes(
   const ck_vq_planes *m, size_t first, size_t last, const ck_split_activation *x, float *y) {
@@ -213,6 +249,7 @@ VBMI static void vq_planes(
   }
   ask_for_escapes(&m->escapes, first, last);
   const main_kind kind = main_kind_of(m);
+  size_t complete = first;
   switch (residual_kind_of(m)) {
     case NO_RESIDUAL: WITH_RESIDUAL(NO_RESIDUAL); break;
     case NIBBLES: WITH_RESIDUAL(NIBBLES); break;
@@ -220,7 +257,7 @@ VBMI static void vq_planes(
     case REST128: WITH_RESIDUAL(REST128); break;
     case REST256: WITH_RESIDUAL(REST256); break;
   }
-  ck_vbmi_add_escapes(&m->escapes, m->vector_length, first, last, x->values, y);
+  ck_vbmi_add_escapes(&m->escapes, m->vector_length, complete, last, x->values, y + (complete - first) * m->vector_length);
 }
 
 static ck_kernels table;
