@@ -1,6 +1,7 @@
 import Foundation
 import LanguageModels
 import Synchronization
+import Tensors
 import TestSupport
 import Testing
 
@@ -39,6 +40,9 @@ struct SequenceScorerTests {
 
   @Test("The only new tokens of several sequences, grouped, have the same bits alone and in company")
   func singleTokens() throws {
+    let threads = WorkerPool.shared.threadCount
+    defer { WorkerPool.shared.threadCount = threads }
+    WorkerPool.shared.threadCount = 2
     let model = try RecordedTasks().model
     func segments() throws -> [Segment] {
       // As many as there are before tokens are prepared in groups.
